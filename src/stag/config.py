@@ -1,0 +1,176 @@
+"""Typed, validated configuration, and the presets beside it.
+
+A value that the paper does not give is marked ``# assumed``; METHOD sections are cited by equation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stag.errors import ConfigError
+
+AuSource = Literal["none", "annotated", "predicted"]
+PRESETS = ("default", "paper", "quick")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MotionConfig(_Section):
+    """From video to motion tensor (Eq. 2-11)."""
+
+    layout: Literal["roi18", "roi14"] = "roi18"
+    steps: int = Field(16, ge=2, le=256)  # assumed; T, the source uses 25
+    flow: Literal["dis", "farneback"] = "dis"  # assumed
+    reference: Literal["previous", "first"] = "first"  # the text says previous
+    sampling: Literal["magnitude", "uniform"] = "magnitude"
+    smooth_s: float = Field(0.02, ge=0, le=0.2)  # assumed; width of the temporal average of tracked crops
+    min_face_score: float = -0.2  # assumed; dlib detector score below which a face is not taken
+
+
+class ModelConfig(_Section):
+    """Widths and depths of STAG (Eq. 12-33)."""
+
+    embed_dim: int = Field(32, ge=1)  # assumed; D
+    embed_hidden: int = Field(32, ge=1)  # assumed
+    heads: int = Field(4, ge=1)  # assumed; H
+    graph_layers: int = Field(3, ge=0)
+    graph_dim: int = Field(64, ge=1)  # assumed; G
+    init_frames: int = Field(4, ge=1)  # assumed; K
+    temperature: float = Field(0.1, gt=0)  # assumed
+    au_edges: bool = True
+    transformer_layers: int = Field(5, ge=0)
+    transformer_dim: int = Field(64, ge=1)  # assumed; M
+    fusion_dim: int = Field(64, ge=1)  # assumed; F
+    au_embed_dim: int = Field(32, ge=1)  # assumed; E
+    dropout: float = Field(0.2, ge=0, lt=1)  # assumed
+    normalise: Literal["clip-rms", "none"] = "clip-rms"  # assumed
+    rms_floor_px: float = Field(0.05, gt=0)  # assumed; a still clip stays still
+
+
+class TrainConfig(_Section):
+    """Training recipe (METHOD 2.8 and 3)."""
+
+    epochs: int = Field(200, ge=1)
+    batch_size: int = Field(32, ge=1)  # assumed
+    lr: float = Field(5e-4, gt=0)  # assumed
+    weight_decay: float = Field(1e-2, ge=0)  # assumed
+    warmup_epochs: int = Field(5, ge=0)  # assumed
+    patience: int = Field(30, ge=1)  # assumed
+    smoothing: float = Field(0.1, ge=0, lt=1)  # assumed
+    gamma: float = Field(2.0, ge=0)  # assumed; focusing power of every class
+    class_weights: bool = True
+    au_weight: float = Field(0.5, ge=0)  # assumed; weight of the AU head's BCE
+    au_dropout: float = Field(0.5, ge=0, le=1)  # assumed; share of clips whose AU codes are hidden in training
+    validation_share: float = Field(0.2, gt=0, lt=1)  # assumed; of the training subjects
+    mirror: float = Field(0.5, ge=0, le=1)  # assumed; share of training clips that are mirrored
+    mirror_tta: bool = True
+    seed: int = Field(0, ge=0)
+
+
+class Config(_Section):
+    """The whole configuration of a run; frozen, and hashable by its TOML text.
+
+    Example:
+        >>> Config.preset("quick").override(["train.epochs=5"]).train.epochs
+        5
+    """
+
+    motion: MotionConfig = MotionConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    au: AuSource = "none"
+
+    @classmethod
+    def preset(cls, name: str) -> Config:
+        """One of the presets that ship with the program: ``default``, ``paper``, ``quick``.
+
+        Raises:
+            ConfigError: There is no preset of that name.
+        """
+        if name not in PRESETS:
+            raise ConfigError(f"no preset {name!r}{_did_you_mean(name, PRESETS)}; there are {', '.join(PRESETS)}")
+        text = files("stag").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+        return cls.from_mapping(tomllib.loads(text), f"preset {name}")
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Config:
+        """Read and validate a TOML file.
+
+        Raises:
+            ConfigError: The file is missing, is no TOML, or has an unknown key or a value out of range.
+        """
+        try:
+            return cls.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing TOML file") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: is not valid TOML ({error}); correct that line") from error
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str) -> Config:
+        """Validate a nested mapping; ``where`` names it in the error."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(f"{where}: {_first_problem(error)}") from error
+
+    def override(self, assignments: Sequence[str]) -> Config:
+        """A copy with settings changed, each written ``section.key=value``.
+
+        Raises:
+            ConfigError: The text has no ``=``, the key does not exist, or the value is out of range.
+        """
+        values = self.model_dump()
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals:
+                raise ConfigError(f"--set {assignment}: expected KEY=VALUE, for example train.epochs=50")
+            *sections, last = key.strip().split(".")
+            target = values
+            for section in sections:
+                target = target.get(section)
+                if not isinstance(target, dict):
+                    raise ConfigError(f"--set {key}: no section {section!r}{_did_you_mean(section, values)}")
+            target[last] = _literal(text.strip())
+        return type(self).from_mapping(values, "--set " + " ".join(assignments))
+
+    def to_toml(self) -> str:
+        """The resolved configuration as TOML text; the same configuration gives the same text."""
+        lines = [f"au = {json.dumps(self.au)}"]
+        for section in ("motion", "model", "train"):
+            lines += ["", f"[{section}]"]
+            lines += [f"{key} = {json.dumps(value)}" for key, value in getattr(self, section).model_dump().items()]
+        return "\n".join(lines) + "\n"
+
+
+def _literal(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _did_you_mean(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    path = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        section: Any = Config
+        for part in path[:-1]:
+            section = section.model_fields[part].annotation
+        return f"no setting {'.'.join(path)!r}{_did_you_mean(path[-1], section.model_fields)}"
+    return f"{'.'.join(path)} = {problem['input']!r} is not accepted: {problem['msg']}"

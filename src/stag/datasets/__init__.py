@@ -1,0 +1,1 @@
+"""Data sets: annotated clips, label schemes, and files of ready motion."""

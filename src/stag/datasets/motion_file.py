@@ -1,0 +1,255 @@
+"""The motion file: a ``.npz`` of ready motion, without pickles, on which everything downstream runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.errors import MotionFileError
+from stag.facs import AU_VOCABULARY
+from stag.motion.regions import LAYOUTS
+
+_LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
+
+
+@dataclass(frozen=True)
+class MotionSet:
+    """Motion tensors of ``n`` clips with their labels.
+
+    Attributes:
+        motion: ``(n, T, R, 2)`` float32, crop pixels, ``u`` right-positive and ``v`` down-positive.
+        label: ``(n,)`` text.
+        subject: ``(n,)`` text.
+        dataset: ``(n,)`` text.
+        action_units: ``(n, A)`` float32 of 0, 1 or nan; a clip whose row is nan has no codes.
+        clip_id: ``(n,)`` text, unique within its data set.
+        time_s: ``(n, T)`` float32, time of each step since the first frame of the clip.
+        flags: ``(n,)`` text, remarks joined by ``"; "``.
+        meta: What made it: layout, classes, scheme, flow, program version, whether it is simulated.
+    """
+
+    motion: NDArray[np.float32]
+    label: NDArray[np.str_]
+    subject: NDArray[np.str_]
+    dataset: NDArray[np.str_]
+    action_units: NDArray[np.float32]
+    clip_id: NDArray[np.str_]
+    time_s: NDArray[np.float32]
+    flags: NDArray[np.str_]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.motion)
+
+    @property
+    def steps(self) -> int:
+        """Number of motion steps ``T``."""
+        return int(self.motion.shape[1])
+
+    @property
+    def layout(self) -> str:
+        """Region layout, by the size of the region axis."""
+        return _LAYOUT_OF_SIZE[self.motion.shape[2]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, sorted: those of the label scheme where the file names them, else those that occur."""
+        named = self.meta.get("classes")
+        return tuple(sorted(named if named else {str(name) for name in self.label}))
+
+    @property
+    def group(self) -> NDArray[np.str_]:
+        """``(n,)`` person key: data set and subject, so that equal numbers of two sets stay two people."""
+        return np.array([f"{d}/{s}" for d, s in zip(self.dataset, self.subject, strict=True)])
+
+    @property
+    def key(self) -> NDArray[np.str_]:
+        """``(n,)`` clip key: data set and clip id; unique in the set."""
+        return np.array([f"{d}/{c}" for d, c in zip(self.dataset, self.clip_id, strict=True)])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any clip comes from the simulator."""
+        return bool(self.meta.get("simulated", False))
+
+    def subset(self, index: Any) -> MotionSet:
+        """The clips at ``index`` (integers or a boolean mask)."""
+        names = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
+        return replace(self, **{name: getattr(self, name)[index] for name in names})
+
+    def save(self, path: str | Path) -> None:
+        """Write the motion file; it appears whole, by rename. The same content gives the same bytes."""
+        path = Path(path)
+        arrays: dict[str, Any] = {
+            "motion": self.motion.astype(np.float32),
+            "label": self.label,
+            "subject": self.subject,
+            "dataset": self.dataset,
+            "action_units": self.action_units.astype(np.float32),
+            "clip_id": self.clip_id,
+            "time_s": self.time_s.astype(np.float32),
+            "flags": self.flags,
+            "meta": np.array(json.dumps(dict(self.meta), sort_keys=True)),
+        }
+        write_npz(path, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> MotionSet:
+        """Read and validate a motion file.
+
+        Raises:
+            MotionFileError: The file is missing, is no motion file, or holds a wrong shape, type or value.
+        """
+        path = Path(path)
+        return _validated(_read_arrays(path), path)
+
+    @classmethod
+    def concatenate(cls, sets: Sequence[MotionSet]) -> MotionSet:
+        """Several sets as one composite.
+
+        Raises:
+            MotionFileError: The sets differ in steps or layout, or share a clip.
+        """
+        first = sets[0]
+        if len(sets) == 1:
+            return first
+        for other in sets[1:]:
+            if other.motion.shape[1:] != first.motion.shape[1:]:
+                raise MotionFileError(
+                    f"motion files differ in shape: (T, R, 2) is {first.motion.shape[1:]} in the first and "
+                    f"{other.motion.shape[1:]} in another; extract them with the same --set motion.* settings"
+                )
+        names = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
+        joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in names}
+        classes = sorted({c for s in sets for c in s.classes})
+        meta = {**first.meta, "classes": classes, "simulated": any(s.simulated for s in sets)}
+        result = cls(**joined, meta=meta)
+        _refuse_duplicates(result, "the motion files together")
+        return result
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise MotionFileError(f"{path}: no such motion file; `stag extract` writes one")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError, AttributeError, TypeError, KeyError) as error:
+        raise MotionFileError(
+            f"{path}: is not a motion file without pickles ({error}); write it with numpy.savez"
+        ) from error
+
+
+def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
+    missing = [name for name in ("motion", "label", "subject") if name not in arrays]
+    if missing:
+        raise MotionFileError(f"{path}: has no array {missing[0]!r}; a motion file needs motion, label and subject")
+    motion = arrays["motion"]
+    if (
+        motion.ndim != 4
+        or motion.shape[3] != 2
+        or motion.shape[2] not in _LAYOUT_OF_SIZE
+        or motion.dtype.kind not in "fiu"
+    ):
+        raise MotionFileError(
+            f"{path}: motion is {motion.dtype} of shape {motion.shape}; expected float32 (n, T, R, 2) with R 18 or 14"
+        )
+    n, steps = motion.shape[:2]
+    if n == 0 or steps < 2:
+        raise MotionFileError(f"{path}: motion has {n} clips of {steps} steps; expected at least 1 clip of 2 steps")
+    bad = np.flatnonzero(~np.isfinite(motion).reshape(n, -1).all(axis=1))
+    if bad.size:
+        raise MotionFileError(
+            f"{path}: motion of {bad.size} clip(s) holds NaN or infinity, first at row {bad[0]}; remove or repair them"
+        )
+    meta = _meta(arrays.get("meta"), path)
+    vocabulary = tuple(meta.get("au_vocabulary", AU_VOCABULARY))
+    if vocabulary != AU_VOCABULARY:
+        raise MotionFileError(
+            f"{path}: its AU vocabulary differs from this program's {list(AU_VOCABULARY)}; extract it again"
+        )
+    units = np.asarray(arrays.get("action_units", np.full((n, len(vocabulary)), np.nan)))
+    if units.shape != (n, len(vocabulary)) or units.dtype.kind not in "fiub":
+        raise MotionFileError(
+            f"{path}: action_units has shape {units.shape}; expected ({n}, {len(vocabulary)}) of 0, 1 or nan"
+        )
+    units = units.astype(np.float32)
+    if not np.isin(units[~np.isnan(units)], (0, 1)).all():
+        raise MotionFileError(f"{path}: action_units holds values other than 0, 1 and nan; make it binary")
+    times = np.asarray(arrays.get("time_s", np.tile(np.arange(steps), (n, 1))))
+    if times.shape != (n, steps) or times.dtype.kind not in "fiu" or not np.isfinite(times).all():
+        raise MotionFileError(f"{path}: time_s has shape {times.shape}; expected ({n}, {steps}) finite seconds")
+    result = MotionSet(
+        motion=motion.astype(np.float32),
+        label=_text(arrays["label"], n, "label", path),
+        subject=_text(arrays["subject"], n, "subject", path),
+        dataset=_text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path),
+        action_units=units,
+        clip_id=_text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path),
+        time_s=times.astype(np.float32),
+        flags=_text(arrays.get("flags", np.full(n, "")), n, "flags", path),
+        meta=meta,
+    )
+    unknown = sorted({str(name) for name in result.label} - set(result.classes))
+    if unknown:
+        raise MotionFileError(
+            f"{path}: label {unknown[0]!r} is not among its classes {list(result.classes)}; correct meta"
+        )
+    _refuse_duplicates(result, str(path))
+    return result
+
+
+def _meta(array: NDArray[Any] | None, path: Path) -> dict[str, Any]:
+    if array is None:
+        return {}
+    try:
+        meta = json.loads(str(array))
+    except json.JSONDecodeError as error:
+        raise MotionFileError(f"{path}: meta is not JSON text ({error}); store json.dumps(...) there") from error
+    if not isinstance(meta, dict):
+        raise MotionFileError(f"{path}: meta is {type(meta).__name__}; expected a JSON object")
+    return meta
+
+
+def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_]:
+    if array.shape != (n,) or array.dtype.kind not in "USiu":
+        raise MotionFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}; expected text of shape ({n},)")
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    return array.astype(np.str_)
+
+
+def _refuse_duplicates(motion: MotionSet, where: str) -> None:
+    keys, counts = np.unique(motion.key, return_counts=True)
+    if (counts > 1).any():
+        raise MotionFileError(
+            f"{where}: clip {keys[counts > 1][0]} occurs {counts.max()} times; clip ids must be unique"
+        )

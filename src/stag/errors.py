@@ -1,0 +1,52 @@
+"""Every error that stag raises on purpose.
+
+::
+
+    StagError
+    ├── ConfigError        a setting that does not exist or is out of range
+    ├── VideoError         a clip that cannot be read, or is too short
+    ├── FaceNotFound       a clip in which no face, or no trackable face, was found
+    ├── DatasetError       a data set, manifest or annotation sheet that is not as documented
+    ├── MotionFileError    a motion file with a missing, malformed or mismatched part
+    ├── ModelError         a model folder that is missing, damaged or does not fit the data
+    ├── RunError           a run folder that is incomplete or belongs to another run
+    └── MissingDependency  an optional package that the request needs
+
+Each message is one sentence that says what is wrong, where, and what to do about it.
+"""
+
+
+class StagError(Exception):
+    """Base of all errors that a user can act on."""
+
+
+class ConfigError(StagError):
+    """A setting that does not exist or is out of range."""
+
+
+class VideoError(StagError):
+    """A clip that cannot be read, or is too short."""
+
+
+class FaceNotFound(StagError):  # noqa: N818 - the field says "no face", not "face error"
+    """A clip in which no face, or no trackable face, was found."""
+
+
+class DatasetError(StagError):
+    """A data set, manifest or annotation sheet that is not as documented."""
+
+
+class MotionFileError(StagError):
+    """A motion file with a missing, malformed or mismatched part."""
+
+
+class ModelError(StagError):
+    """A model folder that is missing, damaged or does not fit the data."""
+
+
+class RunError(StagError):
+    """A run folder that is incomplete or belongs to another run."""
+
+
+class MissingDependency(StagError):  # noqa: N818
+    """An optional package that the request needs."""

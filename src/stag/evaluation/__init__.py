@@ -1,0 +1,1 @@
+"""Metrics, splits, baselines, and experiments made of resumable units of work."""

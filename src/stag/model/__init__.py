@@ -1,0 +1,1 @@
+"""The STAG network (Eq. 12-33)."""

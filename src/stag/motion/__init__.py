@@ -1,0 +1,1 @@
+"""From aligned crops to the motion tensor (Eq. 8-11)."""

@@ -1,0 +1,244 @@
+"""One clip of frames -> the motion tensor of each face in it (Eq. 2-11).
+
+Frames stream by once. Each face is detected once, tracked from its first frame, and kept as a stack of small aligned
+crops; dense flow runs only on the crops that become motion steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.config import MotionConfig
+from stag.errors import FaceNotFound, VideoError
+from stag.faces.crop import compose, crop_transform, invert, transform_points, warp_crop
+from stag.faces.detect import FaceDetector
+from stag.faces.track import FaceTracker
+from stag.motion.flow import Flow, make_flow
+from stag.motion.regions import empty_channels, pool_channels
+from stag.motion.timing import magnitude_positions, motion_at, uniform_positions
+from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
+from stag.video import frame_rate
+
+MIN_FRAMES = 3
+MAX_FRAMES = 4000
+"""Frames kept of one face; 64 KiB each."""
+STILL_RMS_PX = 0.05
+LOW_RESOLUTION_PX = 20.0
+LONG_S = 2.0
+REDETECT_S = 0.4
+_PROBES = 48
+
+
+class FaceTrack:
+    """The aligned crops of one face, grown frame by frame.
+
+    Args:
+        frame: The first frame with the face.
+        landmarks: The face in that frame.
+        face_id: Rank of the face.
+    """
+
+    def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
+        self.landmarks = landmarks
+        self.face_id = face_id
+        self.crops: list[GreyImage] = []
+        self.times_s: list[float] = []
+        self.lost = False
+        self._tracker = FaceTracker(frame.image, landmarks)
+        self._to_crop = crop_transform(landmarks.points)
+        self.points = transform_points(landmarks.points, self._to_crop)
+        self._motion = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        self._keep(frame, self._to_crop)
+
+    def follow(self, frame: Frame) -> None:
+        """Align one more frame, or note that the face is lost."""
+        tracked = self._tracker.update(frame.image)
+        if tracked.lost:
+            self.lost = True
+            return
+        if len(self.crops) >= MAX_FRAMES:
+            raise VideoError(f"more than {MAX_FRAMES} frames of one face; cut the clip to the expression")
+        self._motion = tracked.motion
+        self._keep(frame, compose(self._to_crop, invert(tracked.motion)))
+
+    def centre(self) -> FloatArray:
+        """``(2,)`` where the face now is, pixels of the frame."""
+        middle = self.landmarks.points.mean(axis=0)
+        return np.asarray(self._motion[:, :2] @ middle + self._motion[:, 2])
+
+    def _keep(self, frame: Frame, transform: FloatArray) -> None:
+        self.crops.append(warp_crop(frame.image, transform))
+        self.times_s.append(frame.time_s)
+
+
+def follow_faces(
+    frames: Iterable[Frame], detector: FaceDetector, name: str, *, every_face: bool = False
+) -> list[FaceTrack]:
+    """Detect once, then track: the crops of the largest face, or of every face, through the clip.
+
+    Detection runs again only to find a face that is not followed yet: while there is none at all, and, with
+    ``every_face``, every :data:`REDETECT_S` seconds for people who turn up later.
+
+    Args:
+        frames: Frames of one clip in order of time.
+        detector: Where faces and landmarks come from.
+        name: The clip, for error messages.
+        every_face: Follow all faces and not only the largest.
+
+    Raises:
+        VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`MAX_FRAMES`.
+        FaceNotFound: No face was found.
+    """
+    tracks: list[FaceTrack] = []
+    n_frames, next_search_s = 0, 0.0
+    for frame in frames:
+        n_frames += 1
+        for track in tracks:
+            if not track.lost:
+                try:
+                    track.follow(frame)
+                except VideoError as error:
+                    raise VideoError(f"{name}: {error}") from None
+        active = [t for t in tracks if not t.lost]
+        wanted = every_face or not any(len(t.crops) >= MIN_FRAMES or not t.lost for t in tracks)
+        if wanted and frame.time_s >= next_search_s:
+            next_search_s = frame.time_s + (REDETECT_S if tracks else REDETECT_S / 4)
+            new = [face for face in detector.detect(frame.image) if not _followed(face, active)]
+            for face in new if every_face else new[:1]:
+                tracks.append(FaceTrack(frame, face, len(tracks)))
+    if n_frames < MIN_FRAMES:
+        raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {MIN_FRAMES}")
+    long_enough = [t for t in tracks if len(t.crops) >= MIN_FRAMES]
+    if not long_enough:
+        raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
+    return long_enough
+
+
+def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
+    """Motion tensor of one followed face.
+
+    Args:
+        track: Crops of at least :data:`MIN_FRAMES` frames.
+        config: Layout, steps, flow, reference, sampling and smoothing.
+
+    Source: Eq. 8-11; METHOD 1.2-1.5.
+    """
+    n_frames = len(track.crops)
+    times_s = np.asarray(track.times_s) - track.times_s[0]
+    crops = _Smoothed(track.crops, frame_rate(track.times_s), config.smooth_s)
+    positions = uniform_positions(n_frames, config.steps)
+    if config.sampling == "magnitude" and n_frames > config.steps:
+        positions = magnitude_positions(_frame_steps(crops, n_frames), config.steps)
+    frames = np.arange(n_frames) if n_frames < config.steps else positions.astype(np.int64)
+    motion = _displacement(crops, frames, make_flow(config.flow), track.points, config)
+    motion = motion_at(positions, frames.astype(np.float64), motion)
+    if config.reference == "previous":
+        motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
+    motion32 = np.nan_to_num(motion).astype(np.float32)
+    strength_px = float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64))))
+    return MotionTensor(
+        motion=motion32,
+        time_s=np.interp(positions, np.arange(n_frames), times_s).astype(np.float32),
+        frame_index=positions,
+        flags=_flags(track, config, strength_px, times_s[-1]),
+        strength_px=strength_px,
+        crop=track.crops[0],
+        points=track.points,
+        n_frames=n_frames,
+        duration_s=float(times_s[-1]),
+        start_s=track.times_s[0],
+        face_id=track.face_id,
+        face_score=track.landmarks.score,
+    )
+
+
+def extract_clip(
+    frames: Iterable[Frame], detector: FaceDetector, config: MotionConfig, name: str | Path, *, every_face: bool = False
+) -> list[MotionTensor]:
+    """Motion of the largest face of a clip, or of every face.
+
+    Raises:
+        VideoError: The clip cannot be read or has too few frames.
+        FaceNotFound: No face was found.
+    """
+    tracks = follow_faces(frames, detector, str(name), every_face=every_face)
+    return [track_motion(track, config) for track in tracks]
+
+
+class _Smoothed:
+    """Aligned crops, each averaged with its neighbours in time when asked for."""
+
+    def __init__(self, crops: list[GreyImage], fps: float, smooth_s: float) -> None:
+        self._crops = crops
+        self._reach = int(smooth_s / 2 * fps + 0.01)
+
+    def __getitem__(self, index: int) -> GreyImage:
+        if self._reach == 0:
+            return self._crops[index]
+        near = self._crops[max(0, index - self._reach) : index + self._reach + 1]
+        total = np.zeros(near[0].shape, np.uint16)
+        for crop in near:
+            total += crop
+        return ((total + len(near) // 2) // len(near)).astype(np.uint8)
+
+
+def _displacement(
+    crops: _Smoothed, frames: NDArray[np.int64], flow: Flow, points: FloatArray, config: MotionConfig
+) -> FloatArray:
+    """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
+    first = crops[int(frames[0])]
+    origin = np.zeros_like(pool_channels(np.zeros((*first.shape, 2), np.float32), points, config.layout))
+    rows, before = [origin], first
+    for index in frames[1:]:
+        now = crops[int(index)]
+        if config.reference == "first":
+            rows.append(pool_channels(flow(first, now), points, config.layout))
+        else:
+            rows.append(rows[-1] + pool_channels(flow(before, now), points, config.layout))
+        before = now
+    return np.stack(rows)
+
+
+def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:
+    """``(N - 1,)`` motion between consecutive frames, from coarse flow at a few dozen frames.
+
+    Small consecutive motion drowns in noise, so displacement since the first frame is measured, averaged over blocks,
+    and differenced; the smallest steps count as noise and are taken off.
+    """
+    probes = np.unique(np.rint(np.linspace(0, n_frames - 1, min(n_frames, _PROBES))).astype(np.int64))
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    small = [cv2.resize(crops[int(i)], (128, 128), interpolation=cv2.INTER_AREA) for i in probes]
+    blocks = [np.zeros((16, 16, 2), np.float32)]
+    for image in small[1:]:
+        field = cv2.resize(engine.calc(small[0], image, None), (16, 16), interpolation=cv2.INTER_AREA)
+        blocks.append(field - field.mean(axis=(0, 1)))
+    change = np.diff(np.stack(blocks), axis=0)
+    step = np.sqrt((change**2).sum(axis=-1).mean(axis=(1, 2)))
+    step = np.clip(step - np.quantile(step, 0.2), 0, None)
+    return np.repeat(step / np.diff(probes), np.diff(probes)).astype(np.float64)
+
+
+def _followed(face: Landmarks, active: list[FaceTrack]) -> bool:
+    """Whether a detection is a face that is already followed."""
+    centre = face.points.mean(axis=0)
+    reach = 1.5 * face.inter_ocular_px
+    return any(float(np.hypot(*(track.centre() - centre))) < reach for track in active)
+
+
+def _flags(track: FaceTrack, config: MotionConfig, strength_px: float, duration_s: float) -> tuple[str, ...]:
+    empty = empty_channels(track.points, config.layout)
+    remarks = (
+        (strength_px < STILL_RMS_PX, "no clear movement"),
+        (len(track.crops) < config.steps, f"interpolated from {len(track.crops)} frames"),
+        (track.times_s[0] > 0, f"face found at {track.times_s[0]:.2f} s"),
+        (track.lost, f"face lost after {track.times_s[-1]:.2f} s"),
+        (track.landmarks.inter_ocular_px < LOW_RESOLUTION_PX, "low resolution"),
+        (duration_s > LONG_S, "longer than a micro-expression"),
+        (bool(empty), "outside the picture: " + ", ".join(empty)),
+    )
+    return tuple(text for applies, text in remarks if applies)

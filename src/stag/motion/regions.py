@@ -1,0 +1,171 @@
+"""The motion channels: windows that grow out of landmarks on the 256 x 256 crop (Eq. 5-7), and their pooling.
+
+The channels are data. Two layouts choose among them: ``roi18`` takes all, ``roi14`` drops the three whole regions
+and the lip seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stag.types import FloatArray
+
+CROP_PX = 256
+INTER_OCULAR_CROP_PX = 64.0
+"""Distance between the inner eye corners on the crop: 1 px of motion is 1/64 of it."""
+
+Window = tuple[int, int, int, int]
+"""Half-open pixel window ``(top, bottom, left, right)`` on the crop."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One motion channel.
+
+    Attributes:
+        name: For people; "left" is the left of the image.
+        points: Landmarks whose bounding box the window grows from.
+        grow: Pixels added to that box: up, down, left, right.
+        inset: Pixels taken off all four sides afterwards.
+        kept: Share of strongest pixels that is averaged (Eq. 10).
+        below_eye: The rows are those of a lower eyelid: from a quarter to three quarters of the eye width below
+            the middle of the box.
+    """
+
+    name: str
+    points: tuple[int, ...]
+    grow: tuple[float, float, float, float]
+    kept: float
+    inset: float = 0.0
+    below_eye: bool = False
+
+
+def _span(first: int, last: int) -> tuple[int, ...]:
+    return tuple(range(first, last + 1))
+
+
+_POINT = (10.0, 10.0, 10.0, 10.0)
+
+CHANNELS: tuple[Channel, ...] = (
+    Channel("left brow", _span(17, 21), (15, 5, 5, 0), 0.2, inset=10),
+    Channel("left inner brow", (20,), _POINT, 0.2),
+    Channel("left mid brow", (19,), _POINT, 0.2),
+    Channel("left outer brow", (18,), _POINT, 0.2),
+    Channel("right brow", _span(22, 26), (15, 5, 0, 0), 0.3, inset=10),
+    Channel("right inner brow", (23,), _POINT, 0.3),
+    Channel("right mid brow", (24,), _POINT, 0.3),
+    Channel("right outer brow", (25,), _POINT, 0.3),
+    Channel("mouth", _span(48, 66), (15, 10, 20, 20), 0.3, inset=10),
+    Channel("left mouth corner", (48,), (10, 10, 10, 20), 0.2),
+    Channel("right mouth corner", (54,), (10, 10, 20, 10), 0.2),
+    Channel("upper lip", (51,), _POINT, 0.2),
+    Channel("lower lip", (57,), _POINT, 0.2),
+    Channel("lip seam", (62,), _POINT, 0.2),
+    Channel("left nose wing", (31,), (20, 5, 20, 10), 0.2),
+    Channel("right nose wing", (35,), (20, 5, 10, 20), 0.2),
+    Channel("left lower eyelid", _span(36, 41), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
+    Channel("right lower eyelid", _span(42, 47), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
+)
+"""All 18 channels in order; the index is the channel id."""
+
+LAYOUTS: dict[str, tuple[int, ...]] = {
+    "roi18": tuple(range(18)),
+    "roi14": (1, 2, 3, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17),
+}
+"""Layout name -> channel ids, in the order of the motion tensor's region axis."""
+
+MIRROR_PAIRS: tuple[tuple[int, int], ...] = ((0, 4), (1, 5), (2, 6), (3, 7), (9, 10), (14, 15), (16, 17))
+"""Channel ids that change places when the image is mirrored left to right."""
+
+HEAD_MOTION = Channel("nose bridge", (29, 30), (13, 13, 13, 13), 0.7)
+"""The box whose flow is residual head motion; it is subtracted from every channel."""
+
+
+def channel_names(layout: str) -> tuple[str, ...]:
+    """Names of the channels of a layout, length ``R``."""
+    return tuple(CHANNELS[i].name for i in LAYOUTS[layout])
+
+
+def mirror_order(layout: str) -> tuple[int, ...]:
+    """Position of each channel's mirror partner within a layout; a permutation of length ``R``."""
+    ids = LAYOUTS[layout]
+    partner = {a: b for pair in MIRROR_PAIRS for a, b in (pair, pair[::-1])}
+    return tuple(ids.index(partner.get(i, i)) for i in ids)
+
+
+def channel_window(channel: Channel, points: FloatArray) -> Window:
+    """The window of one channel, clipped to the crop; empty (``bottom <= top``) where nothing is left.
+
+    Args:
+        channel: Which channel.
+        points: ``(68, 2)`` landmarks on the crop, x and y.
+
+    Source: Eq. 5-7; extents from METHOD 1.3.
+    """
+    chosen = points[list(channel.points)]
+    left, top = chosen.min(axis=0)
+    right, bottom = chosen.max(axis=0)
+    if channel.below_eye:
+        middle, width = (top + bottom) / 2, right - left
+        top, bottom = middle + width / 4, middle + 3 * width / 4
+    up, down, to_left, to_right = channel.grow
+    edges = (
+        top - up + channel.inset,
+        bottom + down - channel.inset,
+        left - to_left + channel.inset,
+        right + to_right - channel.inset,
+    )
+    clipped = [int(np.clip(np.floor(edge + 0.5), 0, CROP_PX)) for edge in edges]
+    return clipped[0], clipped[1], clipped[2], clipped[3]
+
+
+def pool(flow_px: FloatArray, kept: float) -> FloatArray:
+    """Mean flow of the strongest pixels of a window: ``(h, w, 2) -> (2,)``; zero for an empty window.
+
+    ``tau`` is the ``1 - kept`` quantile of the magnitude; the dominant set is ``magnitude >= tau``.
+
+    Source: Eq. 10-11.
+    """
+    if flow_px.size == 0:
+        return np.zeros(2)
+    flat = flow_px.reshape(-1, 2).astype(np.float64)
+    magnitude = np.hypot(flat[:, 0], flat[:, 1])
+    tau = np.quantile(magnitude, 1 - kept)
+    mean: FloatArray = flat[magnitude >= tau].mean(axis=0)
+    return mean
+
+
+def pool_channels(flow_px: FloatArray, points: FloatArray, layout: str = "roi18") -> FloatArray:
+    """Motion of every channel with residual head motion removed: flow ``(256, 256, 2) -> (R, 2)``.
+
+    Head motion is taken off before the strongest pixels are chosen, so that the choice is by motion of the face and
+    not of the head.
+
+    Args:
+        flow_px: Dense flow on the crop, crop pixels; must be finite.
+        points: ``(68, 2)`` landmarks on the crop.
+        layout: Region layout.
+    """
+    head = pool(_cut(flow_px, channel_window(HEAD_MOTION, points)), HEAD_MOTION.kept)
+    return pool_static(flow_px - head, points, layout)
+
+
+def pool_static(flow_px: FloatArray, points: FloatArray, layout: str = "roi18") -> FloatArray:
+    """Motion of every channel of a flow field that holds no head motion: ``(256, 256, 2) -> (R, 2)``."""
+    chosen = (CHANNELS[i] for i in LAYOUTS[layout])
+    return np.stack([pool(_cut(flow_px, channel_window(c, points)), c.kept) for c in chosen])
+
+
+def empty_channels(points: FloatArray, layout: str = "roi18") -> tuple[str, ...]:
+    """Names of the channels whose window lies outside the crop."""
+    names: Sequence[Channel] = [CHANNELS[i] for i in LAYOUTS[layout]]
+    windows = [(c.name, channel_window(c, points)) for c in names]
+    return tuple(name for name, (top, bottom, left, right) in windows if bottom <= top or right <= left)
+
+
+def _cut(flow_px: FloatArray, window: Window) -> FloatArray:
+    top, bottom, left, right = window
+    return flow_px[top:bottom, left:right]

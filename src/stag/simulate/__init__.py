@@ -1,0 +1,1 @@
+"""The simulator: face clips in which action units fire, with everything known exactly."""

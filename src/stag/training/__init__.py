@@ -1,0 +1,1 @@
+"""Losses, augmentation, the training loop, and model folders."""

@@ -1,0 +1,165 @@
+"""Value objects that pass between rooms, and the shape letters used everywhere.
+
+``B`` clips in a batch, ``T`` motion steps, ``R`` regions (motion channels), ``D`` ROI embedding, ``H`` heads,
+``L`` layers, ``G`` graph feature, ``M`` transformer width, ``F`` fusion width, ``A`` action units,
+``E`` AU embedding, ``C`` classes, ``N`` frames of a clip.
+
+All motion is in *crop pixels*: one pixel is 1/64 of the distance between the inner eye corners.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+GreyImage = NDArray[np.uint8]
+
+AU_SOURCES = ("none", "annotated", "predicted")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One video frame.
+
+    Attributes:
+        image: Grey image ``(height, width)`` uint8.
+        time_s: Presentation time in seconds since the first frame of the clip.
+    """
+
+    image: GreyImage
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """A detected face: 68 points in iBUG order, 0-based.
+
+    Attributes:
+        points: ``(68, 2)`` float64, columns x (right) and y (down), in pixels of the frame.
+        score: Detector confidence; larger is surer. ``nan`` where the points came from a file.
+        box: ``(left, top, right, bottom)`` of the detection, pixels of the frame.
+    """
+
+    points: FloatArray
+    score: float
+    box: tuple[float, float, float, float]
+
+    def __post_init__(self) -> None:
+        """Validate once, at the seam."""
+        if self.points.shape != (68, 2):
+            raise ValueError(f"landmarks have shape {self.points.shape}; expected (68, 2)")
+
+    @property
+    def inter_ocular_px(self) -> float:
+        """Distance between the inner eye corners, points 39 and 42 (Eq. 2), in frame pixels."""
+        return float(np.linalg.norm(self.points[39] - self.points[42]))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One annotated clip of a data set.
+
+    Attributes:
+        clip_id: Unique within the data set.
+        subject: Subject identifier, text (``"006"`` stays ``"006"``).
+        frames: Video file or folder of images.
+        emotion: Annotated emotion as the data set spells it, lower case.
+        dataset: Name of the data set.
+        onset: First frame of the expression (0-based position in the file), or ``None`` for the first frame.
+        apex: Frame of strongest motion, or ``None`` where unknown.
+        offset: Last frame of the expression, inclusive, or ``None`` for the last frame.
+        fps: Frame rate; needed for folders of images, ``None`` for videos that carry their own times.
+        action_units: Annotated FACS string, or ``None`` where the set has no codes.
+    """
+
+    clip_id: str
+    subject: str
+    frames: Path
+    emotion: str
+    dataset: str
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    fps: float | None = None
+    action_units: str | None = None
+
+
+@dataclass(frozen=True)
+class MotionTensor:
+    """Motion of one face through one clip.
+
+    Attributes:
+        motion: ``(T, R, 2)`` float32, ``u`` right-positive and ``v`` down-positive, crop pixels.
+        time_s: ``(T,)`` float32, time of each step since the first frame of the clip.
+        frame_index: ``(T,)`` float64, (fractional) frame position of each step.
+        flags: Short remarks about the clip, e.g. ``"no clear movement"``; empty when all went well.
+        strength_px: RMS of the motion over steps and channels, crop pixels.
+        crop: First aligned crop ``(256, 256)`` uint8, for pictures.
+        points: The 68 points on that crop ``(68, 2)``.
+        n_frames: Number of frames of the clip.
+        duration_s: Time between the first and the last frame.
+        start_s: Time of the first frame with this face, seconds since the start of the clip.
+        face_id: Rank of the face in the first frame, 0 is the largest.
+        face_score: Detector confidence, ``nan`` where unknown.
+    """
+
+    motion: NDArray[np.float32]
+    time_s: NDArray[np.float32]
+    frame_index: FloatArray
+    flags: tuple[str, ...]
+    strength_px: float
+    crop: GreyImage
+    points: FloatArray
+    n_frames: int
+    duration_s: float
+    start_s: float = 0.0
+    face_id: int = 0
+    face_score: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about one face in one clip.
+
+    Attributes:
+        file: The clip as the user named it.
+        face_id: Rank of the face in the first frame, 0 is the largest.
+        start_s: Start of the analysed stretch, seconds.
+        end_s: End of the analysed stretch, seconds.
+        classes: Class names, ``C`` of them.
+        probabilities: ``(C,)`` float64, sums to 1.
+        au_vocabulary: Numbers of the action units, ``A`` of them.
+        au_probabilities: ``(A,)`` float64 in [0, 1], from the AU head.
+        au_source: Where the AU input of the classifier came from: ``none`` or ``predicted``.
+        layout: Name of the region layout, ``roi18`` or ``roi14``.
+        motion: The motion that was judged.
+        adjacency: ``(L, T, R, R)`` graph attention, rows sum to 1; row ``i`` tells where region ``i`` looks.
+        temporal_attention: ``(T,)`` weights of the graph branch over motion steps, sums to 1.
+        flags: Remarks, e.g. ``"no clear movement"``.
+        simulated: Whether the model was trained on simulated motion only.
+    """
+
+    file: str
+    face_id: int
+    start_s: float
+    end_s: float
+    classes: tuple[str, ...]
+    probabilities: FloatArray
+    au_vocabulary: tuple[int, ...]
+    au_probabilities: FloatArray
+    au_source: str
+    layout: str
+    motion: MotionTensor
+    adjacency: FloatArray
+    temporal_attention: FloatArray
+    flags: tuple[str, ...] = field(default=())
+    simulated: bool = False
+
+    @property
+    def predicted(self) -> str:
+        """Name of the most probable class."""
+        return self.classes[int(np.argmax(self.probabilities))]

@@ -1,0 +1,100 @@
+"""The channel windows and their pooling against loops written here."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from stag.motion.regions import (
+    CHANNELS,
+    CROP_PX,
+    LAYOUTS,
+    channel_window,
+    empty_channels,
+    mirror_order,
+    pool,
+    pool_channels,
+    pool_static,
+)
+
+
+def naive_pool(flow, kept):
+    values = sorted(float(np.hypot(*v)) for v in flow.reshape(-1, 2))
+    position = (1 - kept) * (len(values) - 1)
+    low = int(np.floor(position))
+    high = min(low + 1, len(values) - 1)
+    tau = values[low] + (position - low) * (values[high] - values[low])
+    chosen = [v for v in flow.reshape(-1, 2) if float(np.hypot(*v)) >= tau - 1e-12]
+    return sum(chosen) / len(chosen)
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(2)), elements=st.floats(-3, 3)),
+    st.sampled_from([0.2, 0.3, 0.7]),
+)
+@settings(max_examples=60, deadline=None)
+def test_pool_equals_a_naive_loop(flow, kept):
+    magnitudes = np.sort(np.hypot(flow[..., 0], flow[..., 1]).ravel())
+    if np.any((np.diff(magnitudes) > 0) & (np.diff(magnitudes) < 1e-9)):
+        return  # ties within rounding may fall on either side of tau
+    np.testing.assert_allclose(pool(flow, kept), naive_pool(flow, kept), atol=1e-9)
+
+
+def test_pool_of_an_empty_window_is_zero():
+    assert pool(np.zeros((0, 20, 2)), 0.2).tolist() == [0.0, 0.0]
+
+
+def test_windows_follow_the_table(face_points):
+    p = face_points
+    rounded = lambda *edges: tuple(int(np.floor(e + 0.5)) for e in edges)  # noqa: E731
+    brow = p[17:22]
+    assert channel_window(CHANNELS[0], p) == rounded(
+        brow[:, 1].min() - 5, brow[:, 1].max() - 5, brow[:, 0].min() + 5, brow[:, 0].max() - 10
+    )
+    x, y = p[20]
+    assert channel_window(CHANNELS[1], p) == rounded(y - 10, y + 10, x - 10, x + 10)
+    x, y = p[48]
+    assert channel_window(CHANNELS[9], p) == rounded(y - 10, y + 10, x - 10, x + 20)
+    x, y = p[54]
+    assert channel_window(CHANNELS[10], p) == rounded(y - 10, y + 10, x - 20, x + 10)
+    x, y = p[31]
+    assert channel_window(CHANNELS[14], p) == rounded(y - 20, y + 5, x - 20, x + 10)
+    eye = p[36:42]
+    width, middle = np.ptp(eye[:, 0]), (eye[:, 1].min() + eye[:, 1].max()) / 2
+    assert channel_window(CHANNELS[16], p) == rounded(
+        middle + width / 4 + 5, middle + 3 * width / 4 - 5, eye[:, 0].min() + 5, eye[:, 0].max() - 5
+    )
+
+
+def test_layouts_and_mirror():
+    assert len(LAYOUTS["roi18"]) == 18
+    assert len(LAYOUTS["roi14"]) == 14
+    assert set(LAYOUTS["roi18"]) - set(LAYOUTS["roi14"]) == {0, 4, 8, 13}
+    for layout in LAYOUTS:
+        order = np.array(mirror_order(layout))
+        assert (order[order] == np.arange(len(order))).all()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_uniform_head_motion_vanishes_and_static_pooling_keeps_it(face_points, layout):
+    flow = np.zeros((CROP_PX, CROP_PX, 2))
+    flow[:] = (1.5, -0.5)
+    assert np.abs(pool_channels(flow, face_points, layout)).max() < 1e-12
+    np.testing.assert_allclose(pool_static(flow, face_points, layout), [(1.5, -0.5)] * len(LAYOUTS[layout]))
+
+
+def test_only_the_channel_that_moves_reports_motion(face_points):
+    flow = np.zeros((CROP_PX, CROP_PX, 2))
+    top, bottom, left, right = channel_window(CHANNELS[12], face_points)
+    flow[top:bottom, left:right] = (0.0, -1.0)
+    motion = pool_channels(flow, face_points, "roi14")
+    names = LAYOUTS["roi14"]
+    assert motion[names.index(12)].tolist() == [0.0, -1.0]
+    assert np.abs(motion[: names.index(9)]).max() == 0
+
+
+def test_a_window_outside_the_crop_is_named(face_points):
+    shifted = face_points + np.array([0.0, 150.0])
+    assert "lower lip" in empty_channels(shifted)
+    assert empty_channels(face_points) == ()
+    assert np.isfinite(pool_channels(np.ones((CROP_PX, CROP_PX, 2)), shifted)).all()
