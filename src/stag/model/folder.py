@@ -1,0 +1,226 @@
+"""The model folder: ``model.safetensors`` and ``config.json``, written whole and read strictly; never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stag import __version__
+from stag.config import ModelConfig
+from stag.errors import ModelError
+from stag.facs import AU_VOCABULARY
+from stag.motion.regions import LAYOUTS
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Everything that a model folder tells but the weights.
+
+    Attributes:
+        model: Widths and depths.
+        layout: Region layout.
+        steps: Motion steps ``T``.
+        classes: Class names, ``C`` of them.
+        au_vocabulary: Numbers of the action units, ``A`` of them.
+        motion: How motion was extracted, so that a user's video is treated alike; JSON values.
+        training: What the model was trained on: data sets, clips, AU source, whether simulated; JSON values.
+        version: Program version that wrote it.
+    """
+
+    model: ModelConfig
+    layout: str
+    steps: int
+    classes: tuple[str, ...]
+    au_vocabulary: tuple[int, ...] = AU_VOCABULARY
+    motion: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+
+def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -> None:
+    """Write both files into an existing folder, and read them back; weights are stored as float32.
+
+    Raises:
+        ModelError: The folder would not be accepted by :func:`read_folder`: a weight is not finite, a description
+            is not JSON, or the AU vocabulary is not this program's.
+    """
+    values: dict[str, Any] = {f.name: getattr(info, f.name) for f in fields(info)}
+    values |= {"format": FORMAT, "model": info.model.model_dump()}
+    values |= {"motion": dict(info.motion), "training": dict(info.training)}
+    try:
+        text = json.dumps(values, indent=2, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{folder}: the description of the model is not JSON ({error}); use plain values") from error
+    plain = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
+    save_file(plain, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+    read_folder(folder)
+
+
+def read_folder(folder: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
+    """Read and validate a model folder.
+
+    Raises:
+        ModelError: A file is missing or damaged, or a value does not fit this program; the message names it.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder; `stag train --out` writes one")
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
+    info = _read_info(folder / CONFIG)
+    path = folder / WEIGHTS
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: is damaged or truncated ({error}); copy the model folder again") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32:
+            raise ModelError(f"{path}: tensor {name!r} is {tensor.dtype}; expected torch.float32")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelError(f"{path}: tensor {name!r} holds NaN or infinity; train the model again")
+    return info, tensors
+
+
+def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], folder: Path) -> None:
+    """Refuse weights that are not exactly those of the model that ``config.json`` describes.
+
+    Raises:
+        ModelError: A tensor is missing, unknown, or of another shape.
+    """
+    path = folder / WEIGHTS
+    remedy = f"{WEIGHTS} and {CONFIG} must come from one model folder"
+    missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing:
+        raise ModelError(f"{path}: has no tensor {missing[0]!r} ({len(missing)} missing); {remedy}")
+    if unknown:
+        raise ModelError(f"{path}: holds an unknown tensor {unknown[0]!r} ({len(unknown)} unknown); {remedy}")
+    for name, tensor in expected.items():
+        if found[name].shape != tensor.shape:
+            shapes = f"{tuple(found[name].shape)}; expected {tuple(tensor.shape)}"
+            raise ModelError(f"{path}: tensor {name!r} has shape {shapes}; {remedy}")
+
+
+@contextmanager
+def fresh_folder(folder: Path) -> Iterator[Path]:
+    """A temporary sibling that takes the place of ``folder`` when the block ends well, and vanishes when it does not.
+
+    Files of an existing folder that the new one does not have are kept.
+
+    Raises:
+        ModelError: ``folder`` is a file, or cannot be written or replaced.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"{folder}: is a file; name a folder for the model")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
+    try:
+        fresh = beside / "fresh"
+        fresh.mkdir()
+        yield fresh
+        try:
+            _put_in_place(fresh, folder, beside / "old")
+        except OSError as error:
+            raise ModelError(f"{folder}: cannot be replaced ({error.strerror}); choose another --out") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _put_in_place(fresh: Path, folder: Path, old: Path) -> None:
+    if not folder.exists():
+        os.rename(fresh, folder)
+        return
+    os.rename(folder, old)
+    try:
+        os.rename(fresh, folder)
+    except BaseException:
+        os.rename(old, folder)
+        raise
+    for entry in old.iterdir():
+        if not (folder / entry.name).exists():
+            os.rename(entry, folder / entry.name)
+
+
+def _read_info(path: Path) -> ModelInfo:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: is not JSON ({error}); copy the model folder again") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path}: holds {type(values).__name__}; expected a JSON object")
+    if values.get("format") != FORMAT:
+        raise ModelError(f"{path}: format is {values.get('format')!r}; this program reads {FORMAT}, update stag")
+    names = {f.name for f in fields(ModelInfo)} | {"format"}
+    for name in sorted(names ^ values.keys()):
+        raise ModelError(f"{path}: {'has no' if name in names else 'holds an unknown'} entry {name!r}; save it again")
+    return ModelInfo(
+        model=_model_config(values["model"], path),
+        layout=_layout(values["layout"], path),
+        steps=_steps(values["steps"], path),
+        classes=_classes(values["classes"], path),
+        au_vocabulary=_au_vocabulary(values["au_vocabulary"], path),
+        motion=_object(values["motion"], "motion", path),
+        training=_object(values["training"], "training", path),
+        version=str(values["version"]),
+    )
+
+
+def _model_config(value: object, path: Path) -> ModelConfig:
+    try:
+        return ModelConfig.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(["model", *(str(part) for part in problem["loc"])])
+        raise ModelError(f"{path}: {name} = {problem['input']!r} is not accepted: {problem['msg']}") from error
+
+
+def _layout(value: object, path: Path) -> str:
+    if not isinstance(value, str) or value not in LAYOUTS:
+        raise ModelError(f"{path}: layout is {value!r}; this program knows {', '.join(LAYOUTS)}")
+    return value
+
+
+def _steps(value: object, path: Path) -> int:
+    if type(value) is not int or value < 2:
+        raise ModelError(f"{path}: steps is {value!r}; expected a whole number of at least 2")
+    return value
+
+
+def _classes(value: object, path: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(name, str) for name in value):
+        raise ModelError(f"{path}: classes is {value!r}; expected a list of at least two names")
+    if len(set(value)) < len(value):
+        raise ModelError(f"{path}: classes {value!r} name one class twice; expected distinct names")
+    return tuple(value)
+
+
+def _au_vocabulary(value: object, path: Path) -> tuple[int, ...]:
+    if value != list(AU_VOCABULARY):
+        raise ModelError(f"{path}: its AU vocabulary {value!r} differs from this program's {list(AU_VOCABULARY)}")
+    return AU_VOCABULARY
+
+
+def _object(value: object, name: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: {name} is {type(value).__name__}; expected a JSON object")
+    return value

@@ -1,0 +1,137 @@
+"""The training loop: what it learns, what it keeps, and what it never sees."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stag.config import Config
+from stag.datasets.motion_file import MotionSet
+from stag.facs import AU_VOCABULARY
+from stag.motion.regions import LAYOUTS, mirror_order
+from stag.training.fit import fit, predict_probabilities, train
+
+SMALL = ["train.epochs=12", "train.warmup_epochs=2", "model.graph_layers=1", "model.transformer_layers=1"]
+CLASSES = ("negative", "positive", "surprise")
+
+
+def corpus(n=48, steps=6, seed=0, classes=CLASSES):
+    """Clips whose class shows as movement of one channel pair, with noise."""
+    rng = np.random.default_rng(seed)
+    motion = rng.normal(0, 0.1, (n, steps, 18, 2))
+    label = np.array([classes[i % len(classes)] for i in range(n)])
+    units = np.zeros((n, len(AU_VOCABULARY)), np.float32)
+    for i, name in enumerate(label):
+        channels, au = {"negative": ((1, 5), 4), "positive": ((9, 10), 12), "surprise": ((3, 7), 2)}[name]
+        motion[i, :, channels, 1] += np.linspace(0, 1, steps)
+        units[i, AU_VOCABULARY.index(au)] = 1
+    return MotionSet(
+        motion=motion.astype(np.float32),
+        label=label,
+        subject=np.array([f"{i // 6}" for i in range(n)]),
+        dataset=np.full(n, "made"),
+        action_units=units,
+        clip_id=np.array([f"c{i}" for i in range(n)]),
+        time_s=np.tile(np.linspace(0, 0.3, steps, dtype=np.float32), (n, 1)),
+        flags=np.full(n, ""),
+        meta={"classes": list(CLASSES), "flow": "dis", "layout": "roi18"},
+    )
+
+
+@pytest.fixture(scope="module")
+def config():
+    return Config.preset("quick").override(SMALL)
+
+
+@pytest.mark.parametrize("au", ["none", "annotated", "predicted"])
+def test_it_learns_a_plain_pattern_under_every_au_source(config, au):
+    settings = config.override([f"au={au}", "train.epochs=25", "train.lr=5e-3"])
+    fitted = fit(corpus(), settings, seed=1)
+    fresh = corpus(seed=9)
+    probabilities, units = predict_probabilities(fitted.model, fresh, au)
+    assert (np.array(CLASSES)[probabilities.argmax(axis=1)] == fresh.label).mean() > 0.9
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
+    assert units.shape == (48, len(AU_VOCABULARY))
+    assert fitted.model.info.training["au_source"] == au
+
+
+def test_same_seed_same_weights_and_the_global_generator_is_left_alone(config):
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, again, other = (train(corpus(24), config, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_training(config):
+    seen = []
+    # A learning rate this large makes the later epochs worse, so that the best one is not the last.
+    settings = config.override(["train.lr=0.05", "train.epochs=60", "train.patience=6"])
+    fitted = fit(corpus(24), settings, seed=0, progress=lambda done, total: seen.append((done, total)))
+    losses = [row["val_loss"] for row in fitted.history]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 6 < 60
+    assert seen[-1] == (len(losses), 60)
+    from stag.training.fit import _tensors, _validation_loss
+    from stag.training.losses import class_weights
+    from stag.training.validation import inner_validation
+
+    data = corpus(24)
+    inner, held = inner_validation(data.group, data.label, settings.train.validation_share, 0)
+    tensors = _tensors(data)
+    alpha = class_weights(torch.bincount(tensors.label[torch.from_numpy(inner)], minlength=3))
+    assert _validation_loss(fitted.model, tensors.at(torch.from_numpy(held)), alpha, "none") == min(losses)
+
+
+def test_warm_up_then_cosine(config):
+    rates = [row["lr"] for row in fit(corpus(24), config.override(["train.patience=99"]), seed=0).history]
+    peak = int(np.argmax(rates))
+    assert peak == 2
+    assert rates[0] < 0.01 * rates[peak]
+    assert all(a > b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+
+
+def test_test_time_averaging_makes_a_clip_and_its_mirror_image_equal(config):
+    model, data = train(corpus(24), config, seed=0), corpus(6, seed=2)
+    flipped = data.motion[:, :, list(mirror_order("roi18"))] * np.array([-1, 1], np.float32)
+    mirrored = replace(data, motion=np.ascontiguousarray(flipped))
+    here, _ = predict_probabilities(model, data, "none")
+    there, _ = predict_probabilities(model, mirrored, "none")
+    np.testing.assert_allclose(here, there, atol=1e-7)
+    single, _ = predict_probabilities(model, data, "none", mirror_tta=False)
+    assert np.abs(single - here).max() > 1e-5
+
+
+def test_labels_and_hidden_codes_do_not_reach_a_prediction(config):
+    model, data = train(corpus(24), config.override(["au=annotated"]), seed=0), corpus(6, seed=2)
+    blank = replace(data, label=np.full(6, ""), action_units=np.full_like(data.action_units, np.nan))
+    for source in ("none", "predicted"):
+        for a, b in zip(
+            predict_probabilities(model, data, source), predict_probabilities(model, blank, source), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+    annotated, units = predict_probabilities(model, data, "annotated")
+    assert np.abs(annotated - predict_probabilities(model, data, "none")[0]).max() > 1e-6
+    np.testing.assert_array_equal(units, predict_probabilities(model, data, "none")[1])
+
+
+@pytest.mark.parametrize("au", ["none", "predicted"])
+def test_degenerate_folds_stay_finite(config, au):
+    settings = config.override([f"au={au}", "train.epochs=4"])
+    one_class = corpus(12, classes=("negative",))
+    single = replace(corpus(13), label=np.array(["negative"] * 12 + ["surprise"]))
+    still = replace(corpus(12), motion=np.zeros((12, 6, 18, 2), np.float32))
+    uncoded = replace(corpus(12), action_units=np.full((12, len(AU_VOCABULARY)), np.nan, np.float32))
+    lonely = replace(corpus(12), subject=np.full(12, "1"))
+    for data in (one_class, single, still, uncoded, lonely):
+        fitted = fit(data, settings, seed=0)
+        assert all(np.isfinite(list(row.values())).all() for row in fitted.history)
+        assert np.isfinite(predict_probabilities(fitted.model, data, au)[0]).all()
+
+
+def test_the_small_layout_trains_too(config):
+    data = corpus(12)
+    small = replace(data, motion=np.ascontiguousarray(data.motion[:, :, list(LAYOUTS["roi14"])]))
+    assert train(small, config.override(["train.epochs=2"]), seed=0).info.layout == "roi14"
