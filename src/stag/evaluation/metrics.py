@@ -1,0 +1,180 @@
+"""Metrics of micro-expression recognition, in scikit-learn's hands, and their intervals over subjects.
+
+With the confusion matrix ``N[i, j]`` (clips of class ``i`` called ``j``)::
+
+    F1_c = 2 N[c, c] / (sum_j N[c, j] + sum_i N[i, c])      recall_c = N[c, c] / sum_j N[c, j]
+    UF1 = mean_c F1_c        UAR = mean_c recall_c          WAR = sum_c N[c, c] / sum_ij N[i, j]
+
+A quotient without a denominator is 0. Over a *fixed* class list (pooled scores, MEGC 2019) a class that nobody shows
+and nobody predicts therefore counts as 0 in UF1, and a class that nobody shows as 0 in UAR.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+from stag.errors import DatasetError
+
+METRICS = ("uf1", "uar", "war")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well predictions meet the truth.
+
+    Attributes:
+        classes: Class names, ``C`` of them, in the order of the arrays.
+        confusion: ``(C, C)`` int64, rows are the truth, columns the prediction.
+        f1: ``(C,)`` F1 of each class.
+        recall: ``(C,)`` recall of each class.
+        uf1: Unweighted mean of the class F1.
+        uar: Unweighted mean of the class recalls.
+        war: Share of clips that are right.
+    """
+
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    f1: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    uf1: float
+    uar: float
+    war: float
+
+
+def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None = None) -> Scores:
+    """All metrics of one set of predictions.
+
+    Args:
+        truth: ``(n,)`` class names.
+        predicted: ``(n,)`` class names.
+        classes: The fixed class list of pooled scores. Without it, the classes that occur in the truth or among the
+            predictions, as scikit-learn does by default: the rule of scores per fold, where most folds lack a class.
+
+    Raises:
+        DatasetError: There is no clip, the lengths differ, or a name is not in ``classes``.
+
+    Example:
+        >>> score(["a", "a", "b"], ["a", "b", "b"]).uar
+        0.75
+    """
+    truth, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predicted, dtype=np.str_)
+    occurring = _checked(truth, predicted)
+    names = occurring if classes is None else tuple(classes)
+    unknown = sorted(set(occurring) - set(names))
+    if unknown:
+        raise DatasetError(f"class {unknown[0]!r} is not among the classes {list(names)}; correct the names")
+    labels = list(names)
+    _, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=labels, average=None, zero_division=0)
+    return Scores(
+        classes=names,
+        confusion=_confusion(truth, predicted, labels),
+        f1=np.asarray(f1, dtype=np.float64),
+        recall=np.asarray(recall, dtype=np.float64),
+        uf1=float(np.mean(f1)),
+        uar=float(np.mean(recall)),
+        war=float(accuracy_score(truth, predicted)),
+    )
+
+
+def fold_scores(truth: ArrayLike, predicted: ArrayLike, folds: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """UF1, UAR and WAR of each fold alone, over the classes that occur in it (see :func:`score`).
+
+    A fold without one right answer scores 0; a fold of a single clip scores 0 or 1.
+
+    Args:
+        truth: ``(n,)`` class names.
+        predicted: ``(n,)`` class names.
+        folds: ``(n,)`` fold names.
+
+    Returns:
+        Metric name -> ``(folds,)``, folds in sorted order.
+    """
+    truth, predicted, fold_of = np.asarray(truth), np.asarray(predicted), np.asarray(folds)
+    each = [score(truth[fold_of == fold], predicted[fold_of == fold]) for fold in np.unique(fold_of)]
+    return {metric: np.array([getattr(scores, metric) for scores in each]) for metric in METRICS}
+
+
+def bootstrap_replicates(
+    truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike, classes: Sequence[str], n: int = 1000, seed: int = 0
+) -> dict[str, NDArray[np.float64]]:
+    """UF1, UAR and WAR of ``n`` resamples of the subjects, drawn with replacement, all their clips together.
+
+    Clips of one person are alike, so a bootstrap over clips would call the result surer than it is. Each replicate is
+    the pooled metric over the fixed class list; a class held by a few subjects only is missing from some resamples
+    and counts as 0 there, which pulls the low end down.
+
+    Args:
+        truth: ``(n_clips,)`` class names.
+        predicted: ``(n_clips,)`` class names.
+        groups: ``(n_clips,)`` subject keys.
+        classes: The fixed class list.
+        n: Number of resamples.
+        seed: Seed of the resamples; equal subjects and seed give equal resamples.
+
+    Returns:
+        Metric name -> ``(n,)``.
+    """
+    truth, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predicted, dtype=np.str_)
+    _checked(truth, predicted)
+    subjects, subject_of = np.unique(np.asarray(groups), return_inverse=True)
+    place = {name: i for i, name in enumerate(classes)}
+    rows = np.array([place[str(name)] for name in truth])
+    columns = np.array([place[str(name)] for name in predicted])
+    confusion = np.zeros((len(subjects), len(place), len(place)))
+    np.add.at(confusion, (subject_of, rows, columns), 1.0)
+
+    drawn = np.random.default_rng(seed).integers(len(subjects), size=(n, len(subjects)))
+    weights = np.stack([np.bincount(row, minlength=len(subjects)) for row in drawn]).astype(np.float64)
+    resampled = np.tensordot(weights, confusion, axes=1)  # (n, C, C)
+    right = np.diagonal(resampled, axis1=1, axis2=2)
+    shown, called = resampled.sum(axis=2), resampled.sum(axis=1)
+    return {
+        "uf1": _quotient(2 * right, shown + called).mean(axis=1),
+        "uar": _quotient(right, shown).mean(axis=1),
+        "war": right.sum(axis=1) / shown.sum(axis=1),
+    }
+
+
+def subject_bootstrap(
+    truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike, classes: Sequence[str], n: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % percentile intervals of UF1, UAR and WAR over subjects; see :func:`bootstrap_replicates`.
+
+    With a single subject both ends are the pooled value.
+
+    Returns:
+        Metric name -> (low, high).
+    """
+    replicates = bootstrap_replicates(truth, predicted, groups, classes, n, seed)
+    return {metric: interval(values) for metric, values in replicates.items()}
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Central 95 % of bootstrap replicates. values (n,) -> (low, high)."""
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _checked(truth: NDArray[np.str_], predicted: NDArray[np.str_]) -> tuple[str, ...]:
+    if truth.shape != predicted.shape or truth.ndim != 1 or len(truth) == 0:
+        raise DatasetError(
+            f"truth has shape {truth.shape} and prediction {predicted.shape}; expected one of each for at least 1 clip"
+        )
+    return tuple(str(name) for name in np.union1d(truth, predicted))
+
+
+def _confusion(truth: NDArray[np.str_], predicted: NDArray[np.str_], labels: list[str]) -> NDArray[np.int64]:
+    with warnings.catch_warnings():
+        # A fold of one class is common, and the labels that this warning asks for are given.
+        warnings.filterwarnings("ignore", "A single label was found", UserWarning)
+        return np.asarray(confusion_matrix(truth, predicted, labels=labels), dtype=np.int64)
+
+
+def _quotient(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(above, below, out=np.zeros_like(below), where=below > 0)

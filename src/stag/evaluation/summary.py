@@ -1,0 +1,148 @@
+"""From the predictions of all units to ``result.json`` and ``predictions.csv``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stag.datasets.motion_file import MotionSet
+from stag.evaluation.metrics import METRICS, bootstrap_replicates, fold_scores, interval, score
+
+_DIGITS = 6
+
+
+def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_source: str) -> pd.DataFrame:
+    """One row per tested clip and seed; truth joins prediction by clip key, never by position.
+
+    Args:
+        motion: The clips, in any order.
+        units: Unit contents: ``fold``, ``seed``, ``clips`` (keys) and ``probabilities`` (clips, C).
+        au_source: Where the AU input came from.
+
+    Returns:
+        Columns clip_id, dataset, subject, fold, seed, truth, predicted, ``p_<class>``..., au_source; sorted by seed,
+        data set and clip.
+
+    Raises:
+        pandas.errors.MergeError: A clip is judged twice with one seed.
+    """
+    classes = motion.classes
+    clips = pd.DataFrame(
+        {
+            "key": motion.key,
+            "clip_id": motion.clip_id,
+            "dataset": motion.dataset,
+            "subject": motion.subject,
+            "truth": motion.label,
+        }
+    )
+    tables = []
+    for seed in sorted({unit["seed"] for unit in units}):
+        parts = []
+        for unit in (unit for unit in units if unit["seed"] == seed):
+            columns = [f"p_{name}" for name in classes]
+            part = pd.DataFrame(np.array(unit["probabilities"], dtype=np.float64), columns=columns)
+            parts.append(part.assign(key=unit["clips"], fold=unit["fold"], seed=seed))
+        tables.append(clips.merge(pd.concat(parts), on="key", how="inner", validate="one_to_one"))
+    table = pd.concat(tables).sort_values(["seed", "key"], kind="stable", ignore_index=True)
+    probabilities = table[[f"p_{name}" for name in classes]]
+    table["predicted"] = np.array(classes)[probabilities.to_numpy().argmax(axis=1)]
+    table["au_source"] = au_source
+    first = ["clip_id", "dataset", "subject", "fold", "seed", "truth", "predicted"]
+    return table[[*first, *probabilities.columns, "au_source"]]
+
+
+def summarise(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Metrics of a prediction table.
+
+    With several seeds every metric is computed for each seed and averaged; confusion matrices are summed; the spread
+    over seeds is their (population) standard deviation. Per-fold scores are averaged over seeds first, so that
+    ``uf1_std`` says how much folds differ. Bootstrap resamples take the same subjects for every seed.
+
+    Args:
+        table: Columns dataset, subject, fold, seed, truth, predicted.
+        classes: The fixed class list.
+
+    Returns:
+        The parts ``pooled``, ``folds``, ``ci95``, ``per_dataset`` and ``seeds_spread`` of ``result.json``. ``folds``
+        and ``per_dataset`` score over the classes that occur in the fold or data set.
+    """
+    runs = [run for _, run in table.groupby("seed", sort=True)]
+    scores = [score(run["truth"], run["predicted"], classes) for run in runs]
+    folds = [fold_scores(run["truth"], run["predicted"], run["fold"]) for run in runs]
+    replicates = [bootstrap_replicates(run["truth"], run["predicted"], _people(run), classes) for run in runs]
+    pooled = {metric: _rounded(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
+    fold_means = {metric: np.mean([fold[metric] for fold in folds], axis=0) for metric in METRICS}
+    return {
+        "pooled": {
+            **pooled,
+            "f1": _by_class(classes, np.mean([s.f1 for s in scores], axis=0)),
+            "recall": _by_class(classes, np.mean([s.recall for s in scores], axis=0)),
+            "confusion": np.sum([s.confusion for s in scores], axis=0).tolist(),
+        },
+        "folds": {
+            f"{metric}_{name}": _rounded(reduce(values))
+            for metric, values in fold_means.items()
+            for name, reduce in (("mean", np.mean), ("std", np.std))
+        },
+        "ci95": {
+            metric: [_rounded(end) for end in interval(np.mean([r[metric] for r in replicates], axis=0))]
+            for metric in METRICS
+        },
+        "per_dataset": {str(name): mean_scores(part) for name, part in table.groupby("dataset", sort=True)},
+        "seeds_spread": {metric: _rounded(np.std([getattr(s, metric) for s in scores])) for metric in METRICS},
+    }
+
+
+def mean_scores(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, float]:
+    """UF1, UAR and WAR averaged over seeds, of columns seed, truth, predicted; ``classes`` as in :func:`score`."""
+    scores = [score(run["truth"], run["predicted"], classes) for _, run in table.groupby("seed", sort=True)]
+    return {metric: _rounded(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
+
+
+def baseline_scores(
+    motion: MotionSet, units: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, dict[str, float] | None]:
+    """Pooled scores of each baseline; ``None`` where a fold could not compute it, or there is no fold.
+
+    Args:
+        motion: The clips, in any order.
+        units: Baseline units: ``clips`` (keys) and ``predicted`` (baseline name -> names, or ``None``).
+        names: The baselines.
+    """
+    truth = pd.DataFrame({"key": motion.key, "truth": motion.label})
+    result: dict[str, dict[str, float] | None] = {}
+    for name in names:
+        result[name] = None
+        if units and all(unit["predicted"].get(name) is not None for unit in units):
+            parts = [pd.DataFrame({"key": unit["clips"], "predicted": unit["predicted"][name]}) for unit in units]
+            joined = truth.merge(pd.concat(parts), on="key", how="inner", validate="one_to_one")
+            result[name] = mean_scores(joined.assign(seed=0), motion.classes)
+    return result
+
+
+def notes(table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: bool, simulated: bool) -> list[str]:
+    """Remarks without which the numbers would mislead."""
+    shown = set(table["truth"])
+    missing = [name for name in classes if name not in shown]
+    remarks = [f"class {name} has no clip here; it counts as 0 in the pooled UF1 and UAR" for name in missing]
+    if subject_dependent:
+        remarks.append("subject-dependent: train and test share subjects, so this says nothing about new people")
+    if simulated:
+        remarks.append("measured on simulated motion, not on people")
+    return remarks
+
+
+def _people(table: pd.DataFrame) -> pd.Series[str]:
+    return table["dataset"].astype(str) + "/" + table["subject"].astype(str)
+
+
+def _by_class(classes: Sequence[str], values: Any) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in zip(classes, values, strict=True)}
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), _DIGITS)

@@ -1,0 +1,183 @@
+"""Units of work: what each sees, what it writes, and how many run at once.
+
+The unit is (configuration, protocol, fold, seed). Its learner is handed the training clips, and the test clips without
+their labels; what comes back is written to the unit's own file by the process that computed it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from stag.config import Config
+from stag.datasets.motion_file import MotionSet
+from stag.errors import ModelError, StagError
+from stag.evaluation.baselines import BASELINES
+from stag.evaluation.run_folder import RunFolder, fingerprint_text, read_unit
+from stag.evaluation.splits import Fold
+from stag.files import write_json
+
+if TYPE_CHECKING:
+    from stag.model.stag import STAG
+
+Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64]]
+"""(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities."""
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run: its clips and what to do with them.
+
+    Attributes:
+        motion: All clips, sorted by key, with their class list in ``meta``.
+        config: Resolved configuration.
+        protocol: Name of the protocol.
+        folds: Its folds.
+        seeds: Seeds of training.
+        learner: What trains and judges.
+        baselines: Names of the baselines to compute.
+        identity: What makes this run another than others, as plain JSON values; ``data`` is among them.
+        selection: What the choice of epochs looked at.
+    """
+
+    motion: MotionSet
+    config: Config
+    protocol: str
+    folds: tuple[Fold, ...]
+    seeds: tuple[int, ...]
+    learner: Learner
+    baselines: tuple[str, ...]
+    identity: Mapping[str, Any]
+    selection: str = "inner-validation"
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Every unit, and the baselines of every fold."""
+        units = [Task(fold, seed) for seed in self.seeds for fold in self.folds]
+        return units + [Task(fold, None) for fold in self.folds if self.baselines]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit, or the baselines of one fold where ``seed`` is ``None``."""
+
+    fold: Fold
+    seed: int | None
+
+    def __str__(self) -> str:
+        """Name for the reader of an error."""
+        return f"fold {self.fold.name} " + ("baselines" if self.seed is None else f"seed {self.seed}")
+
+
+def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
+    """The learner of an evaluation: trains STAG on the training clips alone and judges the test clips."""
+    from stag.training import fit
+
+    return judge(fit.train(train, config, seed=seed), test, config)
+
+
+def judge(model: STAG, test: MotionSet, config: Config) -> NDArray[np.float64]:
+    """Probabilities ``(n, C)`` of a model, columns in the order of the classes of ``test``."""
+    from stag.training import fit
+
+    probabilities, _ = fit.predict_probabilities(model, test, config.au, mirror_tta=config.train.mirror_tta)
+    return probabilities[:, [model.classes.index(name) for name in test.classes]]
+
+
+def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, str | None]]:
+    """Do tasks on ``jobs`` processes, in any order.
+
+    Yields:
+        As each ends: its name, and why it failed, or ``None`` where its file is written.
+    """
+    if jobs == 1 or len(tasks) < 2:
+        yield from (_work(plan, folder, task) for task in tasks)
+        return
+    pool = Parallel(n_jobs=min(jobs, len(tasks)), backend="loky", batch_size=1, return_as="generator_unordered")
+    lean = replace(plan, folds=())  # every task brings its own fold
+    yield from pool(delayed(_work)(lean, folder, task) for task in tasks)
+
+
+def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | None:
+    """What the file of a task says, or ``None`` where it is still to be done."""
+    path, header = folder.unit(task.fold.name, task.seed), _header(plan, task)
+    content = read_unit(path, header)
+    if content is None or task.seed is not None:
+        return content
+    return content if set(plan.baselines) <= set(content["predicted"]) else None
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread while the block runs: sums in another order would be other bytes."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 1
+    with threadpool_limits(limits=1):
+        if torch:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)
+
+
+def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
+    train = plan.motion.subset(task.fold.train)
+    test = plan.motion.subset(task.fold.test)
+    # From here on nothing that judges a clip can know its answer.
+    test = replace(test, label=np.full(len(test), ""))
+    if task.seed is not None and plan.learner is stag_learner:
+        import_module("stag.training.fit")  # torch has to be loaded before its threads can be limited
+    try:
+        with one_thread():
+            found = _baselines(plan, train, test) if task.seed is None else _unit(plan, train, test, task.seed)
+    except StagError as error:
+        return str(task), str(error)
+    write_json(folder.unit(task.fold.name, task.seed), {**_header(plan, task), **found})
+    return str(task), None
+
+
+def _unit(plan: Plan, train: MotionSet, test: MotionSet, seed: int) -> dict[str, Any]:
+    if plan.config.au != "annotated":
+        test = replace(test, action_units=np.full_like(test.action_units, np.nan))
+    probabilities = np.asarray(plan.learner(train, test, plan.config, seed), dtype=np.float64)
+    expected = (len(test), len(test.classes))
+    if probabilities.shape != expected:
+        raise ModelError(f"the learner gave probabilities of shape {probabilities.shape}; expected {expected}")
+    if not np.isfinite(probabilities).all():
+        raise ModelError("the learner gave probabilities that are NaN or infinite; training diverged, lower train.lr")
+    return {"probabilities": probabilities.round(_DIGITS).tolist()}
+
+
+def _baselines(plan: Plan, train: MotionSet, test: MotionSet) -> dict[str, Any]:
+    predicted = {name: BASELINES[name](train, test, 0) for name in plan.baselines}
+    return {"predicted": {name: None if names is None else names.tolist() for name, names in predicted.items()}}
+
+
+def _header(plan: Plan, task: Task) -> dict[str, Any]:
+    """What a file of this task must say of itself, so that no other file is taken for it."""
+    tested = plan.motion.subset(task.fold.test)
+    header = {
+        "fold": task.fold.name,
+        "seed": task.seed,
+        "protocol": plan.protocol,
+        "data": plan.identity["data"],
+        "classes": list(plan.motion.classes),
+        "clips": tested.key.tolist(),
+        "truth": tested.label.tolist(),
+    }
+    if task.seed is None:
+        return header
+    return {**header, "config": fingerprint_text(plan.config.to_toml()), "au_source": plan.config.au}

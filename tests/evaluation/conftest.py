@@ -1,0 +1,15 @@
+import pytest
+from synthetic import synthetic_motion
+
+from stag.config import Config
+
+
+@pytest.fixture(scope="session")
+def motion():
+    """Six people with six clips each, two per class."""
+    return synthetic_motion()
+
+
+@pytest.fixture(scope="session")
+def config():
+    return Config.preset("quick")

@@ -1,0 +1,44 @@
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import CLASSES, synthetic_motion
+
+from stag.evaluation.summary import baseline_scores, prediction_table
+
+
+def unit(motion, rows, seed=0):
+    """A unit that is certain of the truth."""
+    sure = np.array(CLASSES) == motion.label[rows][:, None]
+    return {"fold": "x", "seed": seed, "clips": motion.key[rows].tolist(), "probabilities": sure.astype(float).tolist()}
+
+
+def test_truth_joins_by_clip_whatever_the_order_of_units_and_rows(motion):
+    order = np.random.default_rng(0).permutation(len(motion))
+    units = [unit(motion, part, seed) for seed in (1, 0) for part in np.array_split(order, 4)]
+    table = prediction_table(motion, units, "none")
+    assert (table["truth"] == table["predicted"]).all()
+    assert table[["seed", "clip_id"]].to_numpy().tolist() == [
+        [seed, clip] for seed in (0, 1) for clip in sorted(motion.clip_id.tolist())
+    ]
+    named = dict(zip(motion.clip_id.tolist(), motion.label.tolist(), strict=True))
+    assert table["truth"].tolist() == [named[clip] for clip in table["clip_id"]]
+
+
+def test_a_clip_that_is_judged_twice_is_refused(motion):
+    twice = [unit(motion, np.arange(4)), unit(motion, np.arange(3, 8))]
+    with pytest.raises(pd.errors.MergeError):
+        prediction_table(motion, twice, "none")
+
+
+def test_baselines_join_by_clip_and_are_null_where_a_fold_has_none():
+    motion = synthetic_motion(4)
+    order = np.random.default_rng(1).permutation(len(motion))
+    units = [
+        {"clips": motion.key[part].tolist(), "predicted": {"right": motion.label[part].tolist(), "no": None}}
+        for part in np.array_split(order, 3)
+    ]
+    perfect = {"uf1": 1.0, "uar": 1.0, "war": 1.0}
+    assert baseline_scores(motion, units, ["right", "no", "never"]) == {"right": perfect, "no": None, "never": None}
+    units[1]["predicted"]["right"] = None
+    assert baseline_scores(motion, units, ["right"]) == {"right": None}
+    assert baseline_scores(motion, [], ["right"]) == {"right": None}
