@@ -1,0 +1,166 @@
+"""The look of every figure, and the ways out of it: SVG and PNG files, and SVG inside a page.
+
+Figures are drawn with a few named colours. Inside a page those colours become CSS variables, so that one drawing
+serves light paper, dark screens and print; in a file they stay what they are, on a paper-coloured ground.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+from xml.sax.saxutils import escape
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+from sklearn.isotonic import isotonic_regression
+
+from stag.types import FloatArray
+
+INK, MUTED, RULE, PAPER = "#1c1f24", "#5b626d", "#dedbd5", "#fdfcfa"
+ACCENT = "#1a66a8"
+SERIES = (ACCENT, "#c2500a", "#00795a", "#9a4a8c", "#8a6500")
+"""Line colours after Okabe and Ito, darkened until each stands 3:1 against paper."""
+
+STYLE: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": 8.5,
+    "axes.facecolor": "none",
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": "auto",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "stag",
+    "svg.image_inline": True,
+    "path.simplify": False,
+}
+"""One style for all figures, as matplotlib settings; ``Any`` because matplotlib types the names as one long literal."""
+
+INTENSITY = LinearSegmentedColormap.from_list("intensity", [to_rgba(ACCENT, 0.02), to_rgba(ACCENT, 1.0)])
+"""From nearly nothing to the accent, by opacity alone: it fades into whatever ground it lies on."""
+
+_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"} | {
+    colour: f"--series-{i}" for i, colour in enumerate(SERIES)
+}
+FULL_PX = 0.25
+"""Motion maps and curves span at least this, crop pixels, so that the noise of a still face stays small on the page."""
+
+_FILE_DPI = 160
+_PAGE_DPI = 110  # a little over the 96 of CSS, so that the names read at 12 px
+
+
+def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
+    """An empty figure in the house style, on an Agg canvas; call it inside the style context."""
+    figure = Figure(figsize=(width_in, height_in), **options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def figure_png(figure: Figure) -> bytes:
+    """The figure as PNG on its paper-coloured ground; equal figures give equal bytes."""
+    stream = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="png", dpi=_FILE_DPI, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def figure_svg(figure: Figure) -> str:
+    """The figure as a stand-alone SVG file on its paper-coloured ground; equal figures give equal text."""
+    return _svg(figure, transparent=False)
+
+
+def figure_inline(figure: Figure, prefix: str, alternative: str) -> str:
+    """The figure as an ``<svg>`` element for a page that defines the colour variables.
+
+    Args:
+        figure: The drawing.
+        prefix: Put before every id, so that ids stay unique on the page.
+        alternative: What a reader who cannot see the figure is told.
+    """
+    text = _svg(figure, transparent=True)
+    text = text[text.index("<svg") :].strip()
+    text = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<g id=\"[a-zA-Z_]+\d*\">", "<g>", text)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", text)
+    text = re.sub(r"font(?:-family)?: (?:(\d+ )?([\d.]+px) )?'DejaVu Sans'[^;\"]*;?", _font_without_family, text)
+    text = text.replace("image-rendering:crisp-edges;image-rendering:pixelated", "")
+    text = re.sub(r"(\d\.\d{3})\d+", r"\1", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    width_in, height_in = figure.get_size_inches()
+    width = width_in * _PAGE_DPI
+    head = (
+        f'<svg class="plot" role="img" aria-label="{escape(alternative, {chr(34): "&quot;"})}" '
+        f'viewBox="0 0 {width_in * 72:g} {height_in * 72:g}" style="width:{width:g}px;min-width:{0.7 * width:g}px">'
+    )
+    return head + re.sub(r"\n\s*", "\n", text[text.index(">") + 1 :])
+
+
+def spread(targets: Sequence[float] | FloatArray, gap: float, low: float, high: float) -> FloatArray:
+    """Positions in ``[low, high]`` at least ``gap`` apart, in the order of ``targets`` and as near to them as can be.
+
+    The least-squares answer, by isotonic regression; where the span is too short for all, the gap shrinks.
+    """
+    wanted = np.asarray(targets, dtype=float)
+    if wanted.size < 2:
+        only: FloatArray = np.clip(wanted, low, high)
+        return only
+    gap = min(gap, (high - low) / (wanted.size - 1))
+    order = np.argsort(wanted, kind="stable")
+    steps = gap * np.arange(wanted.size)
+    placed = np.empty_like(wanted)
+    placed[order] = isotonic_regression(wanted[order] - steps, y_min=low, y_max=high - steps[-1]) + steps
+    return placed
+
+
+def intensity_scale(axis: Axes, low: str, high: str, label: str) -> None:
+    """Turn an empty axes into a small legend of the intensity map: five swatches between two numbers."""
+    axis.set_axis_off()
+    axis.set_xlim(0, 5)
+    axis.set_ylim(0, 1)
+    for i in range(5):
+        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=INTENSITY((i + 0.5) / 5), linewidth=0))
+    axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
+    axis.text(5.2, 0.5, f"{high}  {label}", ha="left", va="center_baseline", fontsize=8, color=MUTED)
+
+
+def _svg(figure: Figure, *, transparent: bool) -> str:
+    stream = io.StringIO()
+    with mpl.rc_context(STYLE):
+        ground = "none" if transparent else "auto"
+        figure.savefig(stream, format="svg", facecolor=ground, metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def _font_without_family(match: re.Match[str]) -> str:
+    weight, size = match.group(1), match.group(2)
+    if size is None:
+        return ""
+    return (f"font-weight: {weight.strip()};" if weight else "") + f"font-size: {size};"

@@ -1,0 +1,149 @@
+"""Reports: one self-contained HTML page for predictions, and one for an evaluation.
+
+The pages load nothing and run no script. Everything that a user or a file supplied is escaped by the templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from stag import __version__
+from stag.files import write_text
+from stag.report.face_view import View, au_notes, face_view, overview_row
+from stag.report.run_file import parse_predictions, parse_result, read_run
+from stag.report.run_view import run_view
+from stag.types import Prediction
+
+MAX_BYTES = 5_000_000
+"""No page is larger; faces that would not fit are left to the overview table."""
+
+_FOR_FACES = 4_000_000
+_OVERVIEW_ROW_BYTES = 600
+
+
+def prediction_page(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> str:
+    """The report of ``stag predict --report``.
+
+    Args:
+        predictions: What the model said, one per face.
+        failures: ``(file, reason)`` of every file without a usable face.
+
+    Returns:
+        An HTML document. Equal input gives equal text.
+    """
+    room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures))
+    sections = _sections(predictions, level=2, room=room)
+    shown, n = len(sections), len(predictions)
+    note = (
+        ""
+        if shown == n
+        else f"The first {shown} of {n} are shown in full below; the others would make the page too large."
+    )
+    overview = [overview_row(p, f"face-{i + 1}" if i < shown else "") for i, p in enumerate(predictions)]
+    counts = [_plural(n, "face"), _plural(len({p.file for p in predictions}), "file") + " with a result"]
+    if failures:
+        counts.append(_plural(len(failures), "file") + " without")
+    return _render(
+        "prediction.html.j2",
+        counts=" · ".join(counts),
+        simulated=_simulated_note(predictions),
+        overview=overview if n > 1 else [],
+        shown_note=note,
+        failures=failures,
+        sections=sections,
+        au_notes=au_notes(predictions),
+    )
+
+
+def run_page(result: Mapping[str, Any], predictions: pd.DataFrame, *, examples: Sequence[Prediction] = ()) -> str:
+    """The report of an evaluation.
+
+    Args:
+        result: Content of ``result.json``.
+        predictions: Content of ``predictions.csv``.
+        examples: Predictions to show in full after the scores.
+
+    Returns:
+        An HTML document. Equal input gives equal text.
+
+    Raises:
+        RunError: The result lacks a key, or the predictions are not its own.
+    """
+    run = parse_result(result)
+    view = run_view(run, parse_predictions(predictions, run))
+    sections = _sections(examples, level=3, room=_FOR_FACES)
+    simulated = any(p.simulated for p in examples)
+    note = f"{_plural(len(sections), 'clip')} of this evaluation, seen through the model."
+    return _render(
+        "run.html.j2",
+        **view,
+        sections=sections,
+        examples_note=note,
+        examples_simulated=simulated or run.simulated,
+        au_notes=au_notes(examples),
+    )
+
+
+def report_run(folder: str | Path) -> str:
+    """The report of a run folder, from its ``result.json`` and ``predictions.csv``.
+
+    Raises:
+        RunError: A file is missing, damaged or incomplete, or the two are not of one run.
+    """
+    return run_page(*read_run(Path(folder)))
+
+
+def write_page(path: str | Path, html: str) -> None:
+    """Write a page by atomic rename."""
+    write_text(path, html)
+
+
+def _sections(predictions: Sequence[Prediction], level: int, room: int) -> list[Markup]:
+    """The faces in full, as many as fit into ``room`` bytes."""
+    sections: list[Markup] = []
+    for i, prediction in enumerate(predictions):
+        view: View = face_view(prediction, f"face-{i + 1}")
+        # Rendered by an escaping template, so it is markup already.
+        section = Markup(_render("_face.html.j2", face=view, level=level))
+        room -= len(section.encode("utf-8"))
+        if room < 0:
+            break
+        sections.append(section)
+    return sections
+
+
+def _simulated_note(predictions: Sequence[Prediction]) -> str:
+    count = sum(p.simulated for p in predictions)
+    if not count:
+        return ""
+    which = "The model" if count == len(predictions) else f"The model behind {count} of {len(predictions)} faces"
+    return (
+        f"{which} was trained on simulated motion only and has never seen a real micro-expression. "
+        "Take its answers as a demonstration."
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("stag.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(version=__version__, **values)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from stag.report.words import apex_step, direction, is_still, share, strongest_movement, summary
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.714, ".71"), (1.0, "1.00"), (0.0, ".00"), (0.999, "1.00"), (-0.25, "-.25"), (10.2, "10.20"), (None, "–")],
+)
+def test_share_drops_the_idle_zero_only(value, text):
+    assert share(value) == text
+    assert share(float("nan")) == "–"
+
+
+def test_direction_is_the_one_with_the_largest_projection(rng):
+    half = np.sqrt(0.5)
+    ways = {
+        "to the right": (1, 0),
+        "down and to the right": (half, half),
+        "down": (0, 1),
+        "down and to the left": (-half, half),
+        "to the left": (-1, 0),
+        "up and to the left": (-half, -half),
+        "up": (0, -1),
+        "up and to the right": (half, -half),
+    }
+    for vector in rng.normal(size=(200, 2)):
+        assert direction(*vector) == max(ways, key=lambda name: float(np.dot(ways[name], vector)))
+
+
+def test_the_strongest_movement_is_read_at_the_step_where_the_face_moves_most(make_prediction):
+    motion = np.zeros((6, 18, 2))
+    motion[1, 9] = (0.0, -3.0)  # one loud channel in a quiet step
+    motion[4] = (1.0, 0.0)
+    motion[4, 3] = (0.0, -1.2)
+    p = make_prediction(motion=motion)
+    assert apex_step(p.motion.motion) == 4
+    assert strongest_movement(p.motion, "roi18") == "left outer brow, up, 1.20 px at 0.28 s"
+    assert "left outer brow, up" in summary(p)
+
+
+def test_names_follow_the_layout(make_prediction):
+    motion = np.zeros((6, 14, 2))
+    motion[2, 6] = (0.0, 1.0)
+    assert strongest_movement(make_prediction(motion=motion, layout="roi14").motion, "roi14").startswith(
+        "left mouth corner, down"
+    )
+
+
+def test_a_summary_names_a_close_second_and_no_distant_one(make_prediction):
+    assert "Most probable: surprise (.71). " in summary(make_prediction(probabilities=[0.09, 0.2, 0.71]))
+    close = summary(make_prediction(probabilities=[0.1, 0.42, 0.48]))
+    assert "surprise (.48), hardly ahead of positive (.42)." in close
+
+
+@pytest.mark.parametrize("where", ["flags", "motion_flags"])
+def test_a_still_clip_says_so_first(make_prediction, where):
+    p = make_prediction(**{where: ("no clear movement",)})
+    assert is_still(p)
+    assert summary(p).startswith("No clear movement")
+    assert "Strongest" not in summary(p)
+    assert not is_still(make_prediction(flags=("low resolution",)))
+
+
+def test_a_motionless_tensor_has_no_strongest_movement(make_prediction):
+    assert strongest_movement(make_prediction(motion=np.zeros((4, 18, 2))).motion, "roi18") == "none"
