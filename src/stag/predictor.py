@@ -78,7 +78,7 @@ class Predictor:
             au_vocabulary=AU_VOCABULARY,
             au_probabilities=units[0],
             au_source=self.au_source,
-            layout=self.model.layout,
+            layout=self.model.info.layout,
             motion=tensor,
             adjacency=out.adjacency[0].numpy().astype(np.float64),
             temporal_attention=out.temporal_attention[0].numpy().astype(np.float64),
@@ -98,11 +98,10 @@ def motion_settings(described: Mapping[str, Any], model: STAG) -> MotionConfig:
     Raises:
         ModelError: A setting is unknown to this program.
     """
-    known = {key: value for key, value in described.items() if key in MotionConfig.model_fields}
     try:
-        return MotionConfig(**{**known, "layout": model.layout, "steps": model.steps})
+        return MotionConfig(**{**described, "layout": model.info.layout, "steps": model.info.steps})
     except ValueError as error:
-        raise ModelError(f"the model's motion settings {known} are not known here; train it again") from error
+        raise ModelError(f"the model's motion settings {dict(described)} are not known here; train it again") from error
 
 
 def _single(tensor: MotionTensor, model: STAG) -> MotionSet:

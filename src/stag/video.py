@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.errors import VideoError
+from stag.files import atomic_path
 from stag.types import Frame, GreyImage
 
 DEFAULT_FOLDER_FPS = 30.0
@@ -117,17 +117,8 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
     Raises:
         VideoError: There are no frames, or a frame is not grey uint8 of the size of the first.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        _encode(path, temporary, frames, Fraction(fps).limit_denominator(1001))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as temporary:
+        _encode(Path(path), str(temporary), frames, Fraction(fps).limit_denominator(1001))
 
 
 def _encode(path: Path, temporary: str, frames: Iterable[NDArray[np.uint8]], rate: Fraction) -> None:
@@ -167,13 +158,13 @@ def _file_images(path: Path, first: int, stop: int | None) -> Iterator[tuple[Gre
         stream = container.streams.video[0]
         stream.thread_count = 1  # clips are read in parallel processes
         interval = float(1 / stream.average_rate) if stream.average_rate else 1 / DEFAULT_FOLDER_FPS
-        opening_s = time_s = end_s = 0.0
+        time_s = end_s = 0.0
         reached = 0
         try:
             for decoded in islice(container.decode(stream), stop):
                 own_s = decoded.time
                 if reached == 0:
-                    opening_s = time_s = own_s or 0.0
+                    time_s = own_s or 0.0
                 else:
                     time_s = own_s if own_s is not None and own_s > time_s else time_s + interval
                 if reached >= first:
@@ -191,10 +182,10 @@ def _file_images(path: Path, first: int, stop: int | None) -> Iterator[tuple[Gre
         if reached == 0:
             raise VideoError(f"{path}: not one frame could be decoded; the file is damaged or cut off, copy it again")
         if stop is None:
-            _refuse_cut_off(path, container, stream, reached, end_s - opening_s)
+            _refuse_cut_off(path, container, stream, reached, end_s)
 
 
-def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, length_s: float) -> None:
+def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, end_s: float) -> None:
     # Matroska and others end silently where the file was cut; only their headers tell how much there should be.
     if stream.frames:
         if frames < _COMPLETE * stream.frames:
@@ -205,9 +196,9 @@ def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, length
             raise VideoError(f"{path}: ends in the middle of frame {frames}; the file is cut off, copy it again")
         return
     announced_s = _announced_length(container, stream)
-    if announced_s is not None and length_s < _COMPLETE * announced_s:
+    if announced_s is not None and end_s < _COMPLETE * announced_s:
         raise VideoError(
-            f"{path}: ends after frame {frames - 1}, {length_s:.2f} of {announced_s:.2f} s; the file is cut off, "
+            f"{path}: ends after frame {frames - 1}, {end_s:.2f} of {announced_s:.2f} s; the file is cut off, "
             f"copy it again"
         )
 
@@ -291,7 +282,7 @@ def _to_8_bit(image: NDArray[Any], bits: int, name: Path) -> NDArray[np.uint8]:
         return image
     if image.dtype != np.uint16:
         raise VideoError(f"{name}: has pixels of type {image.dtype}; save it with 8 or 16 bits")
-    return cv2.convertScaleAbs(image, alpha=255.0 / ((1 << bits) - 1)).astype(np.uint8, copy=False)
+    return np.asarray(cv2.convertScaleAbs(image, alpha=255.0 / ((1 << bits) - 1)), dtype=np.uint8)
 
 
 def _grey(image: NDArray[np.uint8]) -> GreyImage:

@@ -28,7 +28,7 @@ from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, 
 from stag.evaluation.baselines import motion_svm
 from stag.evaluation.experiment import evaluate, evaluate_model, evaluate_split
 from stag.evaluation.metrics import score, subject_bootstrap
-from stag.evaluation.units import one_thread
+from stag.parallel import one_thread
 
 ARRAYS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
 
@@ -270,7 +270,7 @@ def test_a_unit_computes_on_one_thread_and_leaves_the_threads_as_they_were(motio
 def test_torch_is_limited_even_where_its_threads_are_not_found_from_outside(monkeypatch):
     import torch
 
-    monkeypatch.setattr("stag.evaluation.units.threadpool_limits", lambda limits: nullcontext())
+    monkeypatch.setattr("stag.parallel.threadpool_limits", lambda limits: nullcontext())
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from stag.errors import ConfigError
 from stag.motion.flow import FLOWS, make_flow
 

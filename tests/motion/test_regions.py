@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from stag.faces.crop import CROP_PX
 from stag.motion.regions import (
     CHANNELS,
-    CROP_PX,
     LAYOUTS,
     channel_window,
     empty_channels,

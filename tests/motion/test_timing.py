@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from stag.motion.timing import magnitude_positions, motion_at, uniform_positions
 
 steps_of_motion = st.integers(2, 270).flatmap(lambda n: arrays(np.float64, n, elements=st.floats(0, 5)))

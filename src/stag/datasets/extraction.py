@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from joblib import Parallel, delayed
 
 from stag import __version__
 from stag.config import Config, MotionConfig
@@ -15,10 +13,12 @@ from stag.datasets.clips import ClipTable
 from stag.datasets.labels import Scheme
 from stag.datasets.motion_file import MotionSet
 from stag.errors import DatasetError, StagError
+from stag.faces.crop import CROP_PX
 from stag.faces.detect import load_detector
 from stag.facs import AU_VOCABULARY, au_vector, parse_facs
 from stag.motion.extract import extract_clip
-from stag.motion.regions import CROP_PX, channel_names
+from stag.motion.regions import channel_names
+from stag.parallel import spread
 from stag.types import Clip, MotionTensor
 from stag.video import read_frames
 
@@ -79,8 +79,7 @@ def clip_motion(clip: Clip, settings: MotionConfig) -> MotionTensor:
 
 def _run(clips: list[Clip], settings: MotionConfig, jobs: int, progress: Progress | None) -> list[MotionTensor | str]:
     outcomes: list[MotionTensor | str] = []
-    tasks = (delayed(_attempt)(clip, settings) for clip in clips)
-    for outcome in Parallel(n_jobs=jobs, return_as="generator")(tasks):
+    for outcome in spread(_attempt, ((clip, settings) for clip in clips), jobs):
         outcomes.append(outcome)
         if progress is not None:
             progress(len(outcomes), len(clips))
@@ -89,7 +88,6 @@ def _run(clips: list[Clip], settings: MotionConfig, jobs: int, progress: Progres
 
 def _attempt(clip: Clip, settings: MotionConfig) -> MotionTensor | str:
     """The motion, or the reason why there is none; errors travel between processes as text."""
-    cv2.setNumThreads(1)
     try:
         return clip_motion(clip, settings)
     except StagError as error:

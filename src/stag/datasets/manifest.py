@@ -38,7 +38,8 @@ def load(root: Path) -> tuple[list[Clip], list[tuple[str, str]], bool]:
     clips: list[Clip] = []
     skipped: list[tuple[str, str]] = []
     seen: set[tuple[str, str]] = set()
-    for position, row in enumerate(table.to_dict("records"), start=2):
+    for position, values in enumerate(table.itertuples(index=False, name=None), start=2):
+        row = dict(zip(table.columns, values, strict=True))
         name = row["clip_id"] or f"line {position}"
         try:
             clip = _clip(row, path)
@@ -74,7 +75,9 @@ def _read(path: Path) -> pd.DataFrame:
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise DatasetError(f"{path}: has two columns {repeated[0]!r}; keep one")
-    return table.apply(lambda column: column.str.strip())
+    for column in table.columns:
+        table[column] = table[column].str.strip()
+    return table
 
 
 def _clip(row: dict[str, str], path: Path) -> Clip:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.config import MotionConfig
 from stag.errors import MotionFileError
 from stag.facs import AU_VOCABULARY
+from stag.files import atomic_path
 from stag.motion.regions import LAYOUTS
 
 _LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
@@ -83,6 +83,11 @@ class MotionSet:
         """Whether any clip comes from the simulator."""
         return bool(self.meta.get("simulated", False))
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the motion was extracted, as far as the file says: the fields of ``config.MotionConfig``."""
+        return {name: self.meta[name] for name in MotionConfig.model_fields if name in self.meta}
+
     def subset(self, index: Any) -> MotionSet:
         """The clips at ``index`` (integers or a boolean mask)."""
         names = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
@@ -141,30 +146,23 @@ class MotionSet:
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                buffer = io.BytesIO()
-                np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED)
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise MotionFileError(f"{path}: no such motion file; `stag extract` writes one")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, AttributeError, TypeError, KeyError) as error:
+    except Exception as error:  # a damaged archive fails in zipfile, zlib, struct or numpy, each in its own way
         raise MotionFileError(
-            f"{path}: is not a motion file without pickles ({error}); write it with numpy.savez"
+            f"{path}: is not a motion file ({error}); write it with numpy.savez, no pickles"
         ) from error
 
 

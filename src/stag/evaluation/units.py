@@ -6,17 +6,13 @@ their labels; what comes back is written to the unit's own file by the process t
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
@@ -25,6 +21,7 @@ from stag.evaluation.baselines import BASELINES
 from stag.evaluation.run_folder import RunFolder, fingerprint_text, read_unit
 from stag.evaluation.splits import Fold
 from stag.files import write_json
+from stag.parallel import one_thread, spread
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
@@ -101,12 +98,8 @@ def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -
     Yields:
         As each ends: its name, and why it failed, or ``None`` where its file is written.
     """
-    if jobs == 1 or len(tasks) < 2:
-        yield from (_work(plan, folder, task) for task in tasks)
-        return
-    pool = Parallel(n_jobs=min(jobs, len(tasks)), backend="loky", batch_size=1, return_as="generator_unordered")
     lean = replace(plan, folds=())  # every task brings its own fold
-    yield from pool(delayed(_work)(lean, folder, task) for task in tasks)
+    yield from spread(_work, ((lean, folder, task) for task in tasks), min(jobs, len(tasks)), ordered=False)
 
 
 def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | None:
@@ -116,21 +109,6 @@ def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | Non
     if content is None or task.seed is not None:
         return content
     return content if set(plan.baselines) <= set(content["predicted"]) else None
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread while the block runs: sums in another order would be other bytes."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 1
-    with threadpool_limits(limits=1):
-        if torch:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            if torch:
-                torch.set_num_threads(before)
 
 
 def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:

@@ -26,11 +26,19 @@ from stag.video import frame_rate
 
 MIN_FRAMES = 3
 MAX_FRAMES = 4000
-"""Frames kept of one face; 64 KiB each."""
+"""Longest clip; a crop of 64 KiB is kept of each frame and face."""
 STILL_RMS_PX = 0.05
 LOW_RESOLUTION_PX = 20.0
 LONG_S = 2.0
 REDETECT_S = 0.4
+SEARCH_S = 0.1
+"""Time between searches while no face is followed."""
+GAP_S = 0.5
+"""Longest absence of a face that is bridged."""
+TURNED_RMS_PX = 1.5
+"""Residual of the stable points above which the head has turned out of the picture plane. # assumed"""
+SAME_PLACE = 1.5
+"""Inter-ocular distances within which a detection is a face that is known already."""
 _PROBES = 48
 
 
@@ -48,7 +56,9 @@ class FaceTrack:
         self.face_id = face_id
         self.crops: list[GreyImage] = []
         self.times_s: list[float] = []
-        self.lost = False
+        self.start_s = frame.time_s
+        self.lost = self.turned = False
+        self.gaps = 0
         self._tracker = FaceTracker(frame.image, landmarks)
         self._to_crop = crop_transform(landmarks.points)
         self.points = transform_points(landmarks.points, self._to_crop)
@@ -56,13 +66,13 @@ class FaceTrack:
         self._keep(frame, self._to_crop)
 
     def follow(self, frame: Frame) -> None:
-        """Align one more frame, or note that the face is lost."""
+        """Align one more frame; a face that stays away for :data:`GAP_S` is lost."""
         tracked = self._tracker.update(frame.image)
         if tracked.lost:
-            self.lost = True
+            self.lost = frame.time_s - self.start_s - self.times_s[-1] > GAP_S
+            self.gaps += 1
             return
-        if len(self.crops) >= MAX_FRAMES:
-            raise VideoError(f"more than {MAX_FRAMES} frames of one face; cut the clip to the expression")
+        self.turned = self.turned or tracked.rms_px > TURNED_RMS_PX
         self._motion = tracked.motion
         self._keep(frame, compose(self._to_crop, invert(tracked.motion)))
 
@@ -73,7 +83,7 @@ class FaceTrack:
 
     def _keep(self, frame: Frame, transform: FloatArray) -> None:
         self.crops.append(warp_crop(frame.image, transform))
-        self.times_s.append(frame.time_s)
+        self.times_s.append(frame.time_s - self.start_s)
 
 
 def follow_faces(
@@ -81,14 +91,18 @@ def follow_faces(
 ) -> list[FaceTrack]:
     """Detect once, then track: the crops of the largest face, or of every face, through the clip.
 
-    Detection runs again only to find a face that is not followed yet: while there is none at all, and, with
-    ``every_face``, every :data:`REDETECT_S` seconds for people who turn up later.
+    Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, every
+    :data:`REDETECT_S` seconds for people who turn up later. A face that was lost and is found again near the same
+    place keeps its id; of its stretches the longest counts.
 
     Args:
         frames: Frames of one clip in order of time.
         detector: Where faces and landmarks come from.
         name: The clip, for error messages.
         every_face: Follow all faces and not only the largest.
+
+    Returns:
+        One track a face, ordered by id.
 
     Raises:
         VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`MAX_FRAMES`.
@@ -98,25 +112,28 @@ def follow_faces(
     n_frames, next_search_s = 0, 0.0
     for frame in frames:
         n_frames += 1
-        for track in tracks:
-            if not track.lost:
-                try:
-                    track.follow(frame)
-                except VideoError as error:
-                    raise VideoError(f"{name}: {error}") from None
-        active = [t for t in tracks if not t.lost]
-        wanted = every_face or not any(len(t.crops) >= MIN_FRAMES or not t.lost for t in tracks)
-        if wanted and frame.time_s >= next_search_s:
-            next_search_s = frame.time_s + (REDETECT_S if tracks else REDETECT_S / 4)
-            new = [face for face in detector.detect(frame.image) if not _followed(face, active)]
+        if n_frames > MAX_FRAMES:
+            raise VideoError(f"{name}: has more than {MAX_FRAMES} frames; cut it to the expression")
+        active = [track for track in tracks if not track.lost]
+        for track in active:
+            track.follow(frame)
+        active = [track for track in active if not track.lost]
+        if (every_face or not active) and frame.time_s >= next_search_s:
+            next_search_s = frame.time_s + (REDETECT_S if active else SEARCH_S)
+            new = [face for face in detector.detect(frame.image) if not _near(face, active)]
             for face in new if every_face else new[:1]:
-                tracks.append(FaceTrack(frame, face, len(tracks)))
+                tracks.append(FaceTrack(frame, face, _identity(face, tracks)))
     if n_frames < MIN_FRAMES:
         raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {MIN_FRAMES}")
-    long_enough = [t for t in tracks if len(t.crops) >= MIN_FRAMES]
-    if not long_enough:
+    longest: dict[int, FaceTrack] = {}
+    for track in tracks:
+        known = longest.get(track.face_id)
+        if len(track.crops) >= max(MIN_FRAMES, len(known.crops) + 1 if known else 0):
+            longest[track.face_id] = track
+    if not longest:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
-    return long_enough
+    found = [longest[face_id] for face_id in sorted(longest)]
+    return found if every_face else found[:1]
 
 
 def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
@@ -129,7 +146,7 @@ def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
     Source: Eq. 8-11; METHOD 1.2-1.5.
     """
     n_frames = len(track.crops)
-    times_s = np.asarray(track.times_s) - track.times_s[0]
+    times_s = np.asarray(track.times_s)
     crops = _Smoothed(track.crops, frame_rate(track.times_s), config.smooth_s)
     positions = uniform_positions(n_frames, config.steps)
     if config.sampling == "magnitude" and n_frames > config.steps:
@@ -151,7 +168,7 @@ def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
         points=track.points,
         n_frames=n_frames,
         duration_s=float(times_s[-1]),
-        start_s=track.times_s[0],
+        start_s=track.start_s,
         face_id=track.face_id,
         face_score=track.landmarks.score,
     )
@@ -223,11 +240,17 @@ def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:
     return np.repeat(step / np.diff(probes), np.diff(probes)).astype(np.float64)
 
 
-def _followed(face: Landmarks, active: list[FaceTrack]) -> bool:
-    """Whether a detection is a face that is already followed."""
+def _near(face: Landmarks, tracks: list[FaceTrack]) -> list[FaceTrack]:
+    """The tracks whose face is, or was last, where a detection is."""
     centre = face.points.mean(axis=0)
-    reach = 1.5 * face.inter_ocular_px
-    return any(float(np.hypot(*(track.centre() - centre))) < reach for track in active)
+    reach = SAME_PLACE * face.inter_ocular_px
+    return [track for track in tracks if float(np.hypot(*(track.centre() - centre))) < reach]
+
+
+def _identity(face: Landmarks, tracks: list[FaceTrack]) -> int:
+    """The id of the face that was last seen there, or a new one."""
+    here = _near(face, [track for track in tracks if track.lost])
+    return here[-1].face_id if here else 1 + max((track.face_id for track in tracks), default=-1)
 
 
 def _flags(track: FaceTrack, config: MotionConfig, strength_px: float, duration_s: float) -> tuple[str, ...]:
@@ -235,8 +258,10 @@ def _flags(track: FaceTrack, config: MotionConfig, strength_px: float, duration_
     remarks = (
         (strength_px < STILL_RMS_PX, "no clear movement"),
         (len(track.crops) < config.steps, f"interpolated from {len(track.crops)} frames"),
-        (track.times_s[0] > 0, f"face found at {track.times_s[0]:.2f} s"),
-        (track.lost, f"face lost after {track.times_s[-1]:.2f} s"),
+        (track.start_s > 0, f"face found at {track.start_s:.2f} s"),
+        (track.lost, f"face lost after {track.start_s + duration_s:.2f} s"),
+        (track.gaps > 0 and not track.lost, f"face not followed in {track.gaps} frames"),
+        (track.turned, "head turned"),
         (track.landmarks.inter_ocular_px < LOW_RESOLUTION_PX, "low resolution"),
         (duration_s > LONG_S, "longer than a micro-expression"),
         (bool(empty), "outside the picture: " + ", ".join(empty)),

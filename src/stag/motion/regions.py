@@ -11,11 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stag.faces.crop import CROP_PX
 from stag.types import FloatArray
-
-CROP_PX = 256
-INTER_OCULAR_CROP_PX = 64.0
-"""Distance between the inner eye corners on the crop: 1 px of motion is 1/64 of it."""
 
 Window = tuple[int, int, int, int]
 """Half-open pixel window ``(top, bottom, left, right)`` on the crop."""

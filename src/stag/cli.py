@@ -1,0 +1,292 @@
+"""The command line: verbs only. Heavy imports live inside the verbs, so that help comes at once."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stag import __version__
+from stag.console import fail, print_scores, progress_bar, say, warn
+from stag.errors import StagError
+
+if TYPE_CHECKING:
+    from stag.config import Config
+    from stag.datasets.motion_file import MotionSet
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Recognise facial micro-expressions, and see why. Micro-expressions are not lie detection.",
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
+Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
+Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")]
+Au = Annotated[
+    Literal["none", "annotated", "predicted"] | None,
+    typer.Option(help="Where the classifier's action units come from."),
+]
+MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Options before the verb."""
+    if version:
+        say(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is installed, the landmark models and their licence, device, threads, versions."""
+    from stag.doctor import findings
+
+    rows, ready = findings()
+    for what, finding in rows:
+        say(f"{what:<26}{finding}")
+    if not ready:
+        raise StagError("something that the main path needs is missing: pip install 'stag[faces]'")
+
+
+@app.command()
+def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Quiet = False) -> None:
+    """Simulated corpus -> extract -> LOSO -> report, in one command and offline."""
+    from stag.demo import run_demo
+
+    made = run_demo(out, partial(progress_bar, quiet=quiet), seed=seed, jobs=jobs)
+    print_scores(made.result)
+    say(f"model   {made.model}")
+    say(f"report  {made.report}")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to make, or the .npz of --as motion.")],
+    shape: Annotated[Literal["manifest", "motion"], typer.Option("--as", help="Shape of the corpus.")] = "manifest",
+    subjects: Annotated[int, typer.Option(min=1)] = 12,
+    clips: Annotated[int, typer.Option(min=1, help="Clips of each subject.")] = 6,
+    scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
+    fps: Annotated[float, typer.Option(min=10, max=1000)] = 100.0,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Make face clips in which action units fire, with everything known."""
+    from stag.datasets.labels import scheme as named_scheme
+
+    labels = named_scheme(scheme).name
+    if shape == "motion":
+        from stag.simulate.motion import simulate_motion
+
+        _writable_npz(out)
+        simulate_motion(subjects, clips, seed=seed, scheme=labels).save(out)
+    else:
+        from stag.simulate.corpus import simulate_corpus
+
+        with progress_bar("simulate", quiet) as progress:
+            simulate_corpus(
+                out, subjects=subjects, clips=clips, seed=seed, fps=fps, scheme=labels, jobs=jobs, progress=progress
+            )
+    say(f"simulated  {out}")
+
+
+@app.command()
+def extract(
+    inputs: Annotated[list[str], typer.Argument(metavar="DATASET|VIDEO...", help="A data set, or your own clips.")],
+    out: Annotated[Path, typer.Option(help="Motion file to write.")],
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a data set, videos or folders of frames into a motion file."""
+    from stag.datasets.clips import load_dataset
+    from stag.datasets.extraction import extract_files, extract_motion
+
+    settings = _settings(preset, config, set_, None)
+    _writable_npz(out)
+    if root is not None:
+        if len(inputs) != 1:
+            raise typer.BadParameter("with --root, name exactly one data set")
+        table = load_dataset(inputs[0], root, scheme)
+        with progress_bar("extract", quiet) as progress:
+            motion = extract_motion(table, settings, jobs=jobs, progress=progress)
+    else:
+        with progress_bar("extract", quiet) as progress:
+            motion = extract_files([Path(name) for name in inputs], settings, jobs=jobs, progress=progress)
+    motion.save(out)
+    for clip_id, reason in motion.meta["skipped"]:
+        warn(f"skipped {clip_id}: {reason}")
+    say(f"{len(motion)} clips, {len(motion.meta['skipped'])} skipped  {out}")
+    if root is None and motion.meta["skipped"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    files: MotionFiles,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on motion files."""
+    from stag.training.fit import fit
+
+    motion = _load(files)
+    with progress_bar("train", quiet) as progress:
+        fitted = fit(motion, _settings(preset, config, set_, au), seed=seed, progress=progress)
+    fitted.model.save_pretrained(out)
+    best = min(fitted.history, key=lambda row: row["val_loss"])
+    say(f"best epoch {best['epoch'] + 1} of {len(fitted.history)}, inner validation loss {best['val_loss']:.3f}")
+    say(f"model  {out}")
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Option(help="Run folder.")],
+    files: MotionFiles = None,
+    protocol: Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")] = "loso",
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")] = 5,
+    seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "0",
+    train_file: Annotated[list[Path] | None, typer.Option("--train", help="Train on this motion file ...")] = None,
+    test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one.")] = None,
+    model: Annotated[str | None, typer.Option(help="Score a finished model; no training.")] = None,
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Evaluate by LOSO, group or stratified k-fold, across data sets, or a finished model."""
+    from stag.evaluation import experiment
+
+    settings = _settings(preset, config, set_, au)
+    wanted = _seeds(seeds)
+    if bool(train_file) != bool(test_file):
+        raise typer.BadParameter("--train and --test go together")
+    if train_file and files:
+        raise typer.BadParameter("give motion files, or --train and --test, not both")
+    with progress_bar("evaluate", quiet) as progress:
+        if train_file and test_file:
+            pair = _load(train_file), _load(test_file)
+            result = experiment.evaluate_split(*pair, settings, seeds=wanted, out=out, jobs=jobs, progress=progress)
+        elif model is not None:
+            from stag.model.stag import STAG
+
+            judge = STAG.from_pretrained(model)
+            result = experiment.evaluate_model(_load(files), judge, au=settings.au, out=out, progress=progress)
+        else:
+            motion = _load(files)
+            result = experiment.evaluate(
+                motion, settings, protocol=protocol, folds=folds, seeds=wanted, out=out, jobs=jobs, progress=progress
+            )
+    print_scores(result.json)
+    say(f"result  {out / 'result.json'}")
+
+
+@app.command()
+def predict(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images.")],
+    model: Annotated[str | None, typer.Option(help="Model folder.")] = None,
+    faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
+    csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say what a model sees in your own clips, and why."""
+    from stag.files import write_text
+    from stag.predictor import Predictor
+    from stag.report.html import prediction_page, write_page
+    from stag.report.table import prediction_rows
+
+    if model is None:
+        raise StagError("no model ships with this version: give --model DIR; `stag demo` makes one in runs/demo/model")
+    predictor = Predictor(model)
+    predictions, failures = [], []
+    with progress_bar("predict", quiet) as progress:
+        for done, video in enumerate(videos, start=1):
+            try:
+                predictions += predictor.predict_faces(video, faces)
+            except StagError as error:
+                failures.append((str(video), str(error)))
+            if progress is not None:
+                progress(done, len(videos))
+    if csv is not None:
+        write_text(csv, prediction_rows(predictions, failures).to_csv(index=False))
+    if report is not None:
+        write_page(report, prediction_page(predictions, failures))
+    for found in predictions:
+        scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(found.classes, found.probabilities, strict=True))
+        remarks = f"  [{'; '.join(found.flags)}]" if found.flags else ""
+        say(f"{found.file}  face {found.face_id}  {found.predicted}  ({scores}){remarks}")
+    for _, reason in failures:
+        fail(StagError(reason))
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of an evaluation.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,
+) -> None:
+    """Make one self-contained HTML file from a run."""
+    from stag.report.html import report_run, write_page
+
+    target = out or run / "report.html"
+    write_page(target, report_run(run))
+    say(f"report  {target}")
+
+
+def main() -> None:
+    """Run the command line; every error that a user can act on is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except (StagError, OSError, MemoryError) as error:
+        fail(error)
+        sys.exit(1)
+
+
+def _settings(preset: str, file: Path | None, changes: list[str] | None, au: str | None) -> Config:
+    from stag.config import Config
+
+    config = Config.preset(preset) if file is None else Config.from_toml(file)
+    extra = [f"au={au}"] if au else []
+    return config.override([*(changes or []), *extra])
+
+
+def _load(files: list[Path] | None) -> MotionSet:
+    from stag.datasets.motion_file import MotionSet
+
+    if not files:
+        raise typer.BadParameter("name at least one motion file")
+    return MotionSet.concatenate([MotionSet.load(path) for path in files])
+
+
+def _seeds(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise typer.BadParameter(f"--seeds {text}: expected whole numbers such as 0,1,2")
+    return list(dict.fromkeys(int(part) for part in parts))
+
+
+def _writable_npz(path: Path) -> None:
+    if path.suffix != ".npz":
+        raise typer.BadParameter(f"--out {path}: a motion file ends in .npz")

@@ -1,0 +1,77 @@
+"""The whole path in one call: simulated corpus -> extract -> LOSO -> model -> report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stag.config import Config
+from stag.datasets.clips import ClipTable, load_dataset
+from stag.datasets.extraction import extract_motion
+from stag.evaluation.experiment import evaluate
+from stag.predictor import Predictor
+from stag.report.html import run_page, write_page
+from stag.simulate.corpus import simulate_corpus
+from stag.training.fit import train
+
+Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None] | None]]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made.
+
+    Attributes:
+        result: The LOSO result as in ``result.json``.
+        report: The HTML page.
+        model: The folder of a model trained on the whole corpus.
+    """
+
+    result: dict[str, Any]
+    report: Path
+    model: Path
+
+
+def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: int = 0, jobs: int = 2) -> Demo:
+    """Simulate, extract, evaluate, train and report under ``out``; a second call continues an interrupted one.
+
+    Args:
+        out: Folder of the run.
+        bar: Makes a progress bar for a named stage.
+        subjects: Number of simulated people.
+        clips: Clips of each.
+        seed: Everything follows from it.
+        jobs: Worker processes.
+    """
+    config = Config.preset("quick")
+    corpus = out / "corpus"
+    if not (corpus / "manifest.csv").is_file():
+        with bar("simulate") as progress:
+            simulate_corpus(corpus, subjects=subjects, clips=clips, seed=seed, jobs=jobs, progress=progress)
+    table = load_dataset("manifest", corpus)
+    with bar("extract") as progress:
+        motion = extract_motion(table, config, jobs=jobs, progress=progress)
+    motion.save(out / "motion.npz")
+    with bar("evaluate") as progress:
+        result = evaluate(motion, config, protocol="loso", out=out / "loso", jobs=jobs, progress=progress)
+    with bar("train") as progress:
+        model = train(motion, config, seed=seed, progress=progress)
+    model.save_pretrained(out / "model")
+    example = Predictor(model).predict(_example(table, result.predictions))
+    report = out / "report.html"
+    write_page(report, run_page(result.json, result.predictions, examples=[example]))
+    return Demo(result.json, report, out / "model")
+
+
+def _example(table: ClipTable, predictions: pd.DataFrame) -> Path:
+    """The clip that was judged rightly with the most certainty while its subject was left out."""
+    right = predictions[predictions["truth"] == predictions["predicted"]]
+    chosen = right if len(right) else predictions
+    surest = int(chosen.filter(regex="^p_").max(axis=1).to_numpy().argmax())
+    wanted = chosen["clip_id"].iloc[surest]
+    return next(clip.frames for clip in table if clip.clip_id == wanted)

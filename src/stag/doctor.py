@@ -1,0 +1,47 @@
+"""What is installed, which landmark models there are and their licence, and what this machine offers."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+
+from stag import __version__
+from stag.faces.detect import landmark_models
+
+PACKAGES = ("numpy", "opencv-python-headless", "av", "torch", "scikit-learn", "joblib", "safetensors")
+OPTIONAL = {
+    "dlib-bin": "faces",
+    "face_recognition_models": "faces",
+    "gradio": "web",
+    "captum": "explain",
+    "onnxruntime": "onnx",
+    "distributed": "cluster",
+}
+
+
+def findings() -> tuple[list[tuple[str, str]], bool]:
+    """``(what, finding)`` pairs, and whether everything that the main path needs is there."""
+    rows = [("stag", __version__), ("python", platform.python_version()), ("machine", platform.platform())]
+    rows += [(name, _version(name) or "missing") for name in PACKAGES]
+    for name, extra in OPTIONAL.items():
+        rows.append((name, _version(name) or f"not installed; optional: pip install 'stag[{extra}]'"))
+    ready = all(_version(name) for name in PACKAGES)
+    usable = False
+    for model in landmark_models():
+        usable = usable or model.available
+        rows.append((f"landmarks: {model.name}", ("ready. " if model.available else "not ready. ") + model.licence))
+    rows.append(("cores", str(os.cpu_count())))
+    if _version("torch"):
+        import torch
+
+        device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+        rows += [("device", device), ("threads", str(torch.get_num_threads()))]
+    return rows, ready and usable
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,327 @@
+"""Faces and their 68 landmarks in one frame, by exchangeable backends: ``dlib``, or a file of points."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from stag.errors import FaceNotFound, MissingDependency
+from stag.types import FloatArray, GreyImage, Landmarks
+
+Box = tuple[float, float, float, float]
+
+_SCALES = (1.0, 1.5, 2.0, 3.0)
+_LARGEST_SIDE_PX = 1920  # assumed; a frame is not enlarged beyond this for detection
+_SEARCH_SCORE = -0.7  # assumed; also what a scale counts that did not see the face
+_SAME_FACE = 0.35  # assumed; overlap (intersection over union) of two detections of one face
+_LANDMARK_BOX_PX = 200.0  # the landmark model answers in whole pixels: a larger face, a finer answer
+_BOX_SHIFTS = (-0.05, 0.0, 0.05)
+# Spectacles and beards cost a face its score; a face below this one must convince the cascades as well. Measured hits
+# of such faces: 13 and more; of fabric, prints and badges: up to 5.
+_SURE_SCORE = 0.75  # assumed
+_CONFIRMING_HITS = 9  # assumed
+_CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
+_CASCADE_BOX_PX = 100
+_MODEL_PACKAGE = "face_recognition_models"
+_MODEL_FILE = "models/shape_predictor_68_face_landmarks.dat"
+_REMEDY = "install it with: pip install 'stag[faces]'"
+
+
+class FaceDetector(Protocol):
+    """What finds faces in a frame."""
+
+    def detect(self, image: GreyImage) -> list[Landmarks]:
+        """Faces of a grey image ``(height, width)`` uint8, largest first; an empty list where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class LandmarkModel:
+    """A landmark backend, for people who ask what is installed.
+
+    Attributes:
+        name: Name for :func:`load_detector`.
+        available: Whether it can be used here.
+        path: Its model file, where it has one.
+        licence: What its use is limited to.
+    """
+
+    name: str
+    available: bool
+    path: Path | None
+    licence: str
+
+
+class DlibDetector:
+    """dlib's frontal face detector (HOG) and its 68-point landmark model.
+
+    The frame is searched at several enlargements, because the detector knows no face below about 70 px. A face's score
+    is the mean of its two best scales: prints and shadows that look like a face tend to do so at one scale only. Weak
+    candidates must also be seen by a detector of another kind, OpenCV's Haar cascades.
+
+    Args:
+        min_score: Faces with a lower score are left out.
+
+    Raises:
+        MissingDependency: dlib or the landmark model is not installed.
+
+    Source: METHOD 1.1; King, Dlib-ml, JMLR 10, 2009; Kazemi and Sullivan, One Millisecond Face Alignment, CVPR 2014.
+    """
+
+    def __init__(self, min_score: float) -> None:
+        self.min_score = min_score
+        self._dlib, self._finder, self._predictor = _load_dlib()
+
+    def detect(self, image: GreyImage) -> list[Landmarks]:
+        """Faces of a grey image ``(height, width)`` uint8 that score at least ``min_score``, widest box first."""
+        candidates = [c for scale in _scales_for(image) for c in self._search(image, scale)]
+        faces = [
+            Landmarks(self._place_points(image, box), score, box)
+            for box, score in merge_scales(candidates)
+            if score >= self.min_score and (score >= _SURE_SCORE or cascade_hits(image, box) >= _CONFIRMING_HITS)
+        ]
+        return sorted(faces, key=lambda face: (face.box[0] - face.box[2], -face.score))
+
+    def _search(self, image: GreyImage, scale: float) -> Iterator[tuple[Box, float, float]]:
+        resized = _resize(image, scale)
+        # cv2 rounds the size, so the true factors differ a little from the wanted one.
+        to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
+        boxes, scores, _ = self._finder.run(resized, 0, _SEARCH_SCORE)
+        for box, score in zip(boxes, scores, strict=True):
+            yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
+
+    def _place_points(self, image: GreyImage, box: Box) -> FloatArray:
+        """Median of the landmarks from nine slightly shifted boxes: ``(68, 2)`` with sub-pixel steps."""
+        left, top, right, bottom = box
+        margin = 0.6 * (right - left)
+        x0, y0 = max(int(left - margin), 0), max(int(top - margin), 0)
+        face = image[y0 : int(bottom + margin) + 1, x0 : int(right + margin) + 1]
+        scale = _LANDMARK_BOX_PX / max(right - left, 1.0)
+        enlarged = _resize(face, scale)
+        factor = np.array([enlarged.shape[1] / face.shape[1], enlarged.shape[0] / face.shape[0]])
+        found = []
+        for dx in _BOX_SHIFTS:
+            for dy in _BOX_SHIFTS:
+                shift = np.array([dx * (right - left) - x0, dy * (bottom - top) - y0])
+                corners = np.rint((np.array([[left, top], [right, bottom]]) + shift) * factor).astype(int).ravel()
+                shape = self._predictor(enlarged, self._dlib.rectangle(*corners.tolist()))
+                found.append([(shape.part(i).x, shape.part(i).y) for i in range(68)])
+        # Pixel centres: cv2.resize maps the centre of pixel 0 to (factor - 1) / 2.
+        points: FloatArray = (np.median(np.array(found, dtype=np.float64), axis=0) + 0.5) / factor - 0.5
+        points += np.array([x0, y0])
+        return points
+
+
+class FileDetector:
+    """Landmarks that another program found: a CSV with OpenFace's column names.
+
+    Columns ``x_0`` to ``x_67`` and ``y_0`` to ``y_67`` in pixels of the frame are needed; ``frame``, ``face_id`` and
+    ``confidence`` are used where present. The rows of the first frame count. Blanks around names are allowed.
+
+    Args:
+        path: The CSV file.
+        min_score: Rows with a lower ``confidence`` are left out; rows without one are kept.
+
+    Raises:
+        FaceNotFound: The file cannot be read, lacks a column, or holds no usable row.
+    """
+
+    def __init__(self, path: Path, min_score: float = -np.inf) -> None:
+        self.path = Path(path)
+        self._faces = [f for f in _read_points(self.path) if not f.score < min_score]
+
+    def detect(self, image: GreyImage) -> list[Landmarks]:
+        """Faces of the file's first frame whose points lie in the image, largest inter-ocular distance first.
+
+        Raises:
+            FaceNotFound: Points lie outside the image, so the file belongs to other frames.
+        """
+        height, width = image.shape
+        for face in self._faces:
+            centre = (face.points[39] + face.points[42]) / 2
+            if not ((centre >= 0).all() and centre[0] < width and centre[1] < height):
+                raise FaceNotFound(
+                    f"{self.path}: the eyes at ({centre[0]:.0f}, {centre[1]:.0f}) lie outside the {width}x{height} "
+                    f"frame; give the landmark file of this clip"
+                )
+        return list(self._faces)
+
+
+def load_detector(name: str, *, min_score: float) -> FaceDetector:
+    """A detector by name.
+
+    Args:
+        name: ``"dlib"``, or the path of a landmark CSV.
+        min_score: Score below which a face is not taken.
+
+    Raises:
+        MissingDependency: The backend is not installed.
+        FaceNotFound: ``name`` is neither a backend nor a readable landmark file.
+    """
+    if name == "dlib":
+        return DlibDetector(min_score)
+    if name.lower().endswith(".csv"):
+        return FileDetector(Path(name), min_score)
+    raise FaceNotFound(f"no face detector {name!r}; use 'dlib' or the path of a landmark .csv file")
+
+
+def landmark_models() -> list[LandmarkModel]:
+    """Every backend with its model file and licence; loads none of them."""
+    model = _dlib_model_path()
+    usable = model is not None and importlib.util.find_spec("dlib") is not None
+    licence = "68-point model trained on iBUG 300-W: research only, no commercial use"
+    return [
+        LandmarkModel("dlib", usable, model, licence),
+        LandmarkModel("file", True, None, "that of the program that wrote the points"),
+    ]
+
+
+def merge_scales(candidates: Sequence[tuple[Box, float, float]]) -> list[tuple[Box, float]]:
+    """Join detections of one face at several scales; the best one gives the box.
+
+    Args:
+        candidates: ``(box, score, scale)`` of every detection.
+
+    Returns:
+        ``(box, score)`` per face, best first; the score is the mean of the two best scales, where a scale that did
+        not see the face counts -0.7.
+    """
+    merged: list[tuple[Box, float]] = []
+    waiting = sorted(candidates, key=lambda c: (-c[1], c[0]))
+    while waiting:
+        best = waiting[0][0]
+        same = [c for c in waiting if overlap(best, c[0]) >= _SAME_FACE]
+        waiting = [c for c in waiting if overlap(best, c[0]) < _SAME_FACE]
+        per_scale: dict[float, float] = {}
+        for _, score, scale in same:
+            per_scale.setdefault(scale, score)
+        first, second = [*per_scale.values(), _SEARCH_SCORE][:2]
+        merged.append((best, (first + second) / 2))
+    return sorted(merged, key=lambda face: -face[1])
+
+
+def cascade_hits(image: GreyImage, box: Box) -> int:
+    """How often two Haar cascades, ungrouped, see a face where another detector saw one.
+
+    Args:
+        image: ``(height, width)`` uint8.
+        box: The other detector's box, pixels of the frame.
+
+    Source: Viola and Jones, Robust Real-Time Face Detection, IJCV 57, 2004.
+    """
+    left, top, right, bottom = box
+    width = max(right - left, 1.0)
+    x0, y0 = max(int(left - width / 2), 0), max(int(top - width / 2), 0)
+    around = image[y0 : int(bottom + width / 2) + 1, x0 : int(right + width / 2) + 1]
+    factor = _CASCADE_BOX_PX / width
+    scaled = cv2.equalizeHist(_resize(around, factor))
+    smallest, largest = int(0.6 * _CASCADE_BOX_PX), int(1.9 * _CASCADE_BOX_PX)
+    hits = 0
+    for cascade in _load_cascades():
+        found = cascade.detectMultiScale(scaled, 1.05, 0, minSize=(smallest, smallest), maxSize=(largest, largest))
+        for x, y, w, h in np.reshape(found, (-1, 4)) / factor:
+            hits += overlap((x + x0, y + y0, x + w + x0, y + h + y0), box) > _SAME_FACE
+    return int(hits)
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes ``(left, top, right, bottom)``."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return width * height / (areas - width * height)
+
+
+def _scales_for(image: GreyImage) -> tuple[float, ...]:
+    """Enlargements worth trying: large frames are not enlarged, very large ones are reduced.
+
+    There are always two, so that a score is always the mean of two.
+    """
+    limit = _LARGEST_SIDE_PX / max(image.shape)
+    fitting = tuple(scale for scale in _SCALES if scale <= limit)
+    return fitting if len(fitting) > 1 else (min(limit, 1.0), 0.75 * min(limit, 1.0))
+
+
+def _resize(image: GreyImage, scale: float) -> GreyImage:
+    if scale == 1:
+        return np.ascontiguousarray(image)
+    kind = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=kind), dtype=np.uint8)
+
+
+def _dlib_model_path() -> Path | None:
+    # The package that carries the model fails to import with new setuptools; its folder is all that is needed.
+    package = importlib.util.find_spec(_MODEL_PACKAGE)
+    for folder in (package.submodule_search_locations or []) if package else []:
+        if (model := Path(folder) / _MODEL_FILE).is_file():
+            return model
+    return None
+
+
+@lru_cache(maxsize=1)
+def _load_cascades() -> tuple[Any, ...]:
+    folder = Path(cv2.__file__).parent / "data"
+    if not all((folder / name).is_file() for name in _CASCADES):
+        raise MissingDependency(f"{folder}: OpenCV's Haar cascades are missing; install opencv-python-headless by pip")
+    return tuple(cv2.CascadeClassifier(str(folder / name)) for name in _CASCADES)
+
+
+@lru_cache(maxsize=1)
+def _load_dlib() -> tuple[Any, Any, Any]:
+    """The dlib module, its face finder and the landmark predictor; once per process (the model is 100 MB)."""
+    try:
+        dlib = importlib.import_module("dlib")
+    except ImportError as error:
+        raise MissingDependency(f"the face detector dlib is not installed; {_REMEDY}") from error
+    model = _dlib_model_path()
+    if model is None:
+        raise MissingDependency(f"the 68-point landmark model ({_MODEL_PACKAGE}) is not installed; {_REMEDY}")
+    return dlib, dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
+
+
+def _read_points(path: Path) -> list[Landmarks]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = [{str(k).strip(): v for k, v in row.items()} for row in csv.DictReader(stream)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FaceNotFound(f"{path}: is not a readable landmark table ({error}); give a CSV file") from error
+    columns = [f"{axis}_{i}" for i in range(68) for axis in "xy"]
+    if not table:
+        raise FaceNotFound(f"{path}: holds no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
+    missing = [name for name in columns if name not in table[0]]
+    if missing:
+        raise FaceNotFound(f"{path}: has no column {missing[0]!r}; expected x_0..x_67 and y_0..y_67 in frame pixels")
+    if "frame" in table[0]:
+        first = min(_number(row["frame"]) for row in table)
+        table = [row for row in table if _number(row["frame"]) == first]
+    elif "face_id" not in table[0]:
+        table = table[:1]
+    faces = []
+    for row in table:
+        points = np.array([_number(row[name]) for name in columns]).reshape(68, 2)
+        # Trackers write zeros where they saw no face.
+        if not np.isfinite(points).all() or np.allclose(points[39], points[42]):
+            continue
+        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        faces.append(Landmarks(points, _number(row.get("confidence")), (left, top, right, bottom)))
+    if not faces:
+        raise FaceNotFound(f"{path}: its first frame holds no complete set of 68 points; correct the file")
+    return sorted(faces, key=lambda face: -face.inter_ocular_px)
+
+
+def _number(cell: str | None) -> float:
+    try:
+        return float(cell or "nan")
+    except ValueError:
+        return float("nan")

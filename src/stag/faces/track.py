@@ -1,0 +1,270 @@
+"""Following a face through a clip: a similarity from its first frame to every other, never chained (METHOD 1.1).
+
+Each frame is warped by the last estimate onto the crop of the first frame, so that only the newest step is left to
+measure. Where that step is large, pyramidal Lucas-Kanade with a forward-backward check bridges it. Small square patches
+on the stable parts of the face then answer with one Lucas-Kanade step each, free of brightness and contrast, and a
+robust similarity is fitted to their answers, each weighted by what its texture can tell.
+
+The patches lie on the bridge and tip of the nose and around the four eye corners. Nothing between or above the brows
+and nothing on mouth, cheeks or lids is used: an alignment that follows a muscle hides it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.faces.crop import CROP_PX, compose, crop_transform, invert, transform_points, warp_crop
+from stag.types import FloatArray, GreyImage, Landmarks
+
+NOSE_POINTS = (28, 29, 30, 33)
+EYE_CORNERS = {36: (36, 42), 39: (36, 42), 42: (42, 48), 45: (42, 48)}
+"""Eye corner -> the range of points of its eye."""
+
+_REACH_PX = 9.0  # assumed; radius of the discs that hold patch centres
+_AWAY_FROM_EYE_PX = 4.0  # assumed; discs of eye corners are moved outwards, off the lids and the iris
+_SPACING_PX = 5
+_HALF_PATCH_PX = 9
+_BLUR_PX = 1.5  # assumed; balances noise against detail
+_MODEL_ERROR_PX = 0.03  # assumed; how far stable skin strays from a similarity
+_OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
+_LARGE_STEP_PX = 1.5
+_CONVERGED_PX = 0.1  # a Lucas-Kanade step of a tenth of a pixel leaves less than .01 px
+_MAX_ROUNDS = 6
+_SAME_SKIN = 0.6  # assumed; correlation with the first frame below which the face counts as lost
+_LEAST_INLIERS = 0.4
+_LARGEST_RMS_PX = 2.5  # assumed; a turning head strays from a similarity long before it is lost
+_SEARCHED = (40, 68, 216, 164)  # eyes and nose on the crop: left, top, right, bottom
+_SEARCH_SCALE = 4
+_CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
+_CORNERS = np.array([[40.0, 40.0], [216.0, 40.0], [40.0, 216.0], [216.0, 216.0]])
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Where the head is in one frame.
+
+    Attributes:
+        motion: ``(2, 3)`` similarity from coordinates of the first frame to those of this frame. Where the face is
+            lost, that of the last frame in which it was not.
+        inliers: Share of the patches that agree with it.
+        rms_px: What the agreeing patches deviate from it, crop pixels.
+        lost: Whether the face is no longer recognised.
+    """
+
+    motion: FloatArray
+    inliers: float
+    rms_px: float
+    lost: bool
+
+
+class FaceTracker:
+    """Follows one face from the frame in which it was detected.
+
+    Args:
+        image: ``(height, width)`` uint8, the first frame.
+        landmarks: The face in that frame.
+
+    Example:
+        >>> tracker = FaceTracker(first.image, face)  # doctest: +SKIP
+        >>> to_crop = compose(crop_transform(face.points), invert(tracker.update(image).motion))  # doctest: +SKIP
+    """
+
+    def __init__(self, image: GreyImage, landmarks: Landmarks) -> None:
+        self._to_crop = crop_transform(landmarks.points)
+        self._from_crop = invert(self._to_crop)
+        self._reference = warp_crop(image, self._to_crop)
+        self._patches = _Patches(self._reference, transform_points(landmarks.points, self._to_crop))
+        left, top, right, bottom = _SEARCHED
+        self._template = cv2.resize(
+            self._reference[top:bottom, left:right],
+            None,
+            fx=1 / _SEARCH_SCALE,
+            fy=1 / _SEARCH_SCALE,
+            interpolation=cv2.INTER_AREA,
+        )
+        self._template_corner = np.array([left, top])
+        self._motion: FloatArray = np.eye(2, 3)
+
+    def update(self, image: GreyImage) -> Tracked:
+        """Find the head in the next frame of the clip ``(height, width)`` uint8.
+
+        Source: Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56, 2004 (inverse compositional form).
+        """
+        tracked = self._refine(image, self._motion)
+        if tracked.lost:
+            found = self._search(image)
+            if found is not None:
+                tracked = self._refine(image, found)
+        if tracked.lost:
+            return replace(tracked, motion=self._motion.copy())
+        self._motion = tracked.motion
+        return tracked
+
+    def _refine(self, image: GreyImage, motion: FloatArray) -> Tracked:
+        """Measure and take steps, from a first guess of the motion, until they are small."""
+        share, rms_px, likeness = 0.0, float("inf"), 0.0
+        bridged = False
+        for _ in range(_MAX_ROUNDS):
+            crop = warp_crop(image, compose(self._to_crop, invert(motion)))
+            shifts, likeness = self._patches.compare(crop)
+            step, weights, residuals = _fit_similarity(self._patches.centres, shifts, self._patches.information)
+            step_px = float(np.abs(transform_points(_CORNERS, step) - _CORNERS).max())
+            if not bridged and (step_px > _LARGE_STEP_PX or likeness < _SAME_SKIN):
+                bridged = True
+                large = _large_step(self._reference, crop, self._patches.centres)
+                if large is not None:
+                    motion = self._moved(motion, large)
+                    continue
+            motion = self._moved(motion, step)
+            share = float((weights > 0).mean())
+            rms_px = float(np.sqrt((weights * (residuals**2).sum(axis=1)).sum() / max(weights.sum(), 1e-9)))
+            if step_px < _CONVERGED_PX:
+                break
+        lost = likeness < _SAME_SKIN or share < _LEAST_INLIERS or rms_px > _LARGEST_RMS_PX
+        return Tracked(motion, share, rms_px, lost)
+
+    def _search(self, image: GreyImage) -> FloatArray | None:
+        """Look for eyes and nose over twice the width of the crop around their last place."""
+        to_crop = compose(self._to_crop, invert(self._motion))
+        wide = to_crop + np.array([[0, 0, CROP_PX / 2], [0, 0, CROP_PX / 2]])
+        side = 2 * CROP_PX // _SEARCH_SCALE
+        view = cv2.warpAffine(
+            image, wide / _SEARCH_SCALE, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        )
+        _, best, _, place = cv2.minMaxLoc(cv2.matchTemplate(view, self._template, cv2.TM_CCOEFF_NORMED))
+        if best < _SAME_SKIN:
+            return None
+        shift = np.array(place) * _SEARCH_SCALE - CROP_PX / 2 - self._template_corner
+        return self._moved(self._motion, np.column_stack([np.eye(2), shift]))
+
+    def _moved(self, motion: FloatArray, step: FloatArray) -> FloatArray:
+        """The motion after a further step that was measured on the crop."""
+        return compose(motion, compose(self._from_crop, compose(step, self._to_crop)))
+
+
+class _Patches:
+    """Square patches of the first crop, prepared so that comparing them with another crop is two products.
+
+    Attributes:
+        centres: ``(n, 2)`` on the crop.
+        information: ``(n, 2, 2)`` products of the gradients: how sharply a patch tells its shift.
+    """
+
+    def __init__(self, reference: GreyImage, points: FloatArray) -> None:
+        self.centres = _patch_centres(points)
+        reach = np.arange(-_HALF_PATCH_PX, _HALF_PATCH_PX + 1)
+        offsets = (reach[:, None] * CROP_PX + reach).ravel()
+        self._pixels = (self.centres[:, 1] * CROP_PX + self.centres[:, 0]).astype(np.intp)[:, None] + offsets
+        blurred = _blur(reference)
+        self._values = self._take(blurred)
+        unit = self._values - self._values.mean(axis=1, keepdims=True)
+        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-6)
+        self._contrast = unit
+        across = self._take(cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1) / 2)
+        down = self._take(cv2.Sobel(blurred, cv2.CV_32F, 0, 1, ksize=1) / 2)
+        gradient = np.stack([across, down], axis=2)
+        # A change of brightness or contrast must not look like a shift: leave gradients no part along either.
+        gradient -= gradient.mean(axis=1, keepdims=True)
+        gradient -= unit[:, :, None] * np.einsum("np,npk->nk", unit, gradient)[:, None]
+        self.information: FloatArray = np.einsum("npi,npj->nij", gradient, gradient) + 1e-3 * np.eye(2)
+        self._solve = np.einsum("nij,npj->nip", np.linalg.inv(self.information), gradient)
+
+    def compare(self, crop: GreyImage) -> tuple[FloatArray, float]:
+        """Shift of every patch ``(n, 2)`` by one Lucas-Kanade step, and the correlation of all patches together."""
+        values = self._take(_blur(crop))
+        shifts = -np.einsum("nip,np->ni", self._solve, values - self._values)
+        centred = values - values.mean(axis=1, keepdims=True)
+        before = self._values - self._values.mean(axis=1, keepdims=True)
+        norm = float(np.sqrt((centred**2).sum() * (before**2).sum()))
+        return shifts, float((centred * before).sum()) / norm if norm > 0 else 0.0
+
+    def _take(self, image: NDArray[np.float32]) -> FloatArray:
+        return image.ravel()[self._pixels].astype(np.float64)
+
+
+def _blur(crop: GreyImage) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(crop.astype(np.float32), (0, 0), _BLUR_PX), dtype=np.float32)
+
+
+def _patch_centres(points: FloatArray) -> FloatArray:
+    """Grid points within reach of an anatomical anchor, ``(n, 2)`` whole pixels of the crop."""
+    anchors = [points[i] for i in NOSE_POINTS]
+    for corner, (first, after) in EYE_CORNERS.items():
+        outwards = points[corner] - points[first:after].mean(axis=0)
+        anchors.append(points[corner] + _AWAY_FROM_EYE_PX * outwards / max(float(np.linalg.norm(outwards)), 1e-6))
+    line = np.arange(_HALF_PATCH_PX, CROP_PX - _HALF_PATCH_PX, _SPACING_PX, dtype=np.float64)
+    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    distances = np.linalg.norm(grid[:, None] - np.array(anchors), axis=2)
+    near: FloatArray = grid[(distances <= _REACH_PX).any(axis=1)]
+    return near
+
+
+def _fit_similarity(
+    centres: FloatArray, shifts: FloatArray, information: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Similarity that best explains the shifts of patches: iteratively reweighted least squares.
+
+    The covariance of a shift is that of image noise, whose strength is estimated on the way, plus a small model
+    error. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the others.
+
+    Args:
+        centres: ``(n, 2)``.
+        shifts: ``(n, 2)``.
+        information: ``(n, 2, 2)``.
+
+    Returns:
+        The similarity ``(2, 3)``, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``.
+
+    Source: Holland and Welsch, Robust regression using iteratively reweighted least-squares, 1977.
+    """
+    x, y = (centres - _CENTRE).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    design = np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1)
+    inverse = np.linalg.inv(information)
+    noise, weights = 4.0, np.ones(len(centres))
+    residuals: FloatArray = shifts
+    theta: FloatArray = np.zeros(4)
+    for turn in range(10):
+        if turn in (0, 4, 7):
+            if turn:
+                # The median length of a pair of standard normal numbers is 1.177.
+                noise = float(np.clip(np.median(_squared(residuals, information)) / 1.177**2, 0.1, 1e4))
+            precision = np.linalg.inv(noise * inverse + _MODEL_ERROR_PX**2 * np.eye(2))
+            weighted = precision @ design
+            normals = (design.transpose(0, 2, 1) @ weighted).reshape(-1, 16)
+            sides = np.einsum("nij,ni->nj", weighted, shifts)
+        theta = np.linalg.solve((weights @ normals).reshape(4, 4) + 1e-9 * np.eye(4), weights @ sides)
+        residuals = shifts - design @ theta
+        deviation = np.sqrt(_squared(residuals, precision))
+        weights = 1 / np.maximum(deviation, 0.5) if turn < 4 else np.clip(1 - (deviation / _OUTLIER) ** 2, 0, 1) ** 2
+    return _as_transform(theta), weights, residuals
+
+
+def _squared(vectors: FloatArray, matrices: FloatArray) -> FloatArray:
+    product: FloatArray = np.einsum("ni,nij,nj->n", vectors, matrices, vectors)
+    return product
+
+
+def _as_transform(theta: FloatArray) -> FloatArray:
+    a, b, tx, ty = theta
+    linear = np.array([[1 + a, -b], [b, 1 + a]])
+    return np.column_stack([linear, np.array([tx, ty]) + _CENTRE - linear @ _CENTRE])
+
+
+def _large_step(reference: GreyImage, crop: GreyImage, centres: FloatArray) -> FloatArray | None:
+    """A step of many pixels, to about half a pixel: ``(2, 3)``, or ``None`` where too few points were followed."""
+    start = centres.astype(np.float32)[:, None]
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
+    options = {"winSize": (21, 21), "maxLevel": 4, "criteria": criteria}
+    there, found, _ = cv2.calcOpticalFlowPyrLK(reference, crop, start, None, **options)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(crop, reference, there, None, **options)
+    error_px = np.linalg.norm(back - start, axis=2)[:, 0]
+    good = (found[:, 0] == 1) & (found_back[:, 0] == 1) & (error_px < 1.0)
+    if good.sum() < 8:
+        return None
+    shifts = (there - start)[good, 0].astype(np.float64)
+    return _fit_similarity(centres[good], shifts, np.broadcast_to(np.eye(2), (int(good.sum()), 2, 2)))[0]

@@ -1,0 +1,182 @@
+"""Action units -> dense displacement of the face, one field for each side.
+
+A field is smooth: a thin-plate spline through the displacements at the control points of
+:mod:`stag.simulate.anatomy`, with points that stay in place around the face and at the rigid parts of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline, RBFInterpolator
+from scipy.ndimage import map_coordinates
+
+from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
+from stag.facs import AU_VOCABULARY
+from stag.simulate.anatomy import control_points, pulls
+from stag.types import FloatArray
+
+GRID_STEP_PX = 2
+"""Distance between the points of the grid on which fields are kept, crop pixels."""
+
+GRID_START_PX = -48
+"""Row and column of the first grid point on the crop; the grid is larger than the crop, for skin around it moves."""
+
+GRID_SIZE = 193
+"""Rows and columns ``G`` of the grid."""
+
+_COARSE_STEP_PX = 4
+_RING_STEP_PX = 48
+_RING_MARGIN_PX = 24
+_MIDLINE_BLEND = 0.22  # assumed; half width of the change from one side to the other, inter-ocular distances
+_FACE_MARGIN = 0.55  # assumed; how far beyond the landmarks skin may move, inter-ocular distances
+_FIXED_POINT_ROUNDS = 4
+CROP_TO_GRID = np.array([[1.0, 0.0, -GRID_START_PX], [0.0, 1.0, -GRID_START_PX]]) / GRID_STEP_PX
+"""Affine transform ``(2, 3)`` from crop pixels to columns and rows of the grid."""
+
+_CROP = slice(-GRID_START_PX // GRID_STEP_PX, (CROP_PX - GRID_START_PX) // GRID_STEP_PX)
+
+
+@dataclass(frozen=True)
+class ActionFields:
+    """Displacement of the skin of one face by each action unit.
+
+    With both sides firing, the peak on the crop is 1 crop pixel.
+
+    Attributes:
+        unit_px: ``(A, 2, G, G, 2)`` float32 on the grid; axes: unit in the order of
+            :data:`~stag.facs.AU_VOCABULARY`, side (left of the image, right of the image), row, column, ``(u, v)``.
+    """
+
+    unit_px: NDArray[np.float32]
+
+    def combine(self, amount_px: FloatArray) -> NDArray[np.float32]:
+        """Displacement by several action units at once: ``(A, 2)`` amounts per unit and side -> ``(G, G, 2)``."""
+        active = np.argwhere(amount_px != 0)
+        field = np.zeros(self.unit_px.shape[2:], np.float32)
+        for unit, side in active:
+            field += np.float32(amount_px[unit, side]) * self.unit_px[unit, side]
+        return field
+
+
+def action_fields(points: FloatArray, units: Sequence[int] = AU_VOCABULARY) -> ActionFields:
+    """The displacement fields of a face.
+
+    Args:
+        points: ``(68, 2)`` landmarks on the crop.
+        units: Action units that are wanted; the fields of the others are zero.
+
+    Source: FACS anatomy, see :mod:`stag.simulate.anatomy`.
+    """
+    nodes = control_points(points)
+    left = _left_share(nodes[:, 0], points)
+    share = np.stack([left, 1 - left])[:, :, None]
+    wanted = np.stack([pulls(unit) * share for unit in units])  # (A', 2, P, 2)
+    fine = smooth_field(nodes, np.moveaxis(wanted, 2, 0), points)
+    result = np.zeros((len(AU_VOCABULARY), 2, GRID_SIZE, GRID_SIZE, 2), np.float32)
+    result[[AU_VOCABULARY.index(unit) for unit in units]] = np.moveaxis(fine, (2, 3), (0, 1))
+    for unit in units:
+        field = result[AU_VOCABULARY.index(unit)]
+        field /= peak_px(field[0] + field[1])
+    return ActionFields(result)
+
+
+def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> FloatArray:
+    """Smooth values on the grid that agree with those at the nodes on the face and are zero away from the face.
+
+    Args:
+        nodes: ``(P, 2)`` places on the crop.
+        values: ``(P, ...)`` values there.
+        points: ``(68, 2)`` landmarks on the crop, which tell where the face is.
+
+    Returns:
+        ``(G, G, ...)`` values on the grid.
+    """
+    ring = _still_ring()
+    table = np.concatenate([values.reshape(len(nodes), -1), np.zeros((len(ring), values[0].size))])
+    spline = RBFInterpolator(np.concatenate([nodes, ring]), table, kernel="thin_plate_spline")
+    coarse = np.arange(GRID_START_PX, GRID_START_PX + GRID_SIZE * GRID_STEP_PX, _COARSE_STEP_PX, dtype=np.float64)
+    where = np.stack(np.meshgrid(coarse, coarse), axis=-1).reshape(-1, 2)
+    dense = spline(where).reshape(len(coarse), len(coarse), -1) * _face_mask(points, coarse)[..., None]
+    rows = np.tensordot(_finer(), dense, 1)
+    fine: FloatArray = np.matmul(_finer(), rows)
+    return fine.reshape(GRID_SIZE, GRID_SIZE, *values.shape[1:])
+
+
+def peak_px(field: NDArray[np.float32]) -> float:
+    """Largest displacement of a field on the crop: ``(G, G, 2)``, crop pixels."""
+    return float(np.hypot(field[_CROP, _CROP, 0], field[_CROP, _CROP, 1]).max())
+
+
+def forward_flow(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where the skin goes, from where it comes from: the forward flow of the frame without motion.
+
+    A frame is rendered as ``frame(y) = neutral(y - d(y))``, so the point ``x`` of the neutral face is found at
+    ``y = x + f(x)`` with ``f(x) = d(x + f(x))``, which is solved by fixed-point iteration.
+
+    Args:
+        field: ``(G, G, 2)`` displacement ``d`` on the grid, crop pixels.
+
+    Returns:
+        ``(G, G, 2)`` true flow on the grid, crop pixels.
+    """
+    grid = np.arange(GRID_SIZE, dtype=np.float32)
+    column, row = np.meshgrid(grid, grid)
+    flow: NDArray[Any] = field
+    for _ in range(_FIXED_POINT_ROUNDS):
+        x = column + flow[..., 0] / GRID_STEP_PX
+        y = row + flow[..., 1] / GRID_STEP_PX
+        flow = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(flow, dtype=np.float32)
+
+
+def at_points(field: NDArray[np.float32], points: FloatArray) -> FloatArray:
+    """A field at places on the crop, bilinear: ``(G, G, 2)`` and ``(P, 2)`` -> ``(P, 2)``; zero off the grid."""
+    column, row = (np.asarray(points, dtype=np.float64).T - GRID_START_PX) / GRID_STEP_PX
+    values = [map_coordinates(field[..., axis], [row, column], np.float64, order=1) for axis in range(2)]
+    return np.stack(values, axis=1)
+
+
+def on_pixels(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A field on the grid -> the field at every pixel of the crop: ``(G, G, 2) -> (256, 256, 2)``."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(field, CROP_TO_GRID, (CROP_PX, CROP_PX), flags=flags), dtype=np.float32)
+
+
+@cache
+def _finer() -> FloatArray:
+    """``(G, g)`` weights that draw cubic splines from the coarse grid to the grid."""
+    known = np.arange(0, GRID_SIZE, _COARSE_STEP_PX // GRID_STEP_PX)
+    return np.asarray(CubicSpline(known, np.eye(len(known)))(np.arange(GRID_SIZE)))
+
+
+def _left_share(x: FloatArray, points: FloatArray) -> FloatArray:
+    """How much of the motion at a column belongs to the left side: 1 on the left, 0 on the right, smooth between."""
+    middle = points[[27, 28, 29, 30, 33]].mean(axis=0)[0]
+    width = _MIDLINE_BLEND * INTER_OCULAR_CROP_PX
+    t = np.clip((middle + width - x) / (2 * width), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _still_ring() -> FloatArray:
+    """Points around the grid that do not move."""
+    low, high = GRID_START_PX - _RING_MARGIN_PX, GRID_START_PX + GRID_SIZE * GRID_STEP_PX + _RING_MARGIN_PX
+    edge = np.linspace(low, high, round((high - low) / _RING_STEP_PX) + 1)
+    sides = [(x, y) for x in edge for y in (low, high)] + [(x, y) for y in edge[1:-1] for x in (low, high)]
+    return np.array(sides, dtype=np.float64)
+
+
+def _face_mask(points: FloatArray, coarse: FloatArray) -> FloatArray:
+    """1 on the face, falling smoothly to 0 around it, so that the background stays still."""
+    forehead = points[17:27] - [0, 0.6 * INTER_OCULAR_CROP_PX]
+    hull = cv2.convexHull(np.concatenate([points, forehead]).astype(np.float32))
+    margin = _FACE_MARGIN * INTER_OCULAR_CROP_PX
+    distance = np.array([[cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x in coarse] for y in coarse])
+    t = np.clip(1 + distance / margin, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))

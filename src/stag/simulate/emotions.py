@@ -1,0 +1,124 @@
+"""Which action units an emotion shows: shares merged over three public sets, as data, and how clips draw from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.datasets.labels import Scheme
+from stag.errors import DatasetError
+from stag.types import FloatArray
+
+EMOTION_CLIPS: dict[str, int] = {
+    "happiness": 264, "surprise": 338, "disgust": 620, "anger": 218, "sadness": 291, "fear": 275, "contempt": 112,
+    "repression": 27, "others": 125,
+}  # fmt: skip
+"""Clips of each emotion in the sets that the shares were counted in."""
+
+UNIT_SHARES: dict[str, dict[int, float]] = {
+    "happiness": {12: 0.81, 6: 0.44, 24: 0.08, 10: 0.06, 1: 0.05, 7: 0.04, 2: 0.03, 14: 0.03, 17: 0.03},
+    "surprise": {2: 0.74, 1: 0.71, 5: 0.58, 4: 0.07, 7: 0.05, 25: 0.03, 24: 0.03, 38: 0.02, 17: 0.02},
+    "disgust": {4: 0.77, 7: 0.43, 10: 0.14, 9: 0.05, 24: 0.05, 6: 0.05, 5: 0.04, 17: 0.03, 14: 0.03},
+    "anger": {4: 0.61, 7: 0.38, 24: 0.08, 23: 0.05, 10: 0.05, 5: 0.05, 6: 0.04, 14: 0.04, 43: 0.04},
+    "sadness": {4: 0.40, 14: 0.19, 24: 0.16, 7: 0.13, 17: 0.13, 1: 0.08, 15: 0.08, 5: 0.06, 23: 0.04},
+    "fear": {4: 0.49, 7: 0.28, 5: 0.19, 24: 0.13, 1: 0.13, 17: 0.08, 20: 0.07, 2: 0.05, 14: 0.04},
+    "contempt": {12: 0.62, 14: 0.12, 6: 0.11, 10: 0.11, 7: 0.05, 24: 0.05, 5: 0.04, 4: 0.04, 2: 0.04},
+    "repression": {17: 0.70, 15: 0.41, 14: 0.15, 12: 0.07, 4: 0.04},
+    "others": {4: 0.54, 14: 0.13, 2: 0.10, 24: 0.06, 7: 0.06, 18: 0.04, 39: 0.03, 17: 0.03, 12: 0.03},
+}
+"""Share of the clips of an emotion in which an action unit is coded."""
+
+CLASS_SHARES: dict[str, dict[str, float]] = {
+    "megc3": {"negative": 0.45, "positive": 0.28, "surprise": 0.27},  # assumed; less skewed than the composite
+}
+"""Share of clips per class; schemes that are not named here follow the clip counts."""
+
+_PREFERENCE = 0.3  # assumed; how far a person's habit overrides the common shares
+_CERTAIN = 0.98
+
+
+def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
+    """Class -> emotion -> share of all clips; the shares of all classes sum to 1.
+
+    Raises:
+        DatasetError: A class of the scheme has no emotion that the simulator can show.
+    """
+    shares: dict[str, dict[str, float]] = {}
+    for name in scheme.classes:
+        members = {e: float(n) for e, n in EMOTION_CLIPS.items() if scheme.class_of(e) == name}
+        if not members:
+            raise DatasetError(
+                f"label scheme {scheme.name!r}: the simulator has no emotion for class {name!r}; "
+                f"it knows {', '.join(EMOTION_CLIPS)}"
+            )
+        shares[name] = members
+    clips = {name: sum(members.values()) for name, members in shares.items()}
+    wanted = CLASS_SHARES.get(scheme.name, {name: n / sum(clips.values()) for name, n in clips.items()})
+    return {name: {e: wanted[name] * n / clips[name] for e, n in members.items()} for name, members in shares.items()}
+
+
+def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) -> list[str]:
+    """Emotions of the clips of one person, in random order; every class occurs where there are clips enough.
+
+    Each class gets its share of the clips, rounded up or down at random so that the shares hold on average.
+    """
+    shares = emotion_shares(scheme)
+    expected = np.array([sum(members.values()) for members in shares.values()])
+    counts = _round_at_random(n_clips * expected, generator)
+    if n_clips >= len(counts):
+        while (counts == 0).any():
+            counts[counts.argmax()] -= 1
+            counts[counts.argmin()] += 1
+    emotions: list[str] = []
+    for count, members in zip(counts, shares.values(), strict=True):
+        odds = np.array(list(members.values()))
+        emotions += [str(e) for e in generator.choice(list(members), size=count, p=odds / odds.sum())]
+    return [emotions[i] for i in generator.permutation(n_clips)]
+
+
+def draw_preference(generator: np.random.Generator) -> dict[str, int]:
+    """A person's habit: the action unit of each emotion that this person shows more often than others do."""
+    preferred = {}
+    for emotion, shares in UNIT_SHARES.items():
+        odds = np.array(list(shares.values()))
+        preferred[emotion] = int(generator.choice(list(shares), p=odds / odds.sum()))
+    return preferred
+
+
+def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
+    """Probability of each action unit; averaged over persons it is the common share."""
+    shares = UNIT_SHARES[emotion]
+    if preferred is None:
+        return dict(shares)
+    total = sum(shares.values())
+    # A habit that would make a unit more than certain is weakened, or the average over persons would sink.
+    weight = min(_PREFERENCE, *((_CERTAIN - share) / (total - share) for share in shares.values()))
+    return {
+        unit: (1 - weight) * share + (weight * total if unit == preferred else 0.0) for unit, share in shares.items()
+    }
+
+
+def draw_units(odds: Mapping[int, float], generator: np.random.Generator) -> tuple[int, ...]:
+    """Action units of one clip, at least one, rising.
+
+    Systematic sampling in random order: every unit occurs with exactly its probability, and since the probabilities
+    of an emotion sum to more than 1, no clip stays empty.
+    """
+    units = generator.permutation(np.array(list(odds)))
+    edges = np.concatenate([[0.0], np.cumsum([odds[int(unit)] for unit in units])])
+    marks = np.ceil(edges - generator.random())
+    chosen = units[np.diff(marks) > 0]
+    if chosen.size == 0:
+        return (max(odds, key=lambda unit: odds[unit]),)
+    return tuple(int(unit) for unit in np.sort(chosen))
+
+
+def _round_at_random(expected: FloatArray, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Whole numbers of the same sum, each the expected number rounded up or down, right on average."""
+    order = generator.permutation(len(expected))
+    edges = np.concatenate([[0.0], np.cumsum(expected[order])])
+    counts = np.empty(len(expected), np.int64)
+    counts[order] = np.diff(np.ceil(edges - generator.random() + 1e-9))
+    return counts

@@ -1,0 +1,148 @@
+"""Script and face -> frames, and the truth about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.faces.crop import compose, invert, transform_points
+from stag.motion.regions import pool_static
+from stag.simulate.actions import (
+    CROP_TO_GRID,
+    ActionFields,
+    at_points,
+    forward_flow,
+    on_pixels,
+    peak_px,
+)
+from stag.simulate.face import Face, texture_transform
+from stag.simulate.script import ClipScript
+from stag.simulate.settings import SimulationSettings
+from stag.types import FloatArray, GreyImage
+
+_SHUTTER_SAMPLES = 3
+_NO_MAP = np.empty(0)  # both coordinates are in the first map
+_FACE_CENTRE = (128.0, 128.0)
+
+
+@dataclass(frozen=True)
+class ClipTruth:
+    """What really happens in the ``N`` frames of a clip.
+
+    Attributes:
+        motion: ``(N, 18, 2)`` float32, motion of the channels since the onset without head motion, crop pixels: the
+            true dense flow, pooled over the true windows (METHOD 1.4).
+        landmarks: ``(N, 68, 2)`` float32, pixels of the frame, head motion included.
+        head_pose: ``(N, 4)`` float32: shift right and down (crop pixels), clockwise turn (degrees), relative size.
+        action_units: ``(N, A, 2)`` float32, amount of each action unit on the left and right of the image: peak
+            displacement in crop pixels, blinks included.
+    """
+
+    motion: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    head_pose: NDArray[np.float32]
+    action_units: NDArray[np.float32]
+
+
+class ClipRenderer:
+    """Draws one clip of one person.
+
+    Args:
+        face: The person at rest.
+        fields: How this face moves.
+        script: What happens.
+        settings: Motion blur and compression.
+
+    Example:
+        >>> renderer = ClipRenderer(face, action_fields(face.points), script, settings)  # doctest: +SKIP
+        >>> frames = list(renderer.frames(np.random.default_rng(0)))  # doctest: +SKIP
+    """
+
+    def __init__(self, face: Face, fields: ActionFields, script: ClipScript, settings: SimulationSettings) -> None:
+        self.face, self.script, self.settings = face, script, settings
+        self._fields = fields
+        peak = max(peak_px(fields.combine(amount)) for amount in script.expression(script.time_s))
+        self._scale = script.strength_px / peak
+        width, height = face.size
+        column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        self._pixels = np.stack([column, row], axis=-1)
+        self._to_texture = texture_transform(face.to_frame)
+
+    def amounts_px(self, time_s: FloatArray) -> FloatArray:
+        """Amount of each action unit and side in crop pixels, blink included: ``(N,) -> (N, A, 2)``."""
+        return self._scale * self.script.expression(time_s) + self.script.blinking(time_s)
+
+    def displacement(self, time_s: float) -> NDArray[np.float32]:
+        """Where the skin comes from: that seen at a grid point ``y`` was at ``y - d(y)``; ``d`` is ``(G, G, 2)``."""
+        return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
+
+    def flow(self, time_s: float) -> NDArray[np.float32]:
+        """True dense flow since the onset, head motion excluded: ``(256, 256, 2)``, crop pixels."""
+        return on_pixels(forward_flow(self.displacement(time_s)))
+
+    def clean_frame(self, time_s: float) -> NDArray[np.float32]:
+        """The frame at one moment without camera: ``(height, width)`` float32 grey, no noise, no rounding."""
+        pose = self.script.head.at(np.array([time_s]))[0]
+        to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
+        place: NDArray[Any] = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
+        field = self.displacement(time_s)
+        if field.any():
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            shift = cv2.warpAffine(field, compose(CROP_TO_GRID, to_crop), self.face.size, flags=flags)
+            place = place - cv2.transform(shift, self._to_texture[:, :2])
+        drawn = cv2.remap(self.face.texture, place, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(drawn, dtype=np.float32)
+
+    def frames(self, generator: np.random.Generator) -> Iterator[GreyImage]:
+        """The frames as the camera gives them, one after the other.
+
+        Args:
+            generator: Source of the sensor noise.
+        """
+        script = self.script
+        amplitude, hz, phase = script.flicker
+        open_s = self.settings.motion_blur / script.fps
+        samples = np.linspace(-open_s / 2, open_s / 2, _SHUTTER_SAMPLES) if open_s > 0 else np.zeros(1)
+        for index, time_s in enumerate(script.time_s):
+            light = np.mean([self.clean_frame(time_s + dt) for dt in samples], axis=0, dtype=np.float32)
+            light *= np.float32(1 + amplitude * np.sin(2 * np.pi * hz * time_s + phase))
+            light += np.float32(script.drift_grey * index / (script.n_frames - 1))
+            light += np.float32(script.noise_grey) * generator.standard_normal(light.shape, np.float32)
+            frame = np.clip(np.rint(light), 0, 255).astype(np.uint8)
+            yield frame if self.settings.jpeg_quality is None else _compressed(frame, self.settings.jpeg_quality)
+
+    def truth(self) -> ClipTruth:
+        """What really happens in the frames."""
+        times = self.script.time_s
+        amounts = self.amounts_px(times)
+        poses = self.script.head.at(times)
+        points = self.face.points
+        motion = np.zeros((len(times), 18, 2), np.float32)
+        landmarks = np.empty((len(times), 68, 2), np.float32)
+        for i, (amount, pose) in enumerate(zip(amounts, poses, strict=True)):
+            moved = points
+            if amount.any():
+                flow = forward_flow(self._fields.combine(amount))
+                motion[i] = pool_static(on_pixels(flow), points, "roi18")
+                moved = points + at_points(flow, points)
+            landmarks[i] = transform_points(moved, compose(self.face.to_frame, head_transform(pose)))
+        return ClipTruth(motion, landmarks, poses.astype(np.float32), amounts.astype(np.float32))
+
+
+def head_transform(pose: FloatArray) -> FloatArray:
+    """Similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)``, about the middle of the face."""
+    shift_x, shift_y, degrees, size = (float(value) for value in pose)
+    angle, scale = np.deg2rad(degrees), 1 + size
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = np.array(_FACE_CENTRE)
+    return np.column_stack([linear, centre - linear @ centre + [shift_x, shift_y]])
+
+
+def _compressed(frame: GreyImage, quality: int) -> GreyImage:
+    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)

@@ -1,0 +1,149 @@
+"""The crop: its geometry against matrices, and its pixels against pictures that are known everywhere."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from stag.faces.crop import (
+    CROP_PX,
+    EYE_CENTRE,
+    INTER_OCULAR_CROP_PX,
+    compose,
+    crop_transform,
+    invert,
+    transform_points,
+    warp_crop,
+)
+
+
+def similarity(scale, degrees, tx, ty):
+    angle = np.deg2rad(degrees)
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    return np.array([[c, -s, tx], [s, c, ty]])
+
+
+def square(transform):
+    return np.vstack([transform, [0, 0, 1]])
+
+
+similarities = st.builds(
+    similarity, st.floats(0.1, 8), st.floats(-180, 180), st.floats(-900, 900), st.floats(-900, 900)
+)  # fmt: skip
+grid = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), axis=-1).astype(float)
+
+
+@given(similarities, similarities)
+def test_transforms_are_a_group(a, b):
+    np.testing.assert_allclose(square(compose(a, b)), square(a) @ square(b), atol=1e-6)
+    np.testing.assert_allclose(square(compose(a, invert(a))), np.eye(3), atol=1e-6)
+    point = np.array([3.0, -7.0])
+    np.testing.assert_allclose(transform_points(point, a), (square(a) @ [3, -7, 1])[:2], atol=1e-6)
+
+
+@given(similarities)
+def test_the_crop_stands_upright_on_the_eyes_and_follows_the_head(head):
+    face = np.random.default_rng(0).normal(0, 20, (68, 2))
+    face[39], face[42] = (-15, 2), (15, -2)
+    points = transform_points(face, head)
+    to_crop = crop_transform(points)
+    eyes = transform_points(points[[39, 42]], to_crop)
+    half = INTER_OCULAR_CROP_PX / 2
+    np.testing.assert_allclose(eyes, [[EYE_CENTRE[0] - half, 96], [EYE_CENTRE[0] + half, 96]], atol=1e-6)
+    linear = to_crop[:, :2]
+    np.testing.assert_allclose(linear.T @ linear, np.linalg.det(linear) * np.eye(2), atol=1e-9)
+    assert np.linalg.det(linear) > 0
+    np.testing.assert_allclose(compose(to_crop, head), crop_transform(face), atol=1e-6)
+
+
+def test_coinciding_eyes_are_refused(face_points):
+    face_points[39] = face_points[42]
+    with pytest.raises(ValueError, match="39 and 42"):
+        crop_transform(face_points)
+
+
+class Waves:
+    """A picture that is defined between its pixels too, blurred as far as asked for."""
+
+    def __init__(self, seed, shortest_px):
+        rng = np.random.default_rng(seed)
+        length, angle = rng.uniform(shortest_px, 4 * shortest_px, 12), rng.uniform(0, np.pi, 12)
+        self.wave = 2 * np.pi / length * np.array([np.cos(angle), np.sin(angle)])
+        self.phase = rng.uniform(0, 2 * np.pi, 12)
+
+    def __call__(self, points):
+        return 128 + 10 * np.cos(points @ self.wave + self.phase).sum(axis=-1)
+
+    def image(self, height, width):
+        pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(float)
+        return np.clip(np.rint(self(pixels)), 0, 255).astype(np.uint8)
+
+
+def shift_between(reference, crop):
+    """Least-squares shift of a crop against a reference."""
+    down, across = np.gradient(reference)
+    inner = (slice(24, -24), slice(24, -24))
+    design = np.stack([across[inner].ravel(), down[inner].ravel()], axis=1)
+    return np.linalg.lstsq(design, -(crop - reference)[inner].ravel(), rcond=None)[0]
+
+
+@given(
+    seed=st.integers(0, 99),
+    step=st.floats(0.25, 4),
+    degrees=st.floats(-30, 30),
+    upright=st.booleans(),
+    tx=st.floats(0, 1),
+    ty=st.floats(0, 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_every_pixel_is_read_where_it_should_be(seed, step, degrees, upright, tx, ty):
+    picture = Waves(seed, shortest_px=6 * max(step, 1))
+    side = int(np.ceil(CROP_PX * step * 1.45)) + 16
+    from_crop = similarity(step, 0 if upright else degrees, 0, 0)
+    middle = transform_points(np.array([127.5, 127.5]), from_crop)
+    from_crop[:, 2] = side / 2 - middle + [tx, ty]
+    crop = warp_crop(picture.image(side, side), invert(from_crop)).astype(float)
+    expected = picture(transform_points(grid, from_crop))
+    assert np.abs(shift_between(expected, crop)).max() < 0.012
+    if step < 0.6:
+        assert np.sqrt(np.mean((crop - expected) ** 2)) < 1.0
+
+
+@pytest.mark.parametrize("step", [0.4, 1.0])
+def test_motion_of_a_hundredth_of_a_pixel_is_kept(step):
+    picture = Waves(5, shortest_px=8).image(320, 320)
+    crops = []
+    truth = np.arange(0, 0.2, 0.01)
+    for moved in truth:
+        crops.append(warp_crop(picture, invert(similarity(step, 0, 20.3 + moved * step, 20.7))).astype(float))
+    measured = [-shift_between(crops[0], crop)[0] for crop in crops]
+    assert np.abs(np.array(measured) - truth).max() < 0.01
+
+
+@pytest.mark.parametrize("step", [1.6, 2.3, 3.0, 4.7])
+def test_detail_finer_than_the_crop_does_not_turn_into_motion(step, rng):
+    noise = np.clip(rng.normal(128, 40, (1300, 1300)), 0, 255).astype(np.uint8)
+    crop = warp_crop(noise, invert(similarity(step, 7, 40.2, 10.9)))
+    smooth = gaussian_filter(noise.astype(float), 0.5 * step)
+    points = transform_points(grid, similarity(step, 7, 40.2, 10.9)).round().astype(int)
+    expected = smooth[np.clip(points[..., 1], 0, 1299), np.clip(points[..., 0], 0, 1299)]
+    assert crop.std() < 1.4 * expected.std()
+    assert abs(crop.mean() - 128) < 1
+
+
+def test_beyond_the_frame_the_border_continues():
+    picture = np.tile(np.arange(40, dtype=np.uint8) * 5, (30, 1))
+    crop = warp_crop(picture, np.array([[2.0, 0, 60], [0, 2.0, 90]]))
+    assert crop.shape == (CROP_PX, CROP_PX)
+    assert crop.dtype == np.uint8
+    assert (crop[:, :50] == 0).all()
+    assert (crop[:, 150:] == 195).all()
+    assert (warp_crop(picture, np.array([[1.0, 0, 4000], [0, 1.0, -4000]])) == picture[-1, 0]).all()
+
+
+def test_an_even_picture_stays_even():
+    for value in (0, 77, 255):
+        picture = np.full((200, 300), value, np.uint8)
+        for step in (0.3, 1.0, 1.3, 2.6):
+            assert (warp_crop(picture, invert(similarity(step, 11, 30, 20))) == value).all()

@@ -1,0 +1,178 @@
+"""Detection on a photograph, the joining of scales, and landmark files."""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stag.errors import FaceNotFound, MissingDependency
+from stag.faces import detect
+from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
+
+INNER_CORNERS = np.array([[178.5 + 34, 104], [203.5 + 34, 105]])
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return DlibDetector(-0.25)
+
+
+@pytest.mark.parametrize("scale", [0.72, 1.0, 2.1, 3.4])
+def test_the_face_is_found_at_every_size(astronaut, detector, scale):
+    image = cv2.resize(astronaut[:300, 60:400], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    (face,) = detector.detect(image)
+    assert face.score > 0.75
+    eyes = (face.points[[39, 42]] + 0.5) / scale - 0.5 + [60, 0]
+    assert np.abs(eyes - INNER_CORNERS).max() < 2.5
+    assert face.points[27:31, 1].tolist() == sorted(face.points[27:31, 1])
+    left, top, right, bottom = face.box
+    assert left < face.points[30, 0] < right
+    assert top < face.points[30, 1] < bottom
+
+
+def test_cloth_that_scores_like_a_face_is_not_one(astronaut, detector):
+    """The patch on the suit scores about 0, as high as faces with spectacles do."""
+    candidates = [c for scale in (1.0, 1.5) for c in detector._search(astronaut, scale)]
+    found = [box for box, score in merge_scales(candidates) if score >= detector.min_score]
+    assert len(found) == 2
+    face, patch = found
+    assert cascade_hits(astronaut, patch) < 5
+    assert cascade_hits(astronaut, face) > 50
+    assert len(detector.detect(astronaut)) == 1
+
+
+@pytest.mark.parametrize("name", ["coffee", "rocket", "coins"])
+def test_pictures_without_a_face_give_none(detector, name):
+    image = getattr(skimage.data, name)()
+    assert detector.detect(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) == []
+
+
+def test_the_largest_face_comes_first(astronaut, detector):
+    face = astronaut[30:230, 120:320]
+    half = cv2.resize(face, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    scene = np.full((240, 420), 90, np.uint8)
+    scene[20:160, 20:160], scene[20:220, 200:400] = half, face
+    large, small = detector.detect(scene)
+    assert large.box[0] > 200 > small.box[2]
+    assert small.inter_ocular_px / large.inter_ocular_px == pytest.approx(0.7, abs=0.07)
+
+
+def test_faces_below_the_score_are_left_out(astronaut, detector):
+    (face,) = detector.detect(astronaut)
+    assert DlibDetector(face.score + 0.01).detect(astronaut) == []
+    assert len(DlibDetector(face.score).detect(astronaut)) == 1
+
+
+def test_a_frame_smaller_or_larger_than_any_scale_is_searched(detector):
+    assert detector.detect(np.zeros((1, 1), np.uint8)) == []
+    assert len(detect._scales_for(np.zeros((1080, 1920), np.uint8))) == 2
+    assert len(detect._scales_for(np.zeros((8, 6000), np.uint8))) == 2
+
+
+boxes = st.builds(lambda x, y, w, h: (x, y, x + w, y + h), *[st.integers(0, 12)] * 2, *[st.integers(1, 9)] * 2)
+
+
+@given(boxes, boxes)
+def test_overlap_counts_shared_pixels(a, b):
+    canvas = np.zeros((2, 24, 24), bool)
+    for layer, (left, top, right, bottom) in zip(canvas, (a, b), strict=True):
+        layer[top:bottom, left:right] = True
+    assert detect.overlap(a, b) == pytest.approx((canvas[0] & canvas[1]).sum() / (canvas[0] | canvas[1]).sum())
+
+
+def test_scales_of_one_face_are_joined_and_a_single_scale_is_doubted():
+    face, near, other = (0, 0, 100, 100), (5, 0, 105, 100), (200, 0, 300, 100)
+    candidates = [(face, 1.0, 1.0), (near, 1.4, 2.0), (near, 0.2, 3.0), (face, 1.3, 2.0), (other, 0.5, 1.0)]
+    assert merge_scales(candidates) == [(near, pytest.approx(1.2)), (other, pytest.approx(-0.1))]
+    assert merge_scales([]) == []
+
+
+def landmark_rows(points, **columns):
+    names = [*columns, *(f" x_{i}" for i in range(68)), *(f" y_{i}" for i in range(68))]
+    values = [*columns.values(), *points[:, 0], *points[:, 1]]
+    return ", ".join(names), ", ".join(str(v) for v in values)
+
+
+def write_rows(path, rows):
+    path.write_text("\n".join([rows[0][0], *(row for _, row in rows)]) + "\n")
+    return path
+
+
+def test_a_landmark_file_gives_the_faces_of_its_first_frame(tmp_path, face_points):
+    small, later = face_points * 0.5 + 3, face_points + 40
+    rows = [
+        landmark_rows(later, frame=9, face_id=0, confidence=0.99),
+        landmark_rows(small, frame=3, face_id=1, confidence=0.6),
+        landmark_rows(face_points, frame=3, face_id=0, confidence=0.98),
+        landmark_rows(face_points * 0, frame=3, face_id=2, confidence=0.0),
+        landmark_rows(face_points * np.nan, frame=3, face_id=3, confidence=0.9),
+    ]
+    path = write_rows(tmp_path / "points.csv", rows)
+    image = np.zeros((300, 300), np.uint8)
+    faces = FileDetector(path).detect(image)
+    assert [face.score for face in faces] == [0.98, 0.6]
+    np.testing.assert_allclose(faces[0].points, face_points)
+    np.testing.assert_allclose(faces[1].points, small)
+    assert faces[0].box == (*face_points.min(axis=0), *face_points.max(axis=0))
+    assert len(load_detector(str(path), min_score=0.9).detect(image)) == 1
+    with pytest.raises(FaceNotFound, match=r"points\.csv: the eyes at .* outside the 40x50 frame"):
+        FileDetector(path).detect(np.zeros((50, 40), np.uint8))
+
+
+def test_a_bare_landmark_file_is_one_face_per_row_of_time(tmp_path, face_points):
+    rows = [landmark_rows(face_points), landmark_rows(face_points + 5)]
+    (face,) = load_detector(str(write_rows(tmp_path / "p.CSV", rows)), min_score=-0.2).detect(np.zeros((300, 300)))
+    np.testing.assert_allclose(face.points, face_points)
+    assert np.isnan(face.score)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "not a readable landmark table"),
+        ("", "no row of landmarks"),
+        ("x_0,y_0\n1,2\n", "no column 'x_1'"),
+        (",".join(f"{a}_{i}" for i in range(68) for a in "xy") + "\n" + ",".join(["?"] * 136), "no complete set"),
+    ],
+)
+def test_a_broken_landmark_file_is_named(tmp_path, content, reason):
+    path = tmp_path / "points.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(FaceNotFound, match=rf"points\.csv: .*{reason}"):
+        FileDetector(path)
+
+
+def test_an_unknown_detector_is_refused():
+    with pytest.raises(FaceNotFound, match="no face detector 'haar'"):
+        load_detector("haar", min_score=0)
+
+
+def test_without_dlib_the_error_says_what_to_install(monkeypatch):
+    detect._load_dlib.cache_clear()
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'stag\[faces\]'"):
+        load_detector("dlib", min_score=0)
+    monkeypatch.undo()
+    monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
+    with pytest.raises(MissingDependency, match=r"no_such_package.*pip install 'stag\[faces\]'"):
+        load_detector("dlib", min_score=0)
+    assert [model.available for model in landmark_models()] == [False, True]
+
+
+def test_the_doctor_learns_of_the_licence_without_importing_the_model_package():
+    dlib, file = landmark_models()
+    assert (dlib.name, dlib.available, file.name, file.available) == ("dlib", True, "file", True)
+    assert dlib.path is not None
+    assert dlib.path.is_file()
+    assert "research only" in dlib.licence
+    assert detect._MODEL_PACKAGE not in sys.modules

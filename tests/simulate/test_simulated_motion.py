@@ -1,0 +1,131 @@
+"""Motion sets drawn without pixels."""
+
+import numpy as np
+import pytest
+
+from stag.datasets.motion_file import MotionSet
+from stag.errors import ConfigError, DatasetError
+from stag.faces.crop import crop_transform, transform_points
+from stag.facs import AU_VOCABULARY
+from stag.motion.regions import LAYOUTS, pool_static
+from stag.simulate.actions import action_fields, on_pixels
+from stag.simulate.face import astronaut, vary_shape
+from stag.simulate.motion import ExtractionErrors, channel_bank, simulate_motion
+from stag.simulate.settings import SimulationSettings
+
+PERFECT = ExtractionErrors(
+    noise_share=(0, 0), gain=(1, 1), head_leak=0, window_px=0, kept=(1, 1), person_spread=0, annotation_s=0
+)
+
+
+@pytest.fixture(scope="module")
+def motion():
+    return simulate_motion(40, 6, seed=1)
+
+
+def test_it_is_a_motion_file(motion, tmp_path):
+    motion.save(tmp_path / "a.npz")
+    loaded = MotionSet.load(tmp_path / "a.npz")
+    assert loaded.simulated
+    assert loaded.motion.shape == (240, 16, 18, 2)
+    assert loaded.classes == ("negative", "positive", "surprise")
+    assert loaded.meta["reference"] == "first"
+    assert set(loaded.label) == set(loaded.classes)
+    assert len(set(loaded.group)) == 40
+    assert np.abs(loaded.motion[:, 0]).max() == 0
+    assert (np.diff(loaded.time_s, axis=1) > 0).all()
+    assert 1.4 < loaded.action_units.sum(axis=1).mean() < 1.8
+    assert loaded.action_units[:, AU_VOCABULARY.index(45)].max() == 0
+
+
+def test_the_same_seed_gives_the_same_motion(motion):
+    again = simulate_motion(40, 6, seed=1)
+    assert again.motion.tobytes() == motion.motion.tobytes()
+    assert not np.array_equal(simulate_motion(40, 6, seed=2).motion, motion.motion)
+
+
+def test_a_person_does_not_depend_on_how_many_others_there_are(motion):
+    np.testing.assert_array_equal(simulate_motion(3, 6, seed=1).motion, motion.motion[:18])
+
+
+def test_the_bank_is_the_pooled_response_of_the_dense_fields():
+    bank = channel_bank(1.0, PERFECT.window_px, PERFECT.kept)
+    original = transform_points(astronaut().points, crop_transform(astronaut().points))
+    points = vary_shape(original, 1.0, np.random.default_rng([len(bank.response), 0]))
+    fields = action_fields(points, (4, 12))
+    for unit in (4, 12):
+        for side in range(2):
+            amounts = np.zeros((len(AU_VOCABULARY), 2))
+            amounts[AU_VOCABULARY.index(unit), side] = 1
+            expected = pool_static(on_pixels(fields.combine(amounts)), points)
+            got = bank.response[0, 0, AU_VOCABULARY.index(unit), side]
+            np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_without_errors_a_clip_rises_and_falls_with_its_strength():
+    calm = SimulationSettings(blink_share=0, strength_px=1.0, strength_spread=0, head_px=0, head_deg=0, head_scale=0)
+    motion = simulate_motion(10, 6, settings=calm, errors=PERFECT, frame_rates=(200.0,), sampling="uniform")
+    size = np.linalg.norm(motion.motion, axis=-1).max(axis=2)
+    peak = size.max(axis=1)
+    assert (size[:, -1] < 0.02).all()
+    assert (size.argmax(axis=1) > 1).all()
+    assert (size.argmax(axis=1) < 14).all()
+    assert 0.5 < np.median(peak) < 1.3
+
+
+def test_extraction_errors_show():
+    calm = SimulationSettings(blink_share=0)
+    clean = simulate_motion(30, 6, settings=calm, errors=PERFECT)
+    noisy = simulate_motion(30, 6, settings=calm, errors=ExtractionErrors(noise_share=(0.5, 0.5)))
+    roughness = [np.abs(np.diff(m.motion, 2, axis=1)).mean() / np.abs(m.motion).mean() for m in (clean, noisy)]
+    assert roughness[1] > 2 * roughness[0]
+
+
+def test_few_frames_are_interpolated():
+    # At 30 fps a clip has fewer frames than steps: within a frame interval, motion is a straight line in time.
+    slow = simulate_motion(3, 2, steps=64, frame_rates=(30.0,))
+    frame = slow.time_s.astype(float) * 30
+    inside = np.floor(frame[:, :-2] + 1e-4) == np.floor(frame[:, 2:] - 1e-4)
+    bend = np.abs(np.diff(slow.motion.astype(float), 2, axis=1)).max(axis=(2, 3))
+    assert inside.sum() > 100
+    assert bend[inside].max() < 1e-4
+    assert bend[~inside].max() > 0.01
+
+
+def test_classes_can_be_told_apart_but_not_perfectly(motion):
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.metrics import f1_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    scaled = motion.motion / np.sqrt((motion.motion**2).mean(axis=(1, 2, 3), keepdims=True))
+    features = scaled.mean(axis=1).reshape(len(motion), -1)
+    judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    told = cross_val_predict(judge, features, motion.label, groups=motion.group, cv=GroupKFold(10))
+    assert 0.6 < f1_score(motion.label, told, average="macro") < 0.9
+    shuffled = np.random.default_rng(0).permutation(motion.label)
+    told = cross_val_predict(judge, features, shuffled, groups=motion.group, cv=GroupKFold(10))
+    assert f1_score(shuffled, told, average="macro") < 0.45
+
+
+def test_layout_and_sampling():
+    small = simulate_motion(2, 3, seed=4, steps=8, layout="roi14", sampling="uniform", errors=PERFECT)
+    full = simulate_motion(2, 3, seed=4, steps=8, layout="roi18", sampling="uniform", errors=PERFECT)
+    np.testing.assert_array_equal(small.motion, full.motion[:, :, list(LAYOUTS["roi14"])])
+    gaps = np.diff(small.time_s, axis=1)
+    assert (gaps.max(axis=1) - gaps.min(axis=1)).max() < 0.04
+    other = simulate_motion(2, 3, seed=4, steps=8, sampling="magnitude", errors=PERFECT, frame_rates=(500.0,))
+    gaps = np.diff(other.time_s, axis=1)
+    assert (gaps.max(axis=1) / gaps.min(axis=1)).min() > 1.5
+
+
+@pytest.mark.parametrize("wrong", [{"n_subjects": 0}, {"clips_per_subject": 0}, {"steps": 1}, {"seed": -1}])
+def test_numbers_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match="not accepted"):
+        simulate_motion(**{"n_subjects": 1, "clips_per_subject": 1, **wrong})
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ConfigError, match="roi20"):
+        simulate_motion(1, 1, layout="roi20")
+    with pytest.raises(DatasetError, match="no label scheme"):
+        simulate_motion(1, 1, scheme="megc33")
