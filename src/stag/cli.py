@@ -212,6 +212,7 @@ def predict(
 ) -> None:
     """Say what a model sees in your own clips, and why."""
     from stag.files import write_text
+    from stag.parallel import one_thread
     from stag.predictor import Predictor
     from stag.report.html import prediction_page, write_page
     from stag.report.table import prediction_rows
@@ -220,7 +221,7 @@ def predict(
         raise StagError("no model ships with this version: give --model DIR; `stag demo` makes one in runs/demo/model")
     predictor = Predictor(model)
     predictions, failures = [], []
-    with progress_bar("predict", quiet) as progress:
+    with one_thread(), progress_bar("predict", quiet) as progress:
         for done, video in enumerate(videos, start=1):
             try:
                 predictions += predictor.predict_faces(video, faces)
@@ -229,7 +230,9 @@ def predict(
             if progress is not None:
                 progress(done, len(videos))
     if csv is not None:
-        write_text(csv, prediction_rows(predictions, failures).to_csv(index=False))
+        rows = prediction_rows(predictions, failures)
+        place = rows["file"].map({str(video): i for i, video in enumerate(videos)})
+        write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
     if report is not None:
         write_page(report, prediction_page(predictions, failures))
     for found in predictions:

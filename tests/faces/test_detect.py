@@ -13,7 +13,7 @@ from stag.errors import FaceNotFound, MissingDependency
 from stag.faces import detect
 from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
 
-INNER_CORNERS = np.array([[178.5 + 34, 104], [203.5 + 34, 105]])
+INNER_CORNERS = np.array([[212.2, 103.6], [237.4, 104.9]])
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from torch import Tensor
 from stag.config import Config, TrainConfig
 from stag.datasets.motion_file import MotionSet
 from stag.model.stag import STAG
+from stag.parallel import one_thread
 from stag.training.augment import mirror, mirror_some
 from stag.training.losses import au_bce, class_weights, focal_loss, smooth_labels
 from stag.training.validation import inner_validation
@@ -78,7 +79,7 @@ def fit(
     data = _tensors(motion)
     inner, validation = inner_validation(motion.group, motion.label, settings.validation_share, seed)
     training, held_out = data.at(torch.from_numpy(inner)), data.at(torch.from_numpy(validation))
-    with torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=seed)
         history = _loop(model, training, held_out, config, torch.Generator().manual_seed(seed), progress)
