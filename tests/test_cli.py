@@ -236,6 +236,7 @@ def test_wrong_settings_models_and_runs_are_named(stag, motion_file, tmp_path):
         ["evaluate", "--out", "x", "--train", "a.npz"],
         ["extract", "a.mp4", "--out", "motion.csv"],
         ["predict"],
+        ["motion", "a.mp4", "--out", "a.txt"],
         ["fly"],
     ],
 )
@@ -245,6 +246,17 @@ def test_wrong_usage_is_exit_code_2(stag, arguments, monkeypatch, tmp_path):
     assert code == 2
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "begins"), [("m.png", b"\x89PNG"), ("m.svg", b"<?xml")])
+def test_the_picture_of_a_clip(stag, corpus, bad_inputs, tmp_path, name, begins):
+    clip = sorted((corpus / "clips").glob("*.mkv"))[0]
+    code, printed, _ = stag("motion", clip, "--out", tmp_path / name)
+    assert (code, "strength" in printed) == (0, True)
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    code, _, err = stag("motion", bad_inputs / "faceless.mkv", "--out", tmp_path / "none.png")
+    assert (code, one_sentence(err, "no face")) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_simulated_motion_and_the_doctor(stag, tmp_path):

@@ -246,6 +246,35 @@ def predict(
 
 
 @app.command()
+def motion(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images.")],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg.")],
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+) -> None:
+    """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
+    if out.suffix not in (".png", ".svg"):
+        raise typer.BadParameter(f"--out {out}: a picture ends in .png or .svg")
+    from stag.faces.detect import load_detector
+    from stag.files import write_bytes
+    from stag.motion.extract import extract_clip
+    from stag.parallel import one_thread
+    from stag.report.figures import figure_png, figure_svg, motion_figure
+    from stag.video import read_frames
+
+    settings = _settings(preset, config, set_, None).motion
+    with one_thread():
+        detector = load_detector("dlib", min_score=settings.min_face_score)
+        (tensor,) = extract_clip(read_frames(video), detector, settings, video)
+    figure = motion_figure(tensor, settings.layout)
+    write_bytes(out, figure_png(figure) if out.suffix == ".png" else figure_svg(figure).encode())
+    remarks = f"  [{'; '.join(tensor.flags)}]" if tensor.flags else ""
+    say(f"{tensor.n_frames} frames, {tensor.duration_s:.2f} s, strength {tensor.strength_px:.2f} px{remarks}")
+    say(f"picture  {out}")
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of an evaluation.")],
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,
