@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from stag import cli
+from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.facs import AU_VOCABULARY
 from stag.simulate.corpus import simulate_corpus
@@ -58,7 +59,6 @@ def motion_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, motion_file):
-    from stag.config import Config
     from stag.training.fit import train
 
     folder = tmp_path_factory.mktemp("model") / "model"
@@ -101,7 +101,7 @@ def test_extract_evaluate_and_report_a_simulated_corpus(stag, corpus, tmp_path):
     motion = MotionSet.load(out)
     assert motion.motion.shape == (9, 8, 18, 2)
     assert motion.simulated
-    assert motion.settings["flow"] == "farneback"
+    assert motion.settings["flow"] == Config().motion.flow
     assert not np.isnan(motion.action_units).any()
     code, printed, _ = stag("evaluate", out, "--out", tmp_path / "run", *FAST, "--quiet")
     assert code == 0
@@ -264,6 +264,8 @@ def test_simulated_motion_and_the_doctor(stag, tmp_path):
     assert code == 0
     motion = MotionSet.load(tmp_path / "m.npz")
     assert (len(motion), motion.simulated) == (6, True)
+    code, _, _ = stag("simulate", "--as", "smic", "--tiny", "--out", tmp_path / "smic", "--quiet")
+    assert (code, len(list((tmp_path / "smic" / "HS").glob("s*/micro/*/*")))) == (0, 164)
     code, printed, _ = stag("doctor")
     assert code == 0
     for word in ("torch", "dlib", "300-W", "threads"):

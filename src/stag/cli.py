@@ -71,9 +71,15 @@ def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Q
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder to make, or the .npz of --as motion.")],
-    shape: Annotated[Literal["manifest", "motion"], typer.Option("--as", help="Shape of the corpus.")] = "manifest",
-    subjects: Annotated[int, typer.Option(min=1)] = 12,
-    clips: Annotated[int, typer.Option(min=1, help="Clips of each subject.")] = 6,
+    shape: Annotated[
+        Literal["manifest", "motion", "casme2", "samm", "smic", "dfme", "fourdme"],
+        typer.Option("--as", help="Shape of the corpus: a manifest, a motion file, or the tree of a published set."),
+    ] = "manifest",
+    subjects: Annotated[int | None, typer.Option(min=1, help="People; 12, or as many as the published set.")] = None,
+    clips: Annotated[int | None, typer.Option(min=1, help="Clips of each; 6, or as the published set.")] = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Published sets: a few tiny frames a clip, no faces.")] = False,
+    portrait: Annotated[Path | None, typer.Option(help="Another grey portrait, with --points.")] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV of its 68 landmarks.")] = None,
     scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
     fps: Annotated[float, typer.Option(min=10, max=1000)] = 100.0,
     seed: Seed = 0,
@@ -84,17 +90,44 @@ def simulate(
     from stag.datasets.labels import scheme as named_scheme
 
     labels = named_scheme(scheme).name
+    if (portrait is None) != (points is None):
+        raise typer.BadParameter("--portrait and --points go together")
     if shape == "motion":
         from stag.simulate.motion import simulate_motion
 
         _writable_npz(out)
-        simulate_motion(subjects, clips, seed=seed, scheme=labels).save(out)
-    else:
-        from stag.simulate.corpus import simulate_corpus
+        simulate_motion(subjects or 12, clips or 6, seed=seed, scheme=labels).save(out)
+        say(f"simulated  {out}")
+        return
+    from stag.simulate.corpus import simulate_corpus
+    from stag.simulate.portraits import load_portrait
+    from stag.simulate.shapes.tree import simulate_tree
 
-        with progress_bar("simulate", quiet) as progress:
+    face = load_portrait(portrait, points) if portrait and points else None
+    with progress_bar("simulate", quiet) as progress:
+        if shape == "manifest":
             simulate_corpus(
-                out, subjects=subjects, clips=clips, seed=seed, fps=fps, scheme=labels, jobs=jobs, progress=progress
+                out,
+                subjects=subjects or 12,
+                clips=clips or 6,
+                seed=seed,
+                fps=fps,
+                scheme=labels,
+                portrait=face,
+                jobs=jobs,
+                progress=progress,
+            )
+        else:
+            simulate_tree(
+                out,
+                shape,
+                subjects=subjects,
+                clips=clips,
+                tiny=tiny,
+                seed=seed,
+                portrait=face,
+                jobs=jobs,
+                progress=progress,
             )
     say(f"simulated  {out}")
 

@@ -9,8 +9,10 @@ from stag.faces.crop import crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS, pool_static
 from stag.simulate.actions import action_fields, on_pixels
+from stag.simulate.channel_bank import channel_bank
 from stag.simulate.face import astronaut, vary_shape
-from stag.simulate.motion import ExtractionErrors, channel_bank, simulate_motion
+from stag.simulate.motion import simulate_motion
+from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import SimulationSettings
 
 PERFECT = ExtractionErrors(

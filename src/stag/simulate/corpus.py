@@ -16,7 +16,8 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ DATASET_NAME = "simulated"
 TRUTH = "truth.npz"
 COLUMNS = ("clip_id", "subject", "frames", "emotion", "dataset", "onset", "apex", "offset", "fps", "action_units")
 
-_FACE, _STYLE, _EMOTIONS, _SCRIPT, _NOISE = range(5)
+FACE, STYLE, EMOTIONS, SCRIPT, NOISE = range(5)
+"""Purposes of randomness; see :func:`subject_generator`."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def simulate_corpus(
     fps: float = 100.0,
     settings: SimulationSettings | None = None,
     scheme: str = "megc3",
-    portrait: Portrait | None = None,
+    portrait: Portrait | Sequence[Portrait] | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -108,7 +110,8 @@ def simulate_corpus(
         fps: Frames per second.
         settings: What the clips are like; the defaults where omitted.
         scheme: Label scheme whose classes the emotions come from.
-        portrait: Photograph that the people are made from; the astronaut of scikit-image where omitted.
+        portrait: Photograph that the people are made from, or several, which they take in turn; the astronaut of
+            scikit-image where omitted.
         jobs: Number of worker processes.
         progress: Called with (clips done, clips in all).
 
@@ -122,23 +125,20 @@ def simulate_corpus(
     Example:
         >>> simulate_corpus(Path("corpus"), subjects=12, clips=6, jobs=2)  # doctest: +SKIP
     """
-    out = Path(out)
     for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
-        if value < 1:
-            raise ConfigError(f"simulation {name} = {value} is not accepted: expected 1 or more")
+        at_least_one(name, value)
     if not 10 <= fps <= 1000:
         raise ConfigError(f"simulation fps = {fps:g} is not accepted: expected 10 to 1000 frames per second")
     if seed < 0:
         raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DatasetError(f"{out}: already exists and is not an empty folder; name a new one")
     settings = settings or SimulationSettings()
     chosen = find_scheme(scheme)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=TEMPORARY_PREFIX))
-    try:
-        source = portrait or astronaut()
-        calls = ((work, number, subjects, clips, seed, fps, settings, chosen, source) for number in range(subjects))
+    sources = portraits_of(portrait)
+    with new_folder(out) as work:
+        calls = (
+            (work, number, subjects, clips, seed, fps, settings, chosen, sources[number % len(sources)])
+            for number in range(subjects)
+        )
         written: list[SimulatedClip] = []
         for some in spread(_simulate_subject, calls, jobs):
             written += some
@@ -155,10 +155,27 @@ def simulate_corpus(
                 "clips": clips,
                 "fps": fps,
                 "scheme": chosen.name,
-                "portrait": "astronaut" if portrait is None else "custom",
+                "portrait": portrait_note(portrait),
                 "settings": settings.as_dict(),
             },
         )
+    return Path(out)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of ``out`` when the block ends well; after an error nothing is left.
+
+    Raises:
+        DatasetError: ``out`` is there already and is not an empty folder.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DatasetError(f"{out}: already exists and is not an empty folder; name a new one")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=TEMPORARY_PREFIX))
+    try:
+        yield work
         work.chmod(0o755)
         if out.exists():
             out.rmdir()
@@ -166,7 +183,61 @@ def simulate_corpus(
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
-    return out
+
+
+def at_least_one(name: str, value: int) -> None:
+    """Refuse a number of things below 1.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if value < 1:
+        raise ConfigError(f"simulation {name} = {value} is not accepted: expected 1 or more")
+
+
+def portraits_of(portrait: Portrait | Sequence[Portrait] | None) -> tuple[Portrait, ...]:
+    """The photographs that people are made from, in turn; the astronaut where none is given."""
+    if portrait is None:
+        return (astronaut(),)
+    given = (portrait,) if isinstance(portrait, Portrait) else tuple(portrait)
+    if not given:
+        raise ConfigError("simulation portrait is an empty list: expected at least one portrait, or none at all")
+    return given
+
+
+def portrait_note(portrait: Portrait | Sequence[Portrait] | None) -> str:
+    """What ``simulation.json`` says about the photographs."""
+    return "astronaut" if portrait is None else "custom"
+
+
+def write_truth(
+    path: Path, clip_ids: Sequence[str], strengths_px: Sequence[float], truths: Sequence[ClipTruth], **more: Any
+) -> None:
+    """Write ``truth.npz``: the frames of all clips one after the other, clip ``i`` from ``first[i]`` on.
+
+    Args:
+        path: File to write.
+        clip_ids: Names of the clips.
+        strengths_px: Peak displacement of each.
+        truths: What happens in the frames of each.
+        **more: Further arrays.
+    """
+    first = np.concatenate([[0], np.cumsum([len(truth.motion) for truth in truths])])
+    write_npz(
+        path,
+        {
+            "clip_id": np.array(clip_ids),
+            "first": first.astype(np.int64),
+            "strength_px": np.array(strengths_px, dtype=np.float32),
+            "motion": np.concatenate([truth.motion for truth in truths]),
+            "landmarks": np.concatenate([truth.landmarks for truth in truths]),
+            "head_pose": np.concatenate([truth.head_pose for truth in truths]),
+            "action_units": np.concatenate([truth.action_units for truth in truths]),
+            "channels": np.array(channel_names("roi18")),
+            "au_vocabulary": np.array(AU_VOCABULARY, dtype=np.int64),
+            **more,
+        },
+    )
 
 
 def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Generator:
@@ -176,12 +247,12 @@ def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Genera
 
 def subject_style(seed: int, number: int) -> DisplayStyle:
     """How a person of a corpus shows emotions."""
-    return DisplayStyle.draw(subject_generator(seed, number, _STYLE))
+    return DisplayStyle.draw(subject_generator(seed, number, STYLE))
 
 
 def subject_emotions(seed: int, number: int, clips: int, scheme: Scheme) -> list[str]:
     """What a person of a corpus feels in each clip."""
-    return draw_emotions(clips, scheme, subject_generator(seed, number, _EMOTIONS))
+    return draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
 
 
 def numbered(letter: str, number: int, count: int) -> str:
@@ -202,15 +273,15 @@ def _simulate_subject(
 ) -> list[SimulatedClip]:
     """Write all clips of one person."""
     subject = numbered("s", number, subjects)
-    face = make_face(portrait, settings, subject_generator(seed, number, _FACE))
+    face = make_face(portrait, settings, subject_generator(seed, number, FACE))
     fields = action_fields(face.points)
     style = subject_style(seed, number)
     written = []
     for index, emotion in enumerate(subject_emotions(seed, number, clips, scheme)):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
-        script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, _SCRIPT, index))
+        script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
         renderer = ClipRenderer(face, fields, script, settings)
-        frames = renderer.frames(subject_generator(seed, number, _NOISE, index))
+        frames = renderer.frames(subject_generator(seed, number, NOISE, index))
         write_video(folder / "clips" / f"{clip_id}.mkv", frames, fps)
         written.append(SimulatedClip(clip_id, subject, script, renderer.truth()))
     return written
@@ -222,18 +293,9 @@ def _write_tables(folder: Path, clips: list[SimulatedClip]) -> None:
     table.writeheader()
     table.writerows(clip.row() for clip in clips)
     write_text(folder / "manifest.csv", text.getvalue())
-    lengths = [clip.script.n_frames for clip in clips]
-    write_npz(
+    write_truth(
         folder / TRUTH,
-        {
-            "clip_id": np.array([clip.clip_id for clip in clips]),
-            "first": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            "strength_px": np.array([clip.script.strength_px for clip in clips], dtype=np.float32),
-            "motion": np.concatenate([clip.truth.motion for clip in clips]),
-            "landmarks": np.concatenate([clip.truth.landmarks for clip in clips]),
-            "head_pose": np.concatenate([clip.truth.head_pose for clip in clips]),
-            "action_units": np.concatenate([clip.truth.action_units for clip in clips]),
-            "channels": np.array(channel_names("roi18")),
-            "au_vocabulary": np.array(AU_VOCABULARY, dtype=np.int64),
-        },
+        [clip.clip_id for clip in clips],
+        [clip.script.strength_px for clip in clips],
+        [clip.truth for clip in clips],
     )

@@ -13,16 +13,17 @@ from stag.simulate.emotions import draw_preference, draw_units, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
 
-_BLINK_UNIT = 45
+BLINK_UNIT = 45
 _SUBJECT_STRENGTH, _SUBJECT_SPEED = 0.2, 0.1  # assumed; spread of the logarithm between persons
-_CLIP_SPEED = 0.21  # assumed; with the persons' it gives the published 90th percentile
-_APEX_BETA = (5.3, 5.6)  # assumed; place of the apex within the clip
-_UNIT_SPREAD = 0.35  # assumed; how much weaker than the strongest the other action units are
+CLIP_SPEED = 0.21  # assumed; with the persons' it gives the published 90th percentile
+APEX_BETA = (5.3, 5.6)  # assumed; place of the apex within the clip
+UNIT_SPREAD = 0.35  # assumed; how much weaker than the strongest the other action units are
 _ASYMMETRY = 0.15  # assumed
 _LATERALITY = 0.3  # assumed; how much more often one side of a person's face moves alone than the other
-_FIRST, _LAST = 0.12, 1.2  # assumed; shortest and longest clip, seconds
-_BLINK_PX, _BLINK_S = (4.0, 8.0), (0.15, 0.3)  # assumed; peak on the crop, duration
-_HEAD_HZ = (0.2, 2.5)  # assumed
+FIRST, LAST = 0.12, 1.2  # assumed; shortest and longest clip, seconds
+BLINK_PX, BLINK_S = (4.0, 8.0), (0.15, 0.3)  # assumed; peak on the crop, duration
+HEAD_HZ = (0.2, 2.5)  # assumed
+RISE, FALL = (0.8, 1.25), (0.65, 1.1)  # assumed; exponents that bend the rise and the fall
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Firing:
         """Share of the full amount at each moment, 0 to 1: ``(N,) -> (N,)``."""
         rising = ((time_s - self.start_s) / (self.peak_s - self.start_s)).clip(0, 1)
         falling = ((time_s - self.peak_s) / (self.end_s - self.peak_s)).clip(0, 1)
-        return _ease(rising**self.rise) - _ease(falling**self.fall)
+        return ease(rising**self.rise) - ease(falling**self.fall)
 
 
 @dataclass(frozen=True)
@@ -172,16 +173,17 @@ def draw_script(
     """Write the script of a new clip.
 
     Args:
-        emotion: One of :data:`~stag.simulate.emotions.EMOTION_CLIPS`.
+        emotion: One of :data:`~stag.simulate.emotions.EMOTION_CLIPS`, or several joined by ``+``.
         style: The person.
         settings: Strength, timing and nuisance.
         fps: Frames per second.
         generator: Source of randomness; the same state gives the same script.
     """
-    preferred = style.preferred.get(emotion) if style.preferred else None
-    units = draw_units(unit_odds(emotion, preferred), generator)
-    duration_s = settings.duration_s * style.speed * np.exp(_CLIP_SPEED * generator.standard_normal())
-    duration_s = float(np.clip(duration_s, _FIRST, _LAST))
+    preferred = style.preferred or {}
+    shown = [draw_units(unit_odds(one, preferred.get(one)), generator) for one in emotion.split("+")]
+    units = sorted(set().union(*shown))
+    duration_s = settings.duration_s * style.speed * np.exp(CLIP_SPEED * generator.standard_normal())
+    duration_s = float(np.clip(duration_s, FIRST, LAST))
     firings = _draw_firings(units, duration_s, style, settings, generator)
     strength_px = settings.strength_px * style.strength
     strength_px *= float(np.exp(settings.strength_spread * generator.standard_normal()))
@@ -220,12 +222,12 @@ def _draw_firings(
 ) -> tuple[Firing, ...]:
     # One unit begins at the onset and one ends at the offset, so that the clip is as long as it says.
     first, last, strongest = generator.integers(len(units), size=3)
-    apex_s = duration_s * float(np.clip(generator.beta(*_APEX_BETA), 0.15, 0.85))
+    apex_s = duration_s * float(np.clip(generator.beta(*APEX_BETA), 0.15, 0.85))
     lag_s = min(settings.lag_s, 0.4 * min(apex_s, duration_s - apex_s))
     one_side = (1.0, 0.0) if generator.random() < style.left_share else (0.0, 1.0)
     firings = []
     for i, unit in enumerate(units):
-        amount = 1.0 if i == strongest else float(np.exp(-_UNIT_SPREAD * abs(generator.standard_normal())))
+        amount = 1.0 if i == strongest else float(np.exp(-UNIT_SPREAD * abs(generator.standard_normal())))
         tilt = float(np.clip(style.asymmetry + 0.1 * generator.standard_normal(), -0.5, 0.5))
         alone = generator.random() < one_sided_share(unit)
         sides = one_side if alone else (1 + tilt, 1 - tilt)
@@ -237,8 +239,8 @@ def _draw_firings(
                 start_s=0.0 if i == first else early * lag_s,
                 peak_s=apex_s + (middle - 0.5) * 0.5 * lag_s,
                 end_s=duration_s if i == last else duration_s - late * lag_s,
-                rise=float(generator.uniform(0.8, 1.25)),  # assumed
-                fall=float(generator.uniform(0.65, 1.1)),  # assumed
+                rise=float(generator.uniform(*RISE)),
+                fall=float(generator.uniform(*FALL)),
             )
         )
     return tuple(firings)
@@ -246,16 +248,16 @@ def _draw_firings(
 
 def _draw_blink(duration_s: float, generator: np.random.Generator) -> Firing:
     start_s = generator.uniform(0, 0.9 * duration_s)
-    length_s = generator.uniform(*_BLINK_S)
-    amount = generator.uniform(*_BLINK_PX)
+    length_s = generator.uniform(*BLINK_S)
+    amount = generator.uniform(*BLINK_PX)
     # Lids close about twice as fast as they open.
-    return Firing(_BLINK_UNIT, (amount, amount), start_s, start_s + length_s / 3, start_s + length_s)
+    return Firing(BLINK_UNIT, (amount, amount), start_s, start_s + length_s / 3, start_s + length_s)
 
 
 def _draw_head(times: FloatArray, settings: SimulationSettings, generator: np.random.Generator) -> HeadPath:
     path = HeadPath(
         swing=generator.standard_normal((4, 3)),
-        hz=generator.uniform(*_HEAD_HZ, (4, 3)),
+        hz=generator.uniform(*HEAD_HZ, (4, 3)),
         phase=generator.uniform(0, 2 * np.pi, (4, 3)),
     )
     poses = path.at(times)
@@ -273,6 +275,6 @@ def _amounts(firings: Sequence[Firing], time_s: FloatArray) -> FloatArray:
     return amounts
 
 
-def _ease(t: FloatArray) -> FloatArray:
+def ease(t: FloatArray) -> FloatArray:
     """Minimum-jerk step from 0 to 1."""
     return t * t * t * (10 - t * (15 - 6 * t))

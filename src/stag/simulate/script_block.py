@@ -1,0 +1,265 @@
+"""The scripts of many clips at once, as arrays: the laws of :mod:`stag.simulate.script` without a loop over clips.
+
+Written for motion without pixels, where a script at a time would be most of the work. Both draw from the same laws with
+the same constants (a test holds them together), but not the same clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.facs import AU_VOCABULARY
+from stag.simulate import script as law
+from stag.simulate.anatomy import one_sided_share
+from stag.simulate.emotions import UNIT_SHARES, unit_odds
+from stag.simulate.script import DisplayStyle
+from stag.simulate.settings import SimulationSettings
+from stag.types import FloatArray
+
+PROBES = 48
+"""Moments at which a clip is looked at to find its apex and how far the head goes."""
+
+_MOST = max(len(shares) for shares in UNIT_SHARES.values())
+_POSITION = np.array([AU_VOCABULARY.index(u) if u in AU_VOCABULARY else 0 for u in range(max(AU_VOCABULARY) + 1)])
+_ONE_SIDED = np.array([one_sided_share(unit) for unit in AU_VOCABULARY])
+_NONE = 999
+
+
+@dataclass(frozen=True)
+class ScriptDraws:
+    """The randomness of ``B`` clips, drawn in bulk from the generators of their people.
+
+    Attributes:
+        one: ``(B, 14)`` uniform, one for each single decision.
+        slot: ``(B, 7, U)`` uniform, for each action unit that may fire.
+        normal: ``(B, 2 + 2 U)`` standard normal.
+        beta: ``(B,)`` place of the apex.
+        head: ``(B, 4, 3)`` standard normal, swings of the head.
+        swing: ``(2, B, 4, 3)`` uniform, frequencies and phases of the head.
+    """
+
+    one: FloatArray
+    slot: FloatArray
+    normal: FloatArray
+    beta: FloatArray
+    head: FloatArray
+    swing: FloatArray
+
+    @classmethod
+    def draw(cls, clips: int, generator: np.random.Generator) -> ScriptDraws:
+        """The randomness of some clips of one person."""
+        return cls(
+            one=generator.random((clips, 14)),
+            slot=generator.random((clips, 7, _MOST)),
+            normal=generator.standard_normal((clips, 2 + 2 * _MOST)),
+            beta=generator.beta(*law.APEX_BETA, size=clips),
+            head=generator.standard_normal((clips, 4, 3)),
+            swing=generator.random((2, clips, 4, 3)),
+        )
+
+    @classmethod
+    def joined(cls, draws: Sequence[ScriptDraws]) -> ScriptDraws:
+        """The randomness of the clips of several people."""
+        names = ("one", "slot", "normal", "beta", "head")
+        parts = {name: np.concatenate([getattr(some, name) for some in draws]) for name in names}
+        return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
+
+
+@dataclass(frozen=True)
+class ScriptBlock:
+    """Scripts of ``B`` clips with ``K`` firings each, of which the last is the blink; unused ones have no amount.
+
+    Attributes:
+        unit: ``(B, K)`` positions in :data:`~stag.facs.AU_VOCABULARY`.
+        sides: ``(B, K, 2)`` amounts on the left and right of the image; relative, of the blink crop pixels.
+        shape: ``(5, B, K)``: start, peak and end in seconds since the onset, exponents of rise and fall.
+        onset: ``(B,)`` last frame at rest.
+        apex: ``(B,)`` frame at which the action units together are strongest, as far as the probes tell.
+        offset: ``(B,)`` first frame back at rest.
+        n_frames: ``(B,)`` number of frames.
+        fps: ``(B,)`` frames per second.
+        strength_px: ``(B,)`` peak displacement of the expression.
+        head: ``(3, B, 4, 3)`` amplitudes, frequencies and phases of the head.
+    """
+
+    unit: NDArray[np.int64]
+    sides: FloatArray
+    shape: FloatArray
+    onset: NDArray[np.int64]
+    apex: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    n_frames: NDArray[np.int64]
+    fps: FloatArray
+    strength_px: FloatArray
+    head: FloatArray
+
+    def levels(self, time_s: FloatArray) -> FloatArray:
+        """Share of the full amount of every firing: ``(B, M) -> (B, M, K)``."""
+        return firing_levels(self.shape, time_s)
+
+    def pose(self, time_s: FloatArray) -> FloatArray:
+        """Head pose: ``(B, M) -> (B, M, 4)``."""
+        return head_pose(self.head, time_s)
+
+    @property
+    def action_units(self) -> NDArray[np.float32]:
+        """``(B, A)`` 0 or 1: which action units the expression shows."""
+        shown = np.zeros((len(self.unit), len(AU_VOCABULARY)), np.float32)
+        row, slot = np.nonzero(self.sides[:, :-1].any(axis=2))
+        shown[row, self.unit[row, slot]] = 1
+        return shown
+
+
+def draw_block(
+    emotions: Sequence[str],
+    styles: Sequence[DisplayStyle],
+    fps: FloatArray,
+    settings: SimulationSettings,
+    draws: ScriptDraws,
+) -> ScriptBlock:
+    """Write the scripts of ``B`` clips.
+
+    Args:
+        emotions: What each shows.
+        styles: Who shows it.
+        fps: ``(B,)`` frames per second.
+        settings: Strength, timing and nuisance.
+        draws: Their randomness.
+    """
+    habit = np.array([(style.strength, style.speed, style.asymmetry, style.left_share) for style in styles])
+    one, slot, normal = draws.one, draws.slot, draws.normal
+    number, count = _units(emotions, styles, slot[:, 0], one[:, 0])
+    firing = np.arange(number.shape[1]) < count[:, None]
+    unit = np.where(firing, _POSITION[np.where(firing, number, 0)], 0)
+    slots = number.shape[1]
+    duration_s = settings.duration_s * habit[:, 1] * np.exp(law.CLIP_SPEED * normal[:, 0])
+    duration_s = np.clip(duration_s, law.FIRST, law.LAST)
+    shape = _shape(firing, count, duration_s, settings, draws)
+    strongest = np.floor(one[:, 3] * count)[:, None] == np.arange(slots)
+    amount = np.where(strongest, 1.0, np.exp(-law.UNIT_SPREAD * np.abs(normal[:, 2 : 2 + slots])))
+    tilt = np.clip(habit[:, 2, None] + 0.1 * normal[:, 2 + _MOST : 2 + _MOST + slots], -0.5, 0.5)
+    both = np.stack([1 + tilt, 1 - tilt], axis=-1)
+    left = one[:, 4] < habit[:, 3]
+    alone = slot[:, 1, :slots] < _ONE_SIDED[unit]
+    sides = np.where(alone[..., None], np.stack([left, ~left], axis=-1)[:, None], both)
+    sides = sides * (amount * firing)[..., None]
+    onset = np.maximum(1, np.rint(settings.lead_s * fps)).astype(np.int64)
+    offset = onset + np.ceil(duration_s * fps - 1e-9).astype(np.int64)
+    n_frames = offset + onset + 1
+    probe_s = np.linspace(0, 1, PROBES) * ((n_frames - 1) / fps)[:, None] - (onset / fps)[:, None]
+    together = (firing_levels(shape, probe_s) * sides.sum(axis=2)[:, None]).sum(axis=2)
+    best_s = np.take_along_axis(probe_s, together.argmax(axis=1)[:, None], axis=1)[:, 0]
+    apex = np.clip(onset + np.rint(best_s * fps).astype(np.int64), onset + 1, np.maximum(offset - 1, onset + 1))
+    strength_px = settings.strength_px * habit[:, 0] * np.exp(settings.strength_spread * normal[:, 1])
+    blink_shape, blink_px = _blink(duration_s, settings, one)
+    return ScriptBlock(
+        unit=np.concatenate([unit, np.full((len(unit), 1), AU_VOCABULARY.index(law.BLINK_UNIT))], axis=1),
+        sides=np.concatenate([sides, np.repeat(blink_px[:, None, None], 2, axis=2)], axis=1),
+        shape=np.concatenate([shape, blink_shape[..., None]], axis=2),
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        n_frames=n_frames,
+        fps=fps,
+        strength_px=np.clip(strength_px, *settings.strength_clip_px),
+        head=_head(probe_s, settings, draws),
+    )
+
+
+def firing_levels(shape: FloatArray, time_s: FloatArray) -> FloatArray:
+    """As :meth:`stag.simulate.script.Firing.level`, for ``(5, B, K)`` firings at ``(B, M)`` times: ``(B, M, K)``."""
+    start, peak, end, rise, fall = shape[:, :, None, :]
+    time = time_s[:, :, None]
+    rising = ((time - start) / (peak - start)).clip(0, 1)
+    falling = ((time - peak) / (end - peak)).clip(0, 1)
+    return np.asarray(law.ease(rising**rise) - law.ease(falling**fall))
+
+
+def head_pose(head: FloatArray, time_s: FloatArray) -> FloatArray:
+    """As :meth:`stag.simulate.script.HeadPath.at`, for ``(3, B, 4, 3)`` paths at ``(B, M)`` times: ``(B, M, 4)``."""
+    swing, hz, phase = head[:, :, None]
+    swung = np.sin(2 * np.pi * time_s[:, :, None, None] * hz + phase) - np.sin(phase)
+    return np.asarray((swing * swung).sum(axis=3))
+
+
+def _units(
+    emotions: Sequence[str], styles: Sequence[DisplayStyle], order: FloatArray, mark: FloatArray
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Action units ``(B, K)``, rising, and how many there are of each clip: systematic sampling in random order."""
+    tables = [
+        _odds(e, style.preferred.get(e) if style.preferred else None) for e, style in zip(emotions, styles, strict=True)
+    ]
+    units, odds = (np.stack(column) for column in zip(*tables, strict=True))
+    turn = np.argsort(np.where(odds > 0, order, 2.0), axis=1)
+    shuffled = np.take_along_axis(units, turn, axis=1)
+    edges = np.cumsum(np.take_along_axis(odds, turn, axis=1), axis=1)
+    edges = np.concatenate([np.zeros((len(edges), 1)), edges], axis=1)
+    chosen = np.diff(np.ceil(edges - mark[:, None]), axis=1) > 0
+    empty = ~chosen.any(axis=1)
+    chosen[empty] = shuffled[empty] == np.take_along_axis(units, odds.argmax(axis=1)[:, None], axis=1)[empty]
+    count = chosen.sum(axis=1)
+    return np.sort(np.where(chosen, shuffled, _NONE), axis=1)[:, : int(count.max())], count
+
+
+@lru_cache(maxsize=256)
+def _odds(emotion: str, preferred: int | None) -> tuple[NDArray[np.int64], FloatArray]:
+    """Units and their odds, padded with units that never occur."""
+    table = unit_odds(emotion, preferred)
+    units, odds = np.full(_MOST, _NONE), np.zeros(_MOST)
+    units[: len(table)], odds[: len(table)] = list(table), list(table.values())
+    return units, odds
+
+
+def _shape(
+    firing: NDArray[np.bool_],
+    count: NDArray[np.int64],
+    duration_s: FloatArray,
+    settings: SimulationSettings,
+    draws: ScriptDraws,
+) -> FloatArray:
+    slots = firing.shape[1]
+    early, late, middle, rise, fall = (draws.slot[:, i, :slots] for i in range(2, 7))
+    first, last = (np.floor(draws.one[:, i] * count)[:, None] == np.arange(slots) for i in (1, 2))
+    apex_s = duration_s * np.clip(draws.beta, 0.15, 0.85)
+    lag_s = np.minimum(settings.lag_s, 0.4 * np.minimum(apex_s, duration_s - apex_s))[:, None]
+    end_s = duration_s[:, None]
+    low, high = law.RISE
+    slow, fast = law.FALL
+    shape = np.stack(
+        [
+            np.where(first, 0.0, early * lag_s),
+            apex_s[:, None] + (middle - 0.5) * 0.5 * lag_s,
+            np.where(last, end_s, end_s - late * lag_s),
+            low + (high - low) * rise,
+            slow + (fast - slow) * fall,
+        ]
+    )
+    return np.where(firing, shape, np.array([0.0, 1.0, 2.0, 1.0, 1.0])[:, None, None])
+
+
+def _blink(duration_s: FloatArray, settings: SimulationSettings, one: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shape ``(5, B)`` and amount ``(B,)`` of the blinks; 0 where there is none."""
+    start_s = 0.9 * duration_s * one[:, 6]
+    length_s = law.BLINK_S[0] + (law.BLINK_S[1] - law.BLINK_S[0]) * one[:, 7]
+    amount = law.BLINK_PX[0] + (law.BLINK_PX[1] - law.BLINK_PX[0]) * one[:, 8]
+    even = np.ones_like(start_s)
+    shape = np.stack([start_s, start_s + length_s / 3, start_s + length_s, even, even])
+    return shape, np.where(one[:, 5] < settings.blink_share, amount, 0.0)
+
+
+def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws) -> FloatArray:
+    low, high = law.HEAD_HZ
+    head: NDArray[Any] = np.stack([draws.head, low + (high - low) * draws.swing[0], 2 * np.pi * draws.swing[1]])
+    poses = head_pose(head, probe_s)
+    reach = np.abs(poses).max(axis=1)
+    reach[:, :2] = np.hypot(poses[..., 0], poses[..., 1]).max(axis=1)[:, None]
+    limit = np.array([settings.head_px, settings.head_px, settings.head_deg, settings.head_scale])
+    share = draws.one[:, 9:12][:, [0, 0, 1, 2]]
+    head[0] *= (share * limit / np.maximum(reach, 1e-9))[..., None]
+    return np.asarray(head)

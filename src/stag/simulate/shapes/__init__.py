@@ -1,0 +1,1 @@
+"""Fabricated trees in the layouts of the public data sets, annotation sheets and quirks included."""

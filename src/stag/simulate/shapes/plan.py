@@ -1,0 +1,150 @@
+"""Who shows what in a fabricated tree: people, clips and emotions in published numbers, none of them copied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from stag.facs import CodedUnit
+from stag.simulate.anatomy import one_sided_share
+from stag.simulate.emotions import EMOTION_CLIPS, draw_units, unit_odds
+
+_TALKATIVE = 1.5  # assumed; shape of the gamma by which some people have many more clips than others
+_SPELLINGS = {"other": "others", "positive": "happiness"}
+_NEGATIVE = ("disgust", "repression", "anger", "contempt", "fear", "sadness")
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """One clip of a tree, before anything is drawn.
+
+    Attributes:
+        subject: Person, as the folders of the set write it.
+        name: Name of the clip, as the folders of the set write it.
+        emotion: Emotion, as the set spells it.
+        fps: Frames per second.
+        part: Split that the clip belongs to, where a set has any.
+        digits: Width to which frame numbers are padded with zeros.
+        quirks: What is odd about this clip, on disk or in the sheet.
+        position: Place in the plan of the whole set; it seeds everything that is drawn for the clip.
+        person: Number of the person in the whole set.
+    """
+
+    subject: str
+    name: str
+    emotion: str
+    fps: float
+    part: str = ""
+    digits: int = 0
+    quirks: frozenset[str] = field(default_factory=frozenset)
+    position: int = 0
+    person: int = 0
+
+    def odd(self, *quirks: str) -> PlannedClip:
+        """The same clip with more quirks."""
+        return replace(self, quirks=self.quirks | set(quirks))
+
+
+def allot(
+    counts: Mapping[str, int],
+    subjects: Sequence[str],
+    generator: np.random.Generator,
+    *,
+    reserved: Sequence[tuple[str, str]] = (),
+    closed: Collection[str] = (),
+    first: Collection[str] = (),
+) -> list[tuple[str, str]]:
+    """Deal the clips of a set to its people: every count is met, everybody has a clip, some have many.
+
+    Args:
+        counts: Emotion -> number of clips.
+        subjects: The people, in order.
+        generator: Source of randomness.
+        reserved: ``(subject, emotion)`` of clips that are settled.
+        closed: People who have no other clips than the reserved ones.
+        first: Emotions of which everybody else gets at least one, whichever it is; any where empty.
+
+    Returns:
+        ``(subject, emotion)`` of every clip, by subject, the reserved ones of a subject before the others.
+    """
+    left = dict(counts)
+    for _, emotion in reserved:
+        left[emotion] -= 1
+    pool = [emotion for emotion, count in left.items() for _ in range(count)]
+    pool = [pool[i] for i in generator.permutation(len(pool))]
+    takers = [subject for subject in subjects if subject not in closed]
+    dealt = list(reserved)
+    for subject in takers:
+        place = next(i for i, emotion in enumerate(pool) if not first or emotion in first)
+        dealt.append((subject, pool.pop(place)))
+    weight = generator.gamma(_TALKATIVE, size=len(takers))
+    who = generator.choice(len(takers), size=len(pool), p=weight / weight.sum())
+    dealt += [(takers[i], emotion) for i, emotion in zip(who, pool, strict=True)]
+    order = {subject: i for i, subject in enumerate(subjects)}
+    return sorted(dealt, key=lambda clip: order[clip[0]])
+
+
+def numbered_plan(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
+    """The clips with their position in the whole set and the number of their person."""
+    people: dict[str, int] = {}
+    return [
+        replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(clips)
+    ]
+
+
+def mark(
+    clips: list[PlannedClip], quirk: str, count: int, generator: np.random.Generator, among: Collection[str] = ()
+) -> None:
+    """Give a quirk to ``count`` clips that have none yet, in place; only to those of the emotions ``among``, if any."""
+    free = [i for i, clip in enumerate(clips) if not clip.quirks and (not among or clip.emotion in among)]
+    for i in generator.choice(free, size=count, replace=False):
+        clips[i] = clips[i].odd(quirk)
+
+
+def choose(plan: Sequence[PlannedClip], subjects: int | None, clips: int | None) -> list[PlannedClip]:
+    """Part of a plan: the first people of each split, and at most so many clips of each.
+
+    Odd clips come first, then the emotions in turn, so that a small tree is as varied as it can be.
+    """
+    kept: list[PlannedClip] = []
+    for part in dict.fromkeys(clip.part for clip in plan):
+        people = list(dict.fromkeys(clip.subject for clip in plan if clip.part == part))[:subjects]
+        for person in people:
+            own = [clip for clip in plan if clip.part == part and clip.subject == person]
+            kept += own if clips is None else _varied(own)[:clips]
+    return sorted(kept, key=lambda clip: clip.position)
+
+
+def _varied(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
+    turn: dict[str, int] = {}
+    rounds = {}
+    for clip in sorted(clips, key=lambda clip: not clip.quirks):
+        turn[clip.emotion] = turn.get(clip.emotion, 0) + 1
+        rounds[clip.position] = turn[clip.emotion]
+    return sorted(clips, key=lambda clip: (not clip.quirks, rounds[clip.position], clip.position))
+
+
+def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
+    """Emotion of the simulator that a label of a set stands for; joined labels stay joined.
+
+    Example:
+        >>> simulated_emotion("Surprise+Positive", np.random.default_rng(0))
+        'surprise+happiness'
+    """
+    names = []
+    for label in emotion.lower().split("+"):
+        name = _SPELLINGS.get(label, label)
+        if name == "negative":
+            odds = np.array([EMOTION_CLIPS[member] for member in _NEGATIVE], dtype=np.float64)
+            name = str(generator.choice(_NEGATIVE, p=odds / odds.sum()))
+        names.append(name)
+    return "+".join(names)
+
+
+def draw_codes(emotion: str, generator: np.random.Generator) -> tuple[CodedUnit, ...]:
+    """Action units of a clip that is not rendered, as a coder would note them."""
+    units = {unit for part in emotion.split("+") for unit in draw_units(unit_odds(part, None), generator)}
+    side = "L" if generator.random() < 0.5 else "R"
+    return tuple(CodedUnit(unit, side if generator.random() < one_sided_share(unit) else "") for unit in sorted(units))
