@@ -308,6 +308,31 @@ def motion(
 
 
 @app.command()
+def bench(
+    out: Annotated[Path, typer.Option(help="Folder for the table, the figure and the JSON.")] = Path("runs/bench"),
+    only: Annotated[Literal["motion"], typer.Option(help="What to measure.")] = "motion",
+    quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Measure extraction against the known motion of simulated clips, beside the source scheme."""
+    from stag.bench.motion import motion_benchmark
+    from stag.bench.table import motion_table
+    from stag.files import write_bytes, write_json, write_text
+    from stag.report.bench_figures import motion_figure
+    from stag.report.figures import figure_png
+
+    with progress_bar(only, quiet) as progress:
+        measured = motion_benchmark(quick=quick, jobs=jobs, progress=progress)
+    write_json(out / "motion.json", measured.as_dict())
+    write_text(out / "motion.md", motion_table(measured))
+    write_bytes(out / "motion.png", figure_png(motion_figure(measured)))
+    for row in measured.targets:
+        say("  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    say(f"simulated motion; tables  {out / 'motion.md'}")
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of an evaluation.")],
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,

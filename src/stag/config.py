@@ -30,10 +30,11 @@ class MotionConfig(_Section):
 
     layout: Literal["roi18", "roi14"] = "roi18"
     steps: int = Field(16, ge=2, le=256)  # assumed; T, the source uses 25
-    flow: Literal["dis", "farneback"] = "farneback"  # measured: as exact as dis at full resolution, half its time
+    flow: Literal["dis", "farneback", "farneback-fine"] = "farneback-fine"  # measured: docs/motion.md
     reference: Literal["previous", "first"] = "first"  # the text says previous
     sampling: Literal["magnitude", "uniform"] = "magnitude"
     smooth_s: float = Field(0.02, ge=0, le=0.2)  # assumed; width of the temporal average of tracked crops
+    nose_subtraction: bool = False  # the source subtracts; measured: with tracking it only swallows AU 9 and 10
     min_face_score: float = -0.25  # measured: prints on fabric score below -.38, small real faces above -.17
 
 

@@ -17,6 +17,11 @@ INTER_OCULAR_CROP_PX = 64.0
 EYE_CENTRE = (128.0, 96.0)
 """Where the middle between the inner eye corners lies on the crop: 4d from the left and 3d from the top, d = 32 px."""
 
+Window = tuple[int, int, int, int]
+"""Half-open pixel window ``(top, bottom, left, right)`` on the crop."""
+
+FULL: Window = (0, CROP_PX, 0, CROP_PX)
+
 _INNER_CORNERS = (39, 42)
 _KERNEL_REACH_PX = 4
 _QUANTUM_PX = 1 / 32
@@ -72,7 +77,7 @@ def invert(a: FloatArray) -> FloatArray:
     return np.column_stack([linear, -linear @ a[:, 2]])
 
 
-def warp_crop(image: GreyImage, transform: FloatArray) -> GreyImage:
+def warp_crop(image: GreyImage, transform: FloatArray, window: Window = FULL) -> GreyImage:
     """Resample the face to the crop; the pixels at the frame's border are continued outwards.
 
     The source is doubled by a symmetric filter and then read by dithered bilinear interpolation, so that a motion of
@@ -81,16 +86,19 @@ def warp_crop(image: GreyImage, transform: FloatArray) -> GreyImage:
     Args:
         image: ``(height, width)`` uint8 frame.
         transform: ``(2, 3)`` similarity from frame to crop.
+        window: The part of the crop that is wanted.
 
     Returns:
-        ``(256, 256)`` uint8.
+        ``(256, 256)`` uint8, or what the window cuts out of it.
 
     Source: METHOD 1.1.
     """
-    from_crop = invert(transform)
+    top, bottom, left, right = window
+    size = (right - left, bottom - top)
+    from_crop = invert(transform - np.array([[0, 0, left], [0, 0, top]]))
     step = float(np.hypot(from_crop[0, 0], from_crop[1, 0]))
     margin = int(np.ceil(_KERNEL_REACH_PX + 2 * step))
-    source, origin = _cut_out(image, from_crop, margin)
+    source, origin = _cut_out(image, from_crop, size, margin)
     from_crop[:, 2] -= origin
     # Means of blocks are quick but coarse; the finer filter below always has a part of the work left.
     block = int(step / 1.5)
@@ -103,17 +111,19 @@ def warp_crop(image: GreyImage, transform: FloatArray) -> GreyImage:
     if step < _DOUBLE_BELOW:
         source = _double(source)
         from_crop = from_crop * 2
-    total = np.zeros((CROP_PX, CROP_PX), np.uint16)
+    total = np.zeros(size[::-1], np.uint16)
     for dx, dy in _DITHER:
         shifted = from_crop + np.array([[0, 0, dx], [0, 0, dy]])
-        np.add(total, cv2.warpAffine(source, shifted, (CROP_PX, CROP_PX), flags=_WARP, borderMode=_BORDER), out=total)
+        np.add(total, cv2.warpAffine(source, shifted, size, flags=_WARP, borderMode=_BORDER), out=total)
     return ((total + 2) >> 2).astype(np.uint8)
 
 
-def _cut_out(image: GreyImage, from_crop: FloatArray, margin: int) -> tuple[GreyImage, FloatArray]:
+def _cut_out(
+    image: GreyImage, from_crop: FloatArray, wanted: tuple[int, int], margin: int
+) -> tuple[GreyImage, FloatArray]:
     """The part of the frame that the crop reads, and its origin; at least one pixel of the frame."""
-    edge = CROP_PX - 1
-    corners = transform_points(np.array([[0, 0], [edge, 0], [0, edge], [edge, edge]]), from_crop)
+    x, y = wanted[0] - 1, wanted[1] - 1
+    corners = transform_points(np.array([[0, 0], [x, 0], [0, y], [x, y]]), from_crop)
     size = np.array([image.shape[1], image.shape[0]])
     low = np.clip(np.floor(corners.min(axis=0)).astype(int) - margin, 0, size - 1)
     high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + margin + 1, low + 1, size)

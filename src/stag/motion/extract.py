@@ -19,7 +19,7 @@ from stag.faces.crop import compose, crop_transform, invert, transform_points, w
 from stag.faces.detect import FaceDetector
 from stag.faces.track import FaceTracker
 from stag.motion.flow import Flow, make_flow
-from stag.motion.regions import empty_channels, pool_channels
+from stag.motion.regions import LAYOUTS, covering_window, empty_channels, pool_channels, pool_static
 from stag.motion.timing import magnitude_positions, motion_at, uniform_positions
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
 from stag.video import frame_rate
@@ -40,10 +40,14 @@ TURNED_RMS_PX = 1.5
 SAME_PLACE = 1.5
 """Inter-ocular distances within which a detection is a face that is known already."""
 _PROBES = 48
+_FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
 
 class FaceTrack:
     """The aligned crops of one face, grown frame by frame.
+
+    Of every crop only the window that holds the motion channels is kept; the first one is also kept whole, as
+    ``picture``.
 
     Args:
         frame: The first frame with the face.
@@ -62,8 +66,10 @@ class FaceTrack:
         self._tracker = FaceTracker(frame.image, landmarks)
         self._to_crop = crop_transform(landmarks.points)
         self.points = transform_points(landmarks.points, self._to_crop)
+        self.window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
+        self.picture = warp_crop(frame.image, self._to_crop)
         self._motion = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-        self._keep(frame, self._to_crop)
+        self.keep(frame, self._to_crop)
 
     def follow(self, frame: Frame) -> None:
         """Align one more frame; a face that stays away for :data:`GAP_S` is lost."""
@@ -74,15 +80,16 @@ class FaceTrack:
             return
         self.turned = self.turned or tracked.rms_px > TURNED_RMS_PX
         self._motion = tracked.motion
-        self._keep(frame, compose(self._to_crop, invert(tracked.motion)))
+        self.keep(frame, compose(self._to_crop, invert(tracked.motion)))
 
     def centre(self) -> FloatArray:
         """``(2,)`` where the face now is, pixels of the frame."""
         middle = self.landmarks.points.mean(axis=0)
         return np.asarray(self._motion[:, :2] @ middle + self._motion[:, 2])
 
-    def _keep(self, frame: Frame, transform: FloatArray) -> None:
-        self.crops.append(warp_crop(frame.image, transform))
+    def keep(self, frame: Frame, transform: FloatArray) -> None:
+        """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop."""
+        self.crops.append(warp_crop(frame.image, transform, self.window))
         self.times_s.append(frame.time_s - self.start_s)
 
 
@@ -136,12 +143,16 @@ def follow_faces(
     return found if every_face else found[:1]
 
 
-def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
+def track_motion(
+    track: FaceTrack, config: MotionConfig, *, flow: Flow | None = None, kept: float | None = None
+) -> MotionTensor:
     """Motion tensor of one followed face.
 
     Args:
         track: Crops of at least :data:`MIN_FRAMES` frames.
         config: Layout, steps, flow, reference, sampling and smoothing.
+        flow: Flow algorithm in place of the configured one.
+        kept: Share of strongest pixels in place of each channel's own.
 
     Source: Eq. 8-11; METHOD 1.2-1.5.
     """
@@ -152,7 +163,7 @@ def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
     if config.sampling == "magnitude" and n_frames > config.steps:
         positions = magnitude_positions(_frame_steps(crops, n_frames), config.steps)
     frames = np.arange(n_frames) if n_frames < config.steps else positions.astype(np.int64)
-    motion = _displacement(crops, frames, make_flow(config.flow), track.points, config)
+    motion = _displacement(crops, frames, flow or make_flow(config.flow), track, config, kept)
     motion = motion_at(positions, frames.astype(np.float64), motion)
     if config.reference == "previous":
         motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
@@ -164,7 +175,7 @@ def track_motion(track: FaceTrack, config: MotionConfig) -> MotionTensor:
         frame_index=positions,
         flags=_flags(track, config, strength_px, times_s[-1]),
         strength_px=strength_px,
-        crop=track.crops[0],
+        crop=track.picture,
         points=track.points,
         n_frames=n_frames,
         duration_s=float(times_s[-1]),
@@ -205,19 +216,30 @@ class _Smoothed:
 
 
 def _displacement(
-    crops: _Smoothed, frames: NDArray[np.int64], flow: Flow, points: FloatArray, config: MotionConfig
+    crops: _Smoothed,
+    frames: NDArray[np.int64],
+    flow: Flow,
+    track: FaceTrack,
+    config: MotionConfig,
+    kept: float | None,
 ) -> FloatArray:
     """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
-    first = crops[int(frames[0])]
-    origin = np.zeros_like(pool_channels(np.zeros((*first.shape, 2), np.float32), points, config.layout))
-    rows, before = [origin], first
-    for index in frames[1:]:
+    inside = track.points - [track.window[2], track.window[0]]
+    before: GreyImage | None = None
+    rows: list[FloatArray] = []
+    for index in frames:
         now = crops[int(index)]
+        if before is None:
+            before = now
+            rows.append(np.zeros((len(LAYOUTS[config.layout]), 2)))
+            continue
+        pooled = pool_channels if config.nose_subtraction else pool_static
+        moved = pooled(flow(before, now), inside, config.layout, kept)
         if config.reference == "first":
-            rows.append(pool_channels(flow(first, now), points, config.layout))
+            rows.append(moved)
         else:
-            rows.append(rows[-1] + pool_channels(flow(before, now), points, config.layout))
-        before = now
+            rows.append(rows[-1] + moved)
+            before = now
     return np.stack(rows)
 
 
@@ -229,10 +251,12 @@ def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:
     """
     probes = np.unique(np.rint(np.linspace(0, n_frames - 1, min(n_frames, _PROBES))).astype(np.int64))
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    small = [cv2.resize(crops[int(i)], (128, 128), interpolation=cv2.INTER_AREA) for i in probes]
-    blocks = [np.zeros((16, 16, 2), np.float32)]
+    height, width = crops[0].shape
+    size, coarse = (width // 2, height // 2), (width // 16, height // 16)
+    small = [cv2.resize(crops[int(i)], size, interpolation=cv2.INTER_AREA) for i in probes]
+    blocks = [np.zeros((coarse[1], coarse[0], 2), np.float32)]
     for image in small[1:]:
-        field = cv2.resize(engine.calc(small[0], image, None), (16, 16), interpolation=cv2.INTER_AREA)
+        field = cv2.resize(engine.calc(small[0], image, None), coarse, interpolation=cv2.INTER_AREA)
         blocks.append(field - field.mean(axis=(0, 1)))
     change = np.diff(np.stack(blocks), axis=0)
     step = np.sqrt((change**2).sum(axis=-1).mean(axis=(1, 2)))

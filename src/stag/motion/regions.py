@@ -11,11 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stag.faces.crop import CROP_PX
+from stag.faces.crop import CROP_PX, FULL, Window
 from stag.types import FloatArray
-
-Window = tuple[int, int, int, int]
-"""Half-open pixel window ``(top, bottom, left, right)`` on the crop."""
 
 
 @dataclass(frozen=True)
@@ -130,30 +127,45 @@ def pool(flow_px: FloatArray, kept: float) -> FloatArray:
         return np.zeros(2)
     flat = flow_px.reshape(-1, 2).astype(np.float64)
     magnitude = np.hypot(flat[:, 0], flat[:, 1])
-    tau = np.quantile(magnitude, 1 - kept)
-    mean: FloatArray = flat[magnitude >= tau].mean(axis=0)
+    # Linear quantile: no magnitude lies between it and the next larger one, which a partial sort finds faster.
+    rank = int(np.ceil((len(flat) - 1) * (1 - kept)))
+    mean: FloatArray = flat[magnitude >= np.partition(magnitude, rank)[rank]].mean(axis=0)
     return mean
 
 
-def pool_channels(flow_px: FloatArray, points: FloatArray, layout: str = "roi18") -> FloatArray:
+def pool_channels(
+    flow_px: FloatArray, points: FloatArray, layout: str = "roi18", kept: float | None = None
+) -> FloatArray:
     """Motion of every channel with residual head motion removed: flow ``(256, 256, 2) -> (R, 2)``.
 
     Head motion is taken off before the strongest pixels are chosen, so that the choice is by motion of the face and
     not of the head.
 
     Args:
-        flow_px: Dense flow on the crop, crop pixels; must be finite.
-        points: ``(68, 2)`` landmarks on the crop.
+        flow_px: Dense flow on the crop, or on a part of it, crop pixels; must be finite.
+        points: ``(68, 2)`` landmarks in coordinates of the flow.
         layout: Region layout.
+        kept: Share of strongest pixels in place of each channel's own.
     """
     head = pool(_cut(flow_px, channel_window(HEAD_MOTION, points)), HEAD_MOTION.kept)
-    return pool_static(flow_px - head, points, layout)
+    return pool_static(flow_px - head, points, layout, kept)
 
 
-def pool_static(flow_px: FloatArray, points: FloatArray, layout: str = "roi18") -> FloatArray:
+def pool_static(
+    flow_px: FloatArray, points: FloatArray, layout: str = "roi18", kept: float | None = None
+) -> FloatArray:
     """Motion of every channel of a flow field that holds no head motion: ``(256, 256, 2) -> (R, 2)``."""
     chosen = (CHANNELS[i] for i in LAYOUTS[layout])
-    return np.stack([pool(_cut(flow_px, channel_window(c, points)), c.kept) for c in chosen])
+    return np.stack([pool(_cut(flow_px, channel_window(c, points)), kept or c.kept) for c in chosen])
+
+
+def covering_window(points: FloatArray, layout: str, margin_px: int) -> Window:
+    """The smallest window that holds all channels and the box of head motion, grown by a margin within the crop."""
+    windows = [channel_window(channel, points) for channel in (HEAD_MOTION, *(CHANNELS[i] for i in LAYOUTS[layout]))]
+    top, bottom, left, right = np.array([w for w in windows if w[0] < w[1] and w[2] < w[3]] or [FULL]).T
+    low, high = np.array([top.min(), left.min()]) - margin_px, np.array([bottom.max(), right.max()]) + margin_px
+    (first_row, first_column), (last_row, last_column) = np.clip([low, high], 0, CROP_PX)
+    return int(first_row), int(last_row), int(first_column), int(last_column)
 
 
 def empty_channels(points: FloatArray, layout: str = "roi18") -> tuple[str, ...]:

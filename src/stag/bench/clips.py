@@ -1,0 +1,207 @@
+"""The clips that the benchmark measures on: chosen action units, strength, head motion and frame rate, no chance.
+
+Within one benchmark only the sensor noise is random, from a fixed seed. A clip has one smooth rise and fall of all its
+action units; the light is steady unless asked for otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from stag.faces.crop import compose, invert, transform_points
+from stag.faces.detect import load_detector
+from stag.simulate.actions import ActionFields, action_fields
+from stag.simulate.face import Face, astronaut, make_face
+from stag.simulate.render import ClipRenderer, head_transform
+from stag.simulate.script import ClipScript, Firing, HeadPath
+from stag.simulate.settings import SimulationSettings
+from stag.types import FloatArray, Frame, GreyImage, Landmarks
+
+PEAK_S, END_S, LEAD_S = 0.18, 0.365, 0.03
+SWAY_PX, SWAY_DEG = 3.0, 1.0
+BLINK_PX, BLINK_S = 6.0, 0.2
+_MARGIN = 4.5
+_MIN_SCORE = -0.2
+_SEED = 3
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """One clip to render.
+
+    Attributes:
+        face: Number of the simulated person.
+        inter_ocular_px: Distance between the inner eye corners, frame pixels.
+        units: Action units that fire together; they move nothing where the strength is 0.
+        strength_px: Peak displacement, crop pixels.
+        sway: Whether the head moves by 3 crop pixels and turns by 1 degree.
+        fps: Frames per second.
+        blink: Whether the eyes close for a moment, at the apex.
+        lamp: Whether the light flickers by .6 % and drifts by 3 grey levels.
+        size: Width and height of the frames, or ``None`` for just the face.
+    """
+
+    face: int
+    inter_ocular_px: float
+    units: tuple[int, ...]
+    strength_px: float
+    sway: bool = True
+    fps: float = 200.0
+    blink: bool = False
+    lamp: bool = False
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class RenderedClip:
+    """A clip without camera noise, and the truth about it.
+
+    Attributes:
+        clean: ``N`` frames ``(height, width)`` float32, grey.
+        time_s: ``(N,)`` seconds since the first frame.
+        motion: ``(N, 18, 2)`` true motion of the channels since the first frame, crop pixels.
+        landmarks: ``(68, 2)`` true points of the first frame.
+        head: ``N`` true similarities ``(2, 3)`` from the first frame to each.
+        apex: Frame of strongest motion.
+        renderer: Where the true dense flow can be asked for.
+        spec: What was asked for.
+    """
+
+    clean: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+    time_s: FloatArray
+    motion: FloatArray
+    landmarks: FloatArray
+    head: list[FloatArray]
+    apex: int
+    renderer: ClipRenderer
+    spec: ClipSpec
+
+    def filmed(self, noise_grey: float) -> list[Frame]:
+        """The frames as a camera with that sensor noise (standard deviation, grey levels) gives them."""
+        generator = np.random.default_rng([_SEED, self.spec.face, round(10 * noise_grey), *self.spec.units])
+        return [
+            Frame(_digital(image, noise_grey, generator), float(time_s))
+            for image, time_s in zip(self.clean, self.time_s, strict=True)
+        ]
+
+
+def render(spec: ClipSpec) -> RenderedClip:
+    """Draw a clip; about 2 ms a frame."""
+    face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
+    script = _script(spec)
+    renderer = ClipRenderer(face, fields, script, SimulationSettings())
+    times = script.time_s
+    amplitude, hz, phase = script.flicker
+    lamp = 1 + amplitude * np.sin(2 * np.pi * hz * times + phase)
+    drift = script.drift_grey * np.arange(len(times)) / (len(times) - 1)
+    truth = renderer.truth()
+    poses = [compose(face.to_frame, head_transform(pose)) for pose in script.head.at(times)]
+    return RenderedClip(
+        clean=[
+            renderer.clean_frame(float(t)) * np.float32(a) + np.float32(b)
+            for t, a, b in zip(times, lamp, drift, strict=True)
+        ],
+        time_s=times - times[0],
+        motion=truth.motion.astype(np.float64),
+        landmarks=truth.landmarks[0].astype(np.float64),
+        head=[compose(pose, invert(poses[0])) for pose in poses],
+        apex=script.apex,
+        renderer=renderer,
+        spec=spec,
+    )
+
+
+def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
+    """The face in the first frame as the detector finds it.
+
+    Detection takes a hundred times as long as a frame of tracking, so that it runs once for each person and noise, on
+    the face at rest, and its answer is moved along with the head.
+    """
+    rest, to_rest = _found_at_rest(clip.spec.face, clip.spec.inter_ocular_px, clip.spec.size, noise_grey)
+    script = clip.renderer.script
+    pose = compose(clip.renderer.face.to_frame, head_transform(script.head.at(script.time_s[:1])[0]))
+    points = transform_points(rest.points, compose(pose, to_rest))
+    return Landmarks(points, rest.score, rest.box)
+
+
+def true_face(clip: RenderedClip) -> Landmarks:
+    """The face in the first frame as it was drawn."""
+    (left, top), (right, bottom) = clip.landmarks.min(axis=0).tolist(), clip.landmarks.max(axis=0).tolist()
+    return Landmarks(clip.landmarks, float("nan"), (left, top, right, bottom))
+
+
+def faces(count: int) -> Iterator[tuple[int, float]]:
+    """Numbers and sizes of people: large and small in turn."""
+    return ((number, (64.0, 40.0)[number % 2]) for number in range(count))
+
+
+def _settings(inter_ocular_px: float, size: tuple[int, int] | None) -> SimulationSettings:
+    side = int(np.ceil(_MARGIN * inter_ocular_px))
+    width, height = size or (side, side)
+    return SimulationSettings(width=width, height=height, inter_ocular_px=(inter_ocular_px, inter_ocular_px))
+
+
+@lru_cache(maxsize=4)
+def _person(number: int, inter_ocular_px: float, size: tuple[int, int] | None) -> tuple[Face, ActionFields]:
+    face = make_face(astronaut(), _settings(inter_ocular_px, size), np.random.default_rng([_SEED, number]))
+    return face, action_fields(face.points)
+
+
+@lru_cache(maxsize=64)
+def _found_at_rest(
+    number: int, inter_ocular_px: float, size: tuple[int, int] | None, noise_grey: float
+) -> tuple[Landmarks, FloatArray]:
+    spec = ClipSpec(number, inter_ocular_px, (12,), 0.0, sway=False, size=size)
+    face, fields = _person(number, inter_ocular_px, size)
+    still = ClipRenderer(face, fields, _script(spec), SimulationSettings()).clean_frame(0.0)
+    image = _digital(still, noise_grey, np.random.default_rng([_SEED, number]))
+    return load_detector("dlib", min_score=_MIN_SCORE).detect(image)[0], invert(face.to_frame)
+
+
+def _digital(
+    image: np.ndarray[tuple[int, ...], np.dtype[np.float32]], noise_grey: float, generator: np.random.Generator
+) -> GreyImage:
+    noisy = image + np.float32(noise_grey) * generator.standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def _script(spec: ClipSpec) -> ClipScript:
+    onset = max(1, round(LEAD_S * spec.fps))
+    offset = onset + int(np.ceil(END_S * spec.fps - 1e-9))
+    n_frames = offset + onset + 1
+    times = (np.arange(n_frames) - onset) / spec.fps
+    blink = Firing(45, (BLINK_PX, BLINK_PX), PEAK_S - BLINK_S / 3, PEAK_S, PEAK_S + 2 * BLINK_S / 3)
+    return ClipScript(
+        emotion="none",
+        firings=tuple(Firing(unit, (1.0, 1.0), 0.0, PEAK_S, END_S) for unit in spec.units),
+        blink=blink if spec.blink else None,
+        strength_px=spec.strength_px,
+        head=_sway(spec.face) if spec.sway else HeadPath(np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 3))),
+        fps=spec.fps,
+        n_frames=n_frames,
+        onset=onset,
+        apex=int(np.argmin(np.abs(times - PEAK_S))),
+        offset=offset,
+        noise_grey=0.0,
+        flicker=(0.006, 7.0, 1.0) if spec.lamp else (0.0, 1.0, 0.0),
+        drift_grey=3.0 if spec.lamp else 0.0,
+    )
+
+
+def _sway(number: int) -> HeadPath:
+    """A path that reaches the full shift and the full turn within the clip."""
+    generator = np.random.default_rng([_SEED, number, 1])
+    path = HeadPath(
+        swing=generator.standard_normal((4, 3)),
+        hz=generator.uniform(0.2, 2.5, (4, 3)),
+        phase=generator.uniform(0, 2 * np.pi, (4, 3)),
+    )
+    poses = path.at(np.linspace(-LEAD_S, END_S + LEAD_S, 200))
+    factor = np.zeros(4)
+    factor[:2] = SWAY_PX / np.hypot(poses[:, 0], poses[:, 1]).max()
+    factor[2] = SWAY_DEG / np.abs(poses[:, 2]).max()
+    return HeadPath(path.swing * factor[:, None], path.hz, path.phase)
