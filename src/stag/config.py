@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError
 
@@ -30,7 +30,7 @@ class MotionConfig(_Section):
 
     layout: Literal["roi18", "roi14"] = "roi18"
     steps: int = Field(16, ge=2, le=256)  # assumed; T, the source uses 25
-    flow: Literal["dis", "farneback", "farneback-fine"] = "farneback-fine"  # measured: docs/motion.md
+    flow: Literal["dis", "farneback", "farneback-fine", "lucas-kanade"] = "lucas-kanade"  # measured: docs/motion.md
     reference: Literal["previous", "first"] = "first"  # the text says previous
     sampling: Literal["magnitude", "uniform"] = "magnitude"
     smooth_s: float = Field(0.02, ge=0, le=0.2)  # assumed; width of the temporal average of tracked crops
@@ -59,7 +59,7 @@ class ModelConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Training recipe (METHOD 2.8 and 3)."""
+    """Training recipe (METHOD 2.8 and 3); every part can be switched off, most by 0."""
 
     epochs: int = Field(200, ge=1)
     batch_size: int = Field(32, ge=1)  # assumed
@@ -70,12 +70,32 @@ class TrainConfig(_Section):
     smoothing: float = Field(0.1, ge=0, lt=1)  # assumed
     gamma: float = Field(2.0, ge=0)  # assumed; focusing power of every class
     class_weights: bool = True
+    oversample: bool = True
     au_weight: float = Field(0.5, ge=0)  # assumed; weight of the AU head's BCE
     au_dropout: float = Field(0.5, ge=0, le=1)  # assumed; share of clips whose AU codes are hidden in training
-    validation_share: float = Field(0.2, gt=0, lt=1)  # assumed; of the training subjects
+    validation_share: float = Field(0.2, ge=0, lt=1)  # assumed; of the training subjects; 0: no early stopping
+    mixup: float = Field(0.3, ge=0, le=1)  # assumed; share of training clips that are mixed with another
+    mixup_alpha: float = Field(0.2, gt=0)  # assumed
+    cutmix: float = Field(0.3, ge=0, le=1)  # assumed; share of training clips that get a part of another
+    cutmix_alpha: float = Field(1.0, gt=0)  # assumed
     mirror: float = Field(0.5, ge=0, le=1)  # assumed; share of training clips that are mirrored
+    magnitude: float = Field(0.2, ge=0, le=2)  # assumed; standard deviation of the logarithm of a clip's factor
+    rotation_deg: float = Field(5.0, ge=0, le=90)  # assumed; standard deviation of the turn of all vectors
+    jitter: float = Field(0.1, ge=0, lt=0.5)  # assumed; largest share of a clip that is cut off at either end
+    noise: float = Field(0.1, ge=0)  # assumed; noise of each value, relative to the RMS of the clip
+    drift: float = Field(0.1, ge=0)  # assumed; drift common to all channels, relative to the RMS of the clip
+    swa: bool = True
+    swa_start: float = Field(0.75, gt=0, lt=1)  # assumed; share of the epochs before averaging
+    swa_lr: float = Field(1e-4, gt=0)  # assumed
     mirror_tta: bool = True
+    jitter_tta: int = Field(2, ge=0, le=8)  # assumed; jittered views of a test clip beside the plain one
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_mix_a_clip(self) -> Self:
+        if self.mixup + self.cutmix > 1:
+            raise ValueError("train.mixup and train.cutmix are shares of the clips; together they may be 1 at most")
+        return self
 
 
 class Config(_Section):

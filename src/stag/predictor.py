@@ -16,7 +16,7 @@ from stag.faces.detect import FaceDetector, load_detector
 from stag.facs import AU_VOCABULARY
 from stag.model.stag import STAG
 from stag.motion.extract import extract_clip
-from stag.training.fit import predict_probabilities
+from stag.training.inference import predict_probabilities
 from stag.types import MotionTensor, Prediction
 from stag.video import read_frames
 

@@ -28,6 +28,7 @@ from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, 
 from stag.evaluation.baselines import motion_svm
 from stag.evaluation.experiment import evaluate, evaluate_model, evaluate_split
 from stag.evaluation.metrics import score, subject_bootstrap
+from stag.motion.regions import LAYOUTS
 from stag.parallel import one_thread
 
 ARRAYS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
@@ -425,7 +426,7 @@ TINY = (
 
 
 def test_stag_itself_is_evaluated_and_a_finished_model_scores_the_same(config, tmp_path):
-    from stag.training import fit
+    from stag.training import fit, inference
 
     tiny = config.override(TINY)
     train, test = synthetic_motion(4), synthetic_motion(3, dataset="other")
@@ -435,7 +436,7 @@ def test_stag_itself_is_evaluated_and_a_finished_model_scores_the_same(config, t
     scored = evaluate_model(test, model, mirror_tta=tiny.train.mirror_tta, out=tmp_path / "fixed")
     columns = ["clip_id", "predicted", *(f"p_{name}" for name in CLASSES)]
     pd.testing.assert_frame_equal(scored.predictions[columns], shown.predictions[columns])
-    direct, _ = fit.predict_probabilities(model, test, "none", mirror_tta=tiny.train.mirror_tta)
+    direct, _ = inference.predict_probabilities(model, test, "none", jitter_tta=2)
     by_clip = scored.predictions.set_index("clip_id").loc[test.clip_id.tolist()]
     np.testing.assert_allclose(by_clip[[f"p_{name}" for name in model.classes]], direct, atol=1e-6)
     assert np.ptp(direct, axis=1).min() > 1e-3
@@ -446,8 +447,10 @@ def test_stag_itself_is_evaluated_and_a_finished_model_scores_the_same(config, t
         evaluate_model(
             test, fit.train(in_order, tiny, seed=6), mirror_tta=tiny.train.mirror_tta, out=tmp_path / "fixed"
         )
-    with pytest.raises(ModelError, match="4 steps, the motion file has roi18 and 5"):
-        evaluate_model(synthetic_motion(3, steps=5), model, out=tmp_path / "x")
+    assert evaluate_model(synthetic_motion(3, steps=9), model, out=tmp_path / "longer").json["n_clips"] > 0
+    small = replace(test, motion=np.ascontiguousarray(test.motion[:, :, list(LAYOUTS["roi14"])]))
+    with pytest.raises(ModelError, match=r"roi18, the motion file has roi14.*motion\.layout=roi18"):
+        evaluate_model(small, model, out=tmp_path / "x")
     fear = replace(test, label=np.full(len(test), "fear"), meta={})
     with pytest.raises(DatasetError, match=r"'fear' of the test clips is not among .* of the model"):
         evaluate_model(fear, model, out=tmp_path / "x")

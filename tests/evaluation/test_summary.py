@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import f1_score
 from synthetic import CLASSES, synthetic_motion
 
-from stag.evaluation.summary import baseline_scores, prediction_table
+from stag.evaluation.summary import baseline_scores, prediction_table, unit_scores
+from stag.facs import AU_VOCABULARY
 
 
 def unit(motion, rows, seed=0):
@@ -42,3 +46,24 @@ def test_baselines_join_by_clip_and_are_null_where_a_fold_has_none():
     units[1]["predicted"]["right"] = None
     assert baseline_scores(motion, units, ["right"]) == {"right": None}
     assert baseline_scores(motion, [], ["right"]) == {"right": None}
+
+
+def test_au_scores_count_only_coded_clips_and_units_that_occur():
+    motion = synthetic_motion(3)
+    rng = np.random.default_rng(0)
+    codes = (rng.random(motion.action_units.shape) < 0.3).astype(np.float32)
+    codes[:, 5:] = 0
+    codes[2] = np.nan
+    said = rng.random(codes.shape)
+    coded = replace(motion, action_units=codes)
+    turned = np.arange(len(motion))[::-1]
+    unit = {"seed": 0, "clips": motion.key[turned].tolist(), "units": said[turned].tolist()}
+    found = unit_scores(coded, [unit])
+    kept = np.arange(len(motion)) != 2
+    expected = [f1_score(codes[kept, i], said[kept, i] >= 0.5, zero_division=0) for i in range(5)]
+    np.testing.assert_allclose(list(found["f1"].values()), expected, atol=1e-6)
+    assert list(found["f1"]) == [str(number) for number in AU_VOCABULARY[:5]]
+    assert found["macro_f1"] == pytest.approx(np.mean(expected), abs=1e-6)
+    assert found["n_clips"] == len(motion) - 1
+    assert unit_scores(coded, [{"seed": 0, "clips": unit["clips"]}]) is None
+    assert unit_scores(replace(motion, action_units=np.full_like(codes, np.nan)), [unit]) is None

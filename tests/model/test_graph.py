@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from stag.model.graph import EGAT, GraphBranch, RoiEmbedding, StepLockedDropout, TemporalPooling, initial_graph
+from stag.model.graph import EGAT, GraphBranch, RoiEmbedding, TemporalPooling, initial_graph
 
 B, T, R, D, H, A = 2, 4, 5, 6, 2, 3
 
@@ -96,13 +96,3 @@ def test_every_parameter_of_the_branch_learns(generator):
     for name, parameter in branch.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().max() > 0, name
-
-
-def test_dropout_is_one_mask_for_all_steps_and_keeps_the_mean():
-    torch.manual_seed(0)
-    values = torch.ones(200, 3, 10, 10)
-    dropped = StepLockedDropout(0.25)(values)
-    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
-    assert dropped.mean() == pytest.approx(1, abs=0.02)
-    assert (dropped == 0).float().mean() == pytest.approx(0.25, abs=0.02)
-    assert torch.equal(StepLockedDropout(0.25).eval()(values), values)

@@ -10,6 +10,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from stag.config import Config, ModelConfig
 from stag.errors import ConfigError, ModelError
 from stag.facs import AU_VOCABULARY
+from stag.model.dropout import seeded
 from stag.model.stag import STAG, StagOutput, clip_rms
 from stag.motion.regions import LAYOUTS
 
@@ -194,12 +195,20 @@ def test_stacked_models_predict_units_and_drop_out_each_their_own_way():
             return self.inner.forward_with_predicted_aus(motion, detach=True).logits
 
     named = {f"inner.{name}": p for name, p in parameters.items()}
-    call = vmap(lambda p: functional_call(Twice(), p, (motion,)), randomness="different")
-    torch.manual_seed(0)
-    first, second = call(named)
+
+    def judge(parameters, seed):
+        with seeded(model, seed):
+            return functional_call(Twice(), parameters, (motion,))
+
+    call = vmap(judge)
+    seeds = torch.tensor([3, 8], dtype=torch.int32)
+    first, second = call(named, seeds)
     assert not torch.allclose(first, second)
+    with seeded(model, seeds[1]):
+        alone = model.forward_with_predicted_aus(motion, detach=True).logits
+    torch.testing.assert_close(second, alone, rtol=0, atol=1e-5)
     model.eval()
-    first, second = call(named)
+    first, second = call(named, seeds)
     torch.testing.assert_close(first, model.forward_with_predicted_aus(motion).logits, rtol=0, atol=1e-5)
     torch.testing.assert_close(first, second, rtol=0, atol=1e-5)
 

@@ -16,7 +16,15 @@ from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import SimulationSettings
 
 PERFECT = ExtractionErrors(
-    noise_share=(0, 0), gain=(1, 1), head_leak=0, window_px=0, kept=(1, 1), person_spread=0, annotation_s=0
+    noise_share=(0, 0),
+    noise_px=0,
+    gain=(1, 1),
+    head_leak=0,
+    turn_deg=0,
+    window_px=0,
+    kept=(1, 1),
+    person_spread=0,
+    annotation_s=0,
 )
 
 

@@ -8,9 +8,16 @@ import torch
 
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
+from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
+from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS, mirror_order
-from stag.training.fit import fit, predict_probabilities, train
+from stag.training.fit import Part, _on_device, fit, fit_many, train
+from stag.training.fold import TrainingFold, learning_rate
+from stag.training.inference import predict_probabilities
+from stag.training.losses import class_weights
+from stag.training.objective import put_gradients
+from stag.training.validation import inner_validation
 
 SMALL = ["train.epochs=12", "train.warmup_epochs=2", "model.graph_layers=1", "model.transformer_layers=1"]
 CLASSES = ("negative", "positive", "surprise")
@@ -68,29 +75,85 @@ def test_same_seed_same_weights_and_the_global_generator_is_left_alone(config):
 def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_training(config):
     seen = []
     # A learning rate this large makes the later epochs worse, so that the best one is not the last.
-    settings = config.override(["train.lr=0.05", "train.epochs=60", "train.patience=6"])
+    settings = config.override(["train.lr=0.05", "train.epochs=60", "train.patience=6", "train.swa=false"])
     fitted = fit(corpus(24), settings, seed=0, progress=lambda done, total: seen.append((done, total)))
     losses = [row["val_loss"] for row in fitted.history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 1 + 6 < 60
     assert seen[-1] == (len(losses), 60)
-    from stag.training.fit import _tensors, _validation_loss
-    from stag.training.losses import class_weights
-    from stag.training.validation import inner_validation
-
     data = corpus(24)
     inner, held = inner_validation(data.group, data.label, settings.train.validation_share, 0)
-    tensors = _tensors(data)
-    alpha = class_weights(torch.bincount(tensors.label[torch.from_numpy(inner)], minlength=3))
-    assert _validation_loss(fitted.model, tensors.at(torch.from_numpy(held)), alpha, "none") == min(losses)
+    with torch.no_grad():
+        logits = fitted.model(torch.from_numpy(data.motion[held])).logits
+    label = torch.tensor([CLASSES.index(name) for name in data.label[held]])
+    counts = torch.tensor([int((data.label[inner] == name).sum()) for name in CLASSES])
+    loss = torch.nn.functional.cross_entropy(logits, label, weight=class_weights(counts))
+    assert float(loss) == pytest.approx(min(losses), abs=1e-5)
 
 
-def test_warm_up_then_cosine(config):
-    rates = [row["lr"] for row in fit(corpus(24), config.override(["train.patience=99"]), seed=0).history]
+def test_averaging_takes_the_mean_of_the_last_epochs_and_is_kept_without_validation(config):
+    settings = config.override(["train.validation_share=0", "train.epochs=8", "train.swa_start=0.5"])
+    weights = {}
+    clips = _on_device(corpus(24), torch.device("cpu"))
+    model = STAG(settings.model, layout="roi18", steps=6, classes=CLASSES, seed=0)
+    fold = TrainingFold(model, clips, torch.arange(24), torch.arange(0), settings, 0)
+    while not fold.done:
+        for number in range(fold.begin_epoch()):
+            put_gradients([fold.objective], [fold.batch(number)])
+            fold.step(0.0, number)
+        weights[len(fold.history)] = model.classifier.weight.detach().clone()
+        fold.end_epoch()
+    mean = torch.stack([weights[epoch] for epoch in range(4, 8)]).mean(dim=0)
+    torch.testing.assert_close(model.classifier.weight.detach(), mean)
+    assert all("val_loss" not in row for row in fold.history)
+
+
+def test_warm_up_then_cosine_then_the_rate_of_averaging(config):
+    settings = config.train
+    rates = [learning_rate(epoch, settings) for epoch in np.arange(0, 12, 0.25)]
     peak = int(np.argmax(rates))
-    assert peak == 2
-    assert rates[0] < 0.01 * rates[peak]
-    assert all(a > b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+    assert peak == 8
+    assert rates[0] < 0.01 * settings.lr
+    assert rates[peak] == settings.lr
+    assert all(a >= b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+    assert rates[36:] == [settings.swa_lr] * 12
+    assert learning_rate(12, settings.model_copy(update={"swa": False})) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("au", ["none", "annotated", "predicted"])
+def test_what_trains_beside_a_fold_does_not_change_it(config, au):
+    """Groups of 1, 2 and all: the same chance, so only the rounding of sums differs, grown over some 40 steps."""
+    data, settings = corpus(48), config.override([f"au={au}", "train.epochs=6", "train.patience=2", "train.lr=5e-3"])
+    # Folds of other sizes, so that some have fewer batches and some stop earlier than others.
+    parts = [Part(np.flatnonzero(data.subject != str(left))[: 48 - 7 * left], left) for left in range(4)]
+    alone = [fit_many(data, [part], settings)[0] for part in parts]
+    pairs = fit_many(data, parts[:2], settings) + fit_many(data, parts[2:], settings)
+    together = fit_many(data, parts, settings)
+    assert len({len(fitted.history) for fitted in alone}) > 1
+    for one, two, four in zip(alone, pairs, together, strict=True):
+        expected, units = predict_probabilities(one.model, data, au)
+        for other in (two, four):
+            assert len(other.history) == len(one.history)
+            found, found_units = predict_probabilities(other.model, data, au)
+            np.testing.assert_allclose(found, expected, atol=2e-5)
+            np.testing.assert_allclose(found_units, units, atol=2e-5)
+
+
+def test_it_starts_from_a_trained_model(config):
+    data = corpus(24)
+    base = train(data, config, seed=0)
+    still = config.override(["train.epochs=1", "train.lr=1e-12", "train.weight_decay=0", "train.swa=false"])
+    again = train(data, still.override(["model.embed_dim=8"]), seed=5, init=base)
+    assert again.info.model == base.info.model
+    for name, value in base.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=1e-8)
+    renamed = replace(data, label=np.where(data.label == "surprise", "fear", data.label), meta={})
+    other = train(renamed, still, seed=5, init=base)
+    assert other.classes == ("fear", "negative", "positive")
+    torch.testing.assert_close(other.au_head.weight, base.au_head.weight, rtol=0, atol=1e-8)
+    assert not torch.allclose(other.classifier.weight, base.classifier.weight)
+    with pytest.raises(ModelError, match=r"6 steps.*motion\.steps=6"):
+        train(corpus(24, steps=7), still, init=base)
 
 
 def test_test_time_averaging_makes_a_clip_and_its_mirror_image_equal(config):

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 import stag
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
-from stag.errors import ConfigError, DatasetError, ModelError, RunError
+from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.baselines import BASELINES
 from stag.evaluation.run_folder import RunFolder, fingerprint_data
 from stag.evaluation.splits import Fold, split
-from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise
-from stag.evaluation.units import Learner, Plan, Task, judge, read_task, run_tasks, stag_learner
+from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
+from stag.evaluation.units import Judged, Learner, Plan, Task, judge, read_task, run_tasks, stag_learner
 from stag.files import write_json, write_text
 
 if TYPE_CHECKING:
@@ -144,10 +143,13 @@ def evaluate_model(
     *,
     au: str = "none",
     mirror_tta: bool = True,
+    jitter_tta: int = 2,
     out: Path | str,
     progress: Progress | None = None,
 ) -> Result:
     """Score a finished model on a motion set, without training (protocol ``fixed``).
+
+    Motion of another reference or number of steps is brought to those of the model, and a remark says so.
 
     There is no training set here, so there are no baselines.
 
@@ -156,28 +158,26 @@ def evaluate_model(
         model: A trained model; whether its training subjects are among the clips only the user can know.
         au: AU source: ``none``, ``annotated`` or ``predicted``.
         mirror_tta: Average over each clip and its mirror image.
+        jitter_tta: Average over so many views besides that are cut a little at either end.
         out: Run folder; made, or resumed.
         progress: Called with (done, total).
 
     Raises:
-        ModelError: The model is for another layout or number of steps.
+        ModelError: The motion lacks regions that the model needs.
         DatasetError: A label is not among the classes of the model.
         RunError: As for :func:`evaluate`.
     """
-    made_for, given = (model.info.layout, model.info.steps), (motion.layout, motion.steps)
-    if made_for != given:
-        raise ModelError(
-            f"the model is for layout {made_for[0]} and {made_for[1]} steps, the motion file has {given[0]} and "
-            f"{given[1]}; extract it again with those --set motion.* settings"
-        )
+    from stag.training.inference import conformed
+
     _refuse_unknown_classes(motion, model.classes, "the model")
-    motion = _ordered(motion, model.classes)
-    settings = {"model": model.info.model.model_dump(), "au": au, "train": {"mirror_tta": mirror_tta}}
+    motion = conformed(_ordered(motion, model.classes), model.info)
+    tta = {"mirror_tta": mirror_tta, "jitter_tta": jitter_tta}
+    settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
     config = Config.from_mapping(settings, f"--au {au}")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
 
-    def finished(_train: MotionSet, test: MotionSet, config: Config, _seed: int) -> NDArray[np.float64]:
+    def finished(_train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Judged:
         return judge(model, test, config)
 
     plan = _plan(motion, config, "fixed", [fold], (0,), finished, identity, False)
@@ -252,6 +252,7 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
         "units": {"done": len(units), "total": len(plan.folds) * len(plan.seeds)},
         "simulated": motion.simulated,
         **summarise(table, classes),
+        "action_units": unit_scores(motion, units),
         "baselines": baseline_scores(motion, baselines, tuple(BASELINES)),
         "notes": notes(table, classes, subject_dependent=dependent, simulated=motion.simulated),
         "run": dict(plan.identity),

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import f1_score
 
 from stag.datasets.motion_file import MotionSet
 from stag.evaluation.metrics import METRICS, bootstrap_replicates, fold_scores, interval, score
+from stag.facs import AU_VOCABULARY
 
 _DIGITS = 6
 
@@ -122,6 +124,39 @@ def baseline_scores(
             joined = truth.merge(pd.concat(parts), on="key", how="inner", validate="one_to_one")
             result[name] = mean_scores(joined.assign(seed=0), motion.classes)
     return result
+
+
+def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """How well the AU head reads the face, at probability .5, over all tested clips that have codes.
+
+    Args:
+        motion: The clips, in any order.
+        units: Unit contents: ``seed``, ``clips`` (keys) and ``units`` (clips, A), AU probabilities free of AU input.
+
+    Returns:
+        ``macro_f1`` over the AUs that occur, ``f1`` of each of these by number, ``n_clips`` with codes, averaged over
+        seeds; ``None`` where nobody judged AUs or no clip has codes.
+    """
+    if not units or any("units" not in unit for unit in units):
+        return None
+    codes = dict(zip(motion.key.tolist(), motion.action_units, strict=True))
+    scores = []
+    for seed in sorted({unit["seed"] for unit in units}):
+        mine = [unit for unit in units if unit["seed"] == seed]
+        truth = np.array([codes[key] for unit in mine for key in unit["clips"]])
+        said = np.concatenate([np.array(unit["units"], dtype=np.float64) for unit in mine])
+        coded = ~np.isnan(truth).any(axis=1)
+        occurs = (truth[coded] == 1).any(axis=0)
+        if not occurs.any():
+            return None
+        scores.append(f1_score(truth[coded][:, occurs], said[coded][:, occurs] >= 0.5, average=None, zero_division=0))
+    f1 = np.mean(scores, axis=0)
+    numbers = np.array(AU_VOCABULARY)[occurs]
+    return {
+        "macro_f1": _rounded(f1.mean()),
+        "f1": {str(number): _rounded(value) for number, value in zip(numbers, f1, strict=True)},
+        "n_clips": int(coded.sum()),
+    }
 
 
 def notes(table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: bool, simulated: bool) -> list[str]:

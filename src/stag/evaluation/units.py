@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,16 @@ from stag.parallel import one_thread, spread
 if TYPE_CHECKING:
     from stag.model.stag import STAG
 
-Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64]]
-"""(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities."""
+
+class Judged(NamedTuple):
+    """What a learner says of ``n`` clips: class probabilities ``(n, C)``, and AU probabilities ``(n, A)`` if any."""
+
+    probabilities: NDArray[np.float64]
+    units: NDArray[np.float64] | None = None
+
+
+Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64] | Judged]
+"""(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities, or all of it."""
 
 _DIGITS = 6
 
@@ -77,19 +85,21 @@ class Task:
         return f"fold {self.fold.name} " + ("baselines" if self.seed is None else f"seed {self.seed}")
 
 
-def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
+def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
     """The learner of an evaluation: trains STAG on the training clips alone and judges the test clips."""
     from stag.training import fit
 
     return judge(fit.train(train, config, seed=seed), test, config)
 
 
-def judge(model: STAG, test: MotionSet, config: Config) -> NDArray[np.float64]:
-    """Probabilities ``(n, C)`` of a model, columns in the order of the classes of ``test``."""
-    from stag.training import fit
+def judge(model: STAG, test: MotionSet, config: Config) -> Judged:
+    """What a model says of clips; class columns in the order of the classes of ``test``."""
+    from stag.training import inference
 
-    probabilities, _ = fit.predict_probabilities(model, test, config.au, mirror_tta=config.train.mirror_tta)
-    return probabilities[:, [model.classes.index(name) for name in test.classes]]
+    probabilities, units = inference.predict_probabilities(
+        model, test, config.au, mirror_tta=config.train.mirror_tta, jitter_tta=config.train.jitter_tta
+    )
+    return Judged(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
 
 
 def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, str | None]]:
@@ -130,13 +140,16 @@ def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
 def _unit(plan: Plan, train: MotionSet, test: MotionSet, seed: int) -> dict[str, Any]:
     if plan.config.au != "annotated":
         test = replace(test, action_units=np.full_like(test.action_units, np.nan))
-    probabilities = np.asarray(plan.learner(train, test, plan.config, seed), dtype=np.float64)
+    said = plan.learner(train, test, plan.config, seed)
+    judged = said if isinstance(said, Judged) else Judged(said)
+    probabilities = np.asarray(judged.probabilities, dtype=np.float64)
     expected = (len(test), len(test.classes))
     if probabilities.shape != expected:
         raise ModelError(f"the learner gave probabilities of shape {probabilities.shape}; expected {expected}")
     if not np.isfinite(probabilities).all():
         raise ModelError("the learner gave probabilities that are NaN or infinite; training diverged, lower train.lr")
-    return {"probabilities": probabilities.round(_DIGITS).tolist()}
+    found = {"probabilities": probabilities.round(_DIGITS).tolist()}
+    return found if judged.units is None else {**found, "units": np.asarray(judged.units).round(_DIGITS).tolist()}
 
 
 def _baselines(plan: Plan, train: MotionSet, test: MotionSet) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class ModelInfo:
         au_vocabulary: Numbers of the action units, ``A`` of them.
         motion: How motion was extracted, so that a user's video is treated alike; JSON values.
         training: What the model was trained on: data sets, clips, AU source, whether simulated; JSON values.
+        temperature: What class logits are divided by before softmax, so that probabilities can be believed
+            (Guo et al., On calibration of modern neural networks, ICML 2017); 1 for an uncalibrated model.
         version: Program version that wrote it.
     """
 
@@ -50,6 +52,7 @@ class ModelInfo:
     au_vocabulary: tuple[int, ...] = AU_VOCABULARY
     motion: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
     version: str = __version__
 
 
@@ -181,6 +184,7 @@ def _read_info(path: Path) -> ModelInfo:
         au_vocabulary=_au_vocabulary(values["au_vocabulary"], path),
         motion=_object(values["motion"], "motion", path),
         training=_object(values["training"], "training", path),
+        temperature=_temperature(values["temperature"], path),
         version=str(values["version"]),
     )
 
@@ -218,6 +222,12 @@ def _au_vocabulary(value: object, path: Path) -> tuple[int, ...]:
     if value != list(AU_VOCABULARY):
         raise ModelError(f"{path}: its AU vocabulary {value!r} differs from this program's {list(AU_VOCABULARY)}")
     return AU_VOCABULARY
+
+
+def _temperature(value: object, path: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:
+        raise ModelError(f"{path}: temperature is {value!r}; expected a number from 0.01 to 100")
+    return float(value)
 
 
 def _object(value: object, name: str, path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stag.model.attention import MultiHeadAttention
+from stag.model.dropout import Dropout
 
 
 class FusedView(NamedTuple):
@@ -51,7 +52,7 @@ class CrossAttentionFusion(nn.Module):
         self.norm_steps = nn.LayerNorm(width)
         self.restore_graph = nn.Linear(width, graph_dim, bias=False)
         self.restore_temporal = nn.Linear(width, temporal_dim, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, frames: Tensor, graph: Tensor, temporal: Tensor) -> FusedView:
         """Fuse graph tokens ``(B, R, D)``, frame tokens ``(B, T, M)`` and the features ``(B, G)``, ``(B, M)``."""

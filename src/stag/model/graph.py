@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stag.model.dropout import Dropout
+
 LEAKY_SLOPE = 0.2  # assumed; the slope of the published GAT
 
 
@@ -49,27 +51,6 @@ def initial_graph(embedded: Tensor, frames: int, temperature: float) -> Tensor:
     return torch.softmax(direction @ direction.transpose(-1, -2) / temperature, dim=-1)
 
 
-class StepLockedDropout(nn.Module):
-    """Dropout with one mask for all steps of a clip.
-
-    Noise that flickers from step to step is what the pooling over steps averages away; and one mask costs ``T`` times
-    less chance, which on a processor is a tenth of the training time.  # assumed; the text says dropout
-
-    Args:
-        share: Share of values that is dropped in training.
-    """
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, values: Tensor) -> Tensor:
-        """``(B, T, R, D) -> (B, T, R, D)``."""
-        if not self.training or self.share == 0:
-            return values
-        return values * functional.dropout(torch.ones_like(values[:, :1]), self.share)
-
-
 class EGAT(nn.Module):
     """One evolving graph attention layer (Eq. 14-17), with AU-driven connectivity.
 
@@ -90,7 +71,7 @@ class EGAT(nn.Module):
         dim: Node width ``D``.
         heads: Number of heads ``H``; divides ``dim``.
         regions: Number of regions ``R``.
-        dropout: Dropout share of Eq. 17, see :class:`StepLockedDropout`.
+        dropout: Dropout share of Eq. 17, see :class:`~stag.model.dropout.Dropout`, one mask for all steps.
         au_edges: Initial ``U (A, R, R)``, or ``None`` for a layer that does not listen to action units.
 
     Attributes:
@@ -115,7 +96,7 @@ class EGAT(nn.Module):
         self.smoothing = nn.Parameter(torch.zeros(()))
         self.au_edges = None if au_edges is None else nn.Parameter(au_edges.clone())
         self.norm = nn.LayerNorm(dim)
-        self.dropout = StepLockedDropout(dropout)
+        self.dropout = Dropout(dropout, step_locked=True)
 
     def forward(self, nodes: Tensor, initial: Tensor, au: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Let regions look at each other.

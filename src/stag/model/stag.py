@@ -12,6 +12,7 @@ from stag.config import ModelConfig
 from stag.errors import ConfigError, ModelError
 from stag.facs import AU_VOCABULARY
 from stag.model.action_units import ActionUnitEmbedding, anatomical_edges, separate_unknown
+from stag.model.dropout import Dropout
 from stag.model.folder import ModelInfo
 from stag.model.fusion import CrossAttentionFusion
 from stag.model.graph import GraphBranch, RoiEmbedding
@@ -54,9 +55,9 @@ class Seen(NamedTuple):
 class STAG(PretrainedModule):
     """The whole model: graph branch, temporal branch, fusion, action units, two heads.
 
-    Everything in it is friendly to :func:`torch.func.vmap` over stacked parameters (with ``randomness="different"``
-    for dropout), so many folds can train as one model. A function that is mapped returns tensors: pick the fields of
-    :class:`StagOutput` that are wanted.
+    Everything in it is friendly to :func:`torch.func.vmap` over stacked parameters (dropout within
+    :func:`stag.model.dropout.seeded`), so many folds can train as one model. A function that is mapped returns
+    tensors: pick the fields of :class:`StagOutput` that are wanted.
 
     Args:
         config: Widths and depths.
@@ -139,7 +140,7 @@ class STAG(PretrainedModule):
         self.au_embedding = ActionUnitEmbedding(len(units), config.au_embed_dim)
         self.au_head = nn.Linear(fused, len(units))
         self.classifier = nn.Linear(fused + config.au_embed_dim, len(self.info.classes))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     @classmethod
     def from_info(cls, info: ModelInfo) -> Self:
@@ -153,6 +154,11 @@ class STAG(PretrainedModule):
         )
         model.info = info
         return model
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(T, R, 2)``, the shape of a clip's motion."""
+        return self.info.steps, len(LAYOUTS[self.info.layout]), 2
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -195,7 +201,7 @@ class STAG(PretrainedModule):
 
     def see(self, motion: Tensor) -> Seen:
         """The part of :meth:`forward` that does not depend on action units: :meth:`judge` it as often as needed."""
-        expected = (self.info.steps, len(LAYOUTS[self.info.layout]), 2)
+        expected = self.shape
         if motion.ndim != 4 or tuple(motion.shape[1:]) != expected:
             t, r, _ = expected
             raise ModelError(f"motion has shape {tuple(motion.shape)}; this model expects (B, T={t}, R={r}, 2)")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from stag.model.attention import MultiHeadAttention
+from stag.model.dropout import Dropout
 
 FEED_FORWARD_RATIO = 4  # assumed; the standard encoder's
 _POSITION_STD = 0.02
@@ -32,7 +31,7 @@ class TransformerBlock(nn.Module):
         self.norm_feed_forward = nn.LayerNorm(dim)
         self.widen = nn.Linear(dim, FEED_FORWARD_RATIO * dim)
         self.narrow = nn.Linear(FEED_FORWARD_RATIO * dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(B, n, M) -> (B, n, M)``."""
@@ -40,7 +39,8 @@ class TransformerBlock(nn.Module):
         attended, _ = self.attention(normed, normed)
         tokens = tokens + self.dropout(attended)
         forwarded = self.narrow(functional.gelu(self.widen(self.norm_feed_forward(tokens))))
-        return tokens + cast(Tensor, self.dropout(forwarded))
+        dropped: Tensor = self.dropout(forwarded)
+        return tokens + dropped
 
 
 class TemporalTransformer(nn.Module):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stag import __version__
 from stag.datasets.labels import Scheme
@@ -66,6 +67,39 @@ def simulate_motion(
     Example:
         >>> motion = simulate_motion(20, 6, seed=1)  # doctest: +SKIP
     """
+    return simulate_motion_and_truth(
+        n_subjects,
+        clips_per_subject,
+        steps=steps,
+        seed=seed,
+        settings=settings,
+        errors=errors,
+        scheme=scheme,
+        layout=layout,
+        sampling=sampling,
+        frame_rates=frame_rates,
+    )[0]
+
+
+def simulate_motion_and_truth(
+    n_subjects: int,
+    clips_per_subject: int,
+    *,
+    steps: int = 16,
+    seed: int = 0,
+    settings: SimulationSettings | None = None,
+    errors: ExtractionErrors | None = None,
+    scheme: str = "megc3",
+    layout: str = "roi18",
+    sampling: Literal["magnitude", "uniform"] = "magnitude",
+    frame_rates: Sequence[float] = FRAME_RATES,
+) -> tuple[MotionSet, NDArray[np.float32]]:
+    """As :func:`simulate_motion`, with the motion of the expression alone, to score explanations against.
+
+    Returns:
+        The set, and ``(n, T, R, 2)`` crop pixels: what the action units of the expression move at each channel and
+        step, without blink, head, gain or noise.
+    """
     if n_subjects < 1 or clips_per_subject < 1 or steps < 2 or seed < 0:
         raise ConfigError(
             f"{n_subjects} people, {clips_per_subject} clips, {steps} steps, seed {seed} are not accepted: expected "
@@ -77,19 +111,21 @@ def simulate_motion(
     chosen = find_scheme(scheme)
     bank = channel_bank(settings.shape, errors.window_px, errors.kept)
     motion = np.empty((n_subjects * clips_per_subject, steps, len(CHANNELS), 2), np.float32)
+    truth = np.empty_like(motion)
     time_s = np.empty(motion.shape[:2], np.float32)
     units = np.empty((len(motion), len(AU_VOCABULARY)), np.float32)
     emotions: list[str] = []
     for some in _blocks(n_subjects, clips_per_subject, seed, chosen, bank, steps, frame_rates):
         rows = slice(len(emotions), len(emotions) + len(some.emotions))
         script = draw_block(some.emotions, some.styles, some.fps, settings, some.script)
-        time_s[rows], motion[rows] = observed(script, some, bank, errors, steps, sampling)
+        time_s[rows], motion[rows], truth[rows] = observed(script, some, bank, errors, steps, sampling)
         units[rows] = script.action_units
         emotions += some.emotions
     subjects = [numbered("s", i, n_subjects) for i in range(n_subjects) for _ in range(clips_per_subject)]
     clips = [numbered("c", i, clips_per_subject) for _ in range(n_subjects) for i in range(clips_per_subject)]
-    return MotionSet(
-        motion=motion[:, :, list(LAYOUTS[layout])],
+    channels = list(LAYOUTS[layout])
+    simulated = MotionSet(
+        motion=motion[:, :, channels],
         label=np.array([str(chosen.class_of(emotion)) for emotion in emotions]),
         subject=np.array(subjects),
         dataset=np.full(len(emotions), DATASET_NAME),
@@ -113,6 +149,7 @@ def simulate_motion(
             "version": __version__,
         },
     )
+    return simulated, truth[:, :, channels]
 
 
 def _blocks(

@@ -15,6 +15,9 @@ from stag.simulate.script import DisplayStyle
 from stag.simulate.script_block import PROBES, ScriptBlock, ScriptDraws
 from stag.types import FloatArray
 
+_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
+"""How far each channel lies before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
+
 _STILL_SHARE = 0.2  # as the default of stag.motion.timing.magnitude_positions
 
 
@@ -24,8 +27,10 @@ class ExtractionErrors:
 
     Attributes:
         noise_share: Noise of the channels, relative to the RMS of the clip's motion.
+        noise_px: Noise that does not depend on the motion, crop pixels: false motion on a still face.
         gain: Factor below 1: optical flow smooths over the edges of small regions.
-        head_leak: Largest share of the head motion that is left after alignment.
+        head_leak: Largest share of the head motion in the picture plane that is left after alignment.
+        turn_deg: Largest turn of the head out of the picture plane, degrees; what sticks out moves against the rest.
         window_px: Standard deviation of the place of a channel's window.
         kept: Smallest and largest factor on the share of pixels that a channel averages.
         person_spread: How differently a channel of two people answers to the same action unit; relative.
@@ -33,12 +38,14 @@ class ExtractionErrors:
     """
 
     noise_share: tuple[float, float] = (0.15, 0.5)
+    noise_px: float = 0.04  # measured: docs/motion.md
     gain: tuple[float, float] = (0.6, 1.0)  # assumed
-    head_leak: float = 0.1  # assumed
-    window_px: float = 2.0  # assumed
+    head_leak: float = 0.2  # assumed
+    turn_deg: float = 3.0  # assumed
+    window_px: float = 3.0  # assumed
     kept: tuple[float, float] = (0.5, 2.0)  # assumed
-    person_spread: float = 0.15  # assumed
-    annotation_s: float = 0.03  # assumed
+    person_spread: float = 0.3  # assumed
+    annotation_s: float = 0.06  # assumed
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,13 @@ class ClipDraws:
 
 def observed(
     script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors, steps: int, sampling: str
-) -> tuple[FloatArray, FloatArray]:
-    """Motion as extraction would report it: ``(B, T)`` seconds since the first frame and ``(B, T, 18, 2)``."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Motion as extraction would report it, and what of it is the expression.
+
+    Returns:
+        ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and of the same channels at the
+        same times what the action units of the expression alone do: no blink, head, gain or noise.
+    """
     one = drawn.one
     early, late = np.rint((2 * one[:, :2] - 1) * errors.annotation_s * script.fps[:, None]).astype(np.int64).T
     begin = np.minimum(np.maximum(script.onset + early, 0), script.apex - 1)
@@ -131,18 +143,23 @@ def observed(
     signal = _weighted(shown[:, :, :-1], response[:, :-1])
     real = (np.arange(steps) < np.where(few, n_frames, steps)[:, None]) / np.minimum(n_frames, steps)[:, None]
     strength = np.sqrt((np.square(signal).mean(axis=(2, 3)) * real).sum(axis=1))
+    truth = signal - signal[:, :1]
     signal += _weighted(shown[:, :, -1:], response[:, -1:])
     gain = errors.gain[0] + (errors.gain[1] - errors.gain[0]) * one[:, 2]
     signal *= (gain[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
-    signal += _head_leak(script.pose(times), bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
+    pose = script.pose(times)
+    signal += _head_leak(pose, bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
+    signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])
     # Noise of the first frame sits in every later displacement; that of each frame only in its own.
     share = errors.noise_share[0] + (errors.noise_share[1] - errors.noise_share[0]) * one[:, 7]
     noise = 0.8 * drawn.noise + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
-    noise *= ((strength * share)[:, None] * np.exp(0.3 * drawn.channel[:, 1]))[:, None, :, None]
+    spread_px = np.hypot(strength * share, errors.noise_px)[:, None] * np.exp(0.3 * drawn.channel[:, 1])
+    noise *= spread_px[:, None, :, None]
     displaced = signal - signal[:, :1] + noise
     displaced[:, 0] = 0
-    displaced[few] = between(displaced[few], positions[few], n_frames[few])
-    return positions / script.fps[:, None], displaced
+    for moved in (displaced, truth):
+        moved[few] = between(moved[few], positions[few], n_frames[few])
+    return positions / script.fps[:, None], displaced, truth
 
 
 def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors) -> FloatArray:
@@ -224,6 +241,17 @@ def between(displaced: FloatArray, positions: FloatArray, n_frames: NDArray[np.i
     return np.asarray(
         (1 - part) * np.take_along_axis(displaced, low, axis=1) + part * np.take_along_axis(displaced, low + 1, axis=1)
     )
+
+
+def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
+    """How the channels move when the head nods and turns as it sways ``(B, M, 4)``: ``(B, M, 18, 2)``.
+
+    A similarity cannot follow such a turn: what lies before or behind the plane of the eyes shifts by its depth times
+    the angle.
+    """
+    course = pose[..., :2] / np.maximum(np.abs(pose[..., :2]).max(axis=(1, 2), keepdims=True), 1e-9)
+    angle = course * largest_rad[:, None, None]
+    return np.asarray(_DEPTH_PX[:, None] * angle[:, :, None, :])
 
 
 def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:

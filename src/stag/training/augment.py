@@ -1,11 +1,133 @@
-"""Augmentation of motion tensors."""
+"""Augmentation of motion tensors: chance is drawn first, per clip, and applied afterwards.
+
+The two halves are apart so that many folds can be augmented as one batch while each draws from its own generator.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from stag.config import TrainConfig
+from stag.model.stag import clip_rms
 from stag.motion.regions import mirror_order
+
+_FLOOR_PX = 0.05  # a still clip stays still when clips are brought to one strength
+
+
+class Draws(NamedTuple):
+    """The chance of one batch of ``B`` clips, ``T`` steps, ``R`` regions.
+
+    Attributes:
+        flip: ``(B,)`` bool, mirror the clip.
+        factor: ``(B,)`` factor of the magnitude.
+        angle: ``(B,)`` turn of all vectors, radians.
+        span: ``(B, 2)`` first and last position kept, shares of the clip in [0, 1].
+        noise: ``(B, T, R, 2)`` to add, relative to the RMS of the clip.
+        partner: ``(B,)`` which clip of the batch is mixed in.
+        own: ``(B, T, R)`` weight of the clip itself at each step and region; the partner has the rest.
+        weight: ``(B,)`` weight of the clip's own label.
+        hidden: ``(B, 1)`` bool, hide the AU codes.
+    """
+
+    flip: Tensor
+    factor: Tensor
+    angle: Tensor
+    span: Tensor
+    noise: Tensor
+    partner: Tensor
+    own: Tensor
+    weight: Tensor
+    hidden: Tensor
+
+
+def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
+    """Draw the chance of one batch.
+
+    Args:
+        clips: ``B``.
+        steps: ``T``.
+        regions: ``R``.
+        settings: Shares and strengths.
+        generator: Source of chance, on the CPU, so that a seed means the same on every device.
+    """
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    ramp = torch.linspace(0, 1, steps)
+    kind = uniform(clips)
+    mixed = _beta(settings.mixup_alpha, clips, generator)[:, None, None].expand(clips, steps, regions)
+    own = torch.where((kind < settings.mixup)[:, None, None], mixed, torch.ones(()))
+    cut = 1 - _boxes(clips, steps, regions, settings.cutmix_alpha, generator)
+    cuts = (kind >= settings.mixup) & (kind < settings.mixup + settings.cutmix)
+    own = torch.where(cuts[:, None, None], cut, own)
+    drift = settings.drift * normal(clips, 1, 1, 2) * ramp[:, None, None]
+    return Draws(
+        flip=uniform(clips) < settings.mirror,
+        factor=torch.exp(settings.magnitude * normal(clips)),
+        angle=math.radians(settings.rotation_deg) * normal(clips),
+        span=torch.stack([settings.jitter * uniform(clips), 1 - settings.jitter * uniform(clips)], dim=1),
+        noise=settings.noise * normal(clips, steps, regions, 2) + drift,
+        partner=torch.randperm(clips, generator=generator),
+        own=own,
+        weight=own.mean(dim=(1, 2)),
+        hidden=uniform(clips, 1) < settings.au_dropout,
+    )
+
+
+def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> Tensor:
+    """Each clip as it might have been seen; mixing with a partner is left to :func:`mix`.
+
+    Args:
+        motion: ``(B, T, R, 2)`` crop pixels.
+        drawn: From :func:`draw`.
+        layout: Region layout.
+        cumulative: Whether motion counts from the first step (``reference = "first"``), so that a clip that begins
+            later is counted from there.
+
+    Returns:
+        ``(B, T, R, 2)``.
+    """
+    motion = torch.where(drawn.flip[:, None, None, None], mirror(motion, layout), motion)
+    motion = cut_to_span(motion, drawn.span, cumulative=cumulative)
+    strength = motion.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    motion = rotate(motion + strength * drawn.noise, drawn.angle)
+    return motion * drawn.factor[:, None, None, None]
+
+
+def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    """MixUp and CutMix over steps and regions: each clip with its partner, at one strength.
+
+    Args:
+        motion: ``(B, T, R, 2)``.
+        target: ``(B, C)`` class shares.
+        au: ``(B, A)``, nan where there is no code.
+        drawn: From :func:`draw`.
+
+    Returns:
+        Motion, class shares and AU shares of the mixed clips; a clip whose partner has no codes has none either.
+
+    Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; over time and regions as METHOD 3 says.
+    """
+    partner, own = drawn.partner, drawn.own.unsqueeze(-1)
+    # A strong partner would drown the clip, since a clip is divided by its RMS at the model's door.
+    strength = motion.square().mean(dim=(1, 2, 3), keepdim=True).clamp_min(_FLOOR_PX**2).sqrt()
+    other = clip_rms(motion, _FLOOR_PX)[partner] * strength
+    alone = drawn.weight[:, None] == 1
+    share = drawn.weight[:, None]
+    return (
+        own * motion + (1 - own) * other,
+        share * target + (1 - share) * target[partner],
+        torch.where(alone, au, share * au + (1 - share) * au[partner]),
+    )
 
 
 def mirror(motion: Tensor, layout: str) -> Tensor:
@@ -22,14 +144,55 @@ def mirror(motion: Tensor, layout: str) -> Tensor:
     return motion.index_select(-2, order) * motion.new_tensor([-1.0, 1.0])
 
 
-def mirror_some(motion: Tensor, share: float, layout: str, generator: torch.Generator) -> Tensor:
-    """Mirror each clip of ``motion (B, T, R, 2)`` with probability ``share``.
+def rotate(motion: Tensor, angle: Tensor) -> Tensor:
+    """Turn all vectors of each clip: ``motion (B, T, R, 2)``, ``angle (B,)`` radians, from ``u`` towards ``v``."""
+    cosine, sine = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
+    u, v = motion.unbind(-1)
+    return torch.stack([cosine * u - sine * v, sine * u + cosine * v], dim=-1)
+
+
+def cut_to_span(motion: Tensor, span: Tensor, *, cumulative: bool) -> Tensor:
+    """The part of each clip between two positions, stretched over all steps by linear interpolation.
 
     Args:
         motion: ``(B, T, R, 2)``.
-        share: Probability in [0, 1].
-        layout: Region layout.
-        generator: Source of chance; on the CPU, so that a seed means the same on every device.
+        span: ``(B, 2)`` positions in [0, 1].
+        cumulative: Whether to count motion from the new first step.
+
+    Returns:
+        ``(B, T, R, 2)``; a span of (0, 1) gives the input back.
     """
-    chosen = torch.rand(motion.shape[0], generator=generator).to(motion.device) < share
-    return torch.where(chosen[:, None, None, None], mirror(motion, layout), motion)
+    steps = motion.shape[1]
+    share = torch.linspace(0, 1, steps, device=motion.device)
+    place = (span[:, :1] + (span[:, 1:] - span[:, :1]) * share) * (steps - 1)
+    # Rounding must not turn a whole position into the end of the step before it.
+    place = torch.where((place - place.round()).abs() < 1e-4, place.round(), place)
+    before = place.floor().long().clamp(0, steps - 2)
+    weight = (place - before)[:, :, None, None]
+    flat = motion.flatten(2)
+
+    def at(index: Tensor) -> Tensor:
+        return flat.gather(1, index[:, :, None].expand(-1, -1, flat.shape[2])).view_as(motion)
+
+    cut = at(before) * (1 - weight) + at(before + 1) * weight
+    return cut - cut[:, :1] if cumulative else cut
+
+
+def _beta(alpha: float, clips: int, generator: torch.Generator) -> Tensor:
+    """``(B,)`` of Beta(alpha, alpha); torch has none that listens to a generator."""
+    seed = int(torch.randint(2**62, (), generator=generator))
+    return torch.from_numpy(np.random.default_rng(seed).beta(alpha, alpha, clips).astype(np.float32))
+
+
+def _boxes(clips: int, steps: int, regions: int, alpha: float, generator: torch.Generator) -> Tensor:
+    """Parts that a partner takes over: ``(B, T, R)`` of 0 and 1, a stretch of time times a set of regions.
+
+    The share of cells is about ``1 - lam`` with ``lam`` of Beta(alpha, alpha); its root is the share of either axis.
+    """
+    side = (1 - _beta(alpha, clips, generator)).sqrt()
+    start = torch.rand(clips, generator=generator) * (1 - side)
+    when = (torch.arange(steps) + 0.5) / steps
+    inside = (when >= start[:, None]) & (when < (start + side)[:, None])
+    rank = torch.rand(clips, regions, generator=generator).argsort(dim=1).argsort(dim=1)
+    chosen = rank < (side * regions).round()[:, None]
+    return (inside[:, :, None] & chosen[:, None, :]).float()

@@ -1,25 +1,25 @@
-"""The training loop: one fold, one seed -> one model (METHOD 2.8 and 3)."""
+"""Training: folds side by side, each -> one model (METHOD 2.8 and 3)."""
 
 from __future__ import annotations
 
-import copy
-import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from stag.config import Config, TrainConfig
+from stag.config import Config
 from stag.datasets.motion_file import MotionSet
+from stag.errors import ModelError
 from stag.model.stag import STAG
 from stag.parallel import one_thread
-from stag.training.augment import mirror, mirror_some
-from stag.training.losses import au_bce, class_weights, focal_loss, smooth_labels
+from stag.training.device import pick_device
+from stag.training.fold import Clips, TrainingFold
+from stag.training.inference import is_cumulative
+from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
 
 EpochProgress = Callable[[int, int], None]
@@ -30,8 +30,8 @@ class Fitted:
     """A trained model and how it came about.
 
     Attributes:
-        model: The weights of the best epoch on the inner validation subjects, in evaluation mode; its ``info`` says
-            what it was trained on.
+        model: The weights that the inner validation subjects chose, in evaluation mode; its ``info`` says what it was
+            trained on.
         history: One row an epoch: ``epoch``, ``lr``, ``train_loss``, ``val_loss``.
     """
 
@@ -40,28 +40,42 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class _Data:
-    motion: Tensor  # (n, T, R, 2)
-    label: Tensor  # (n,)
-    au: Tensor  # (n, A), nan rows where there are no codes
+class Part:
+    """What one model of several learns from.
 
-    def at(self, index: Tensor) -> _Data:
-        return _Data(self.motion[index], self.label[index], self.au[index])
+    Attributes:
+        index: ``(m,)`` positions of its training clips.
+        seed: Seed of weights, chance and inner validation split.
+    """
+
+    index: NDArray[np.intp]
+    seed: int
 
 
 def train(
-    motion: MotionSet, config: Config | None = None, *, seed: int | None = None, progress: EpochProgress | None = None
+    motion: MotionSet,
+    config: Config | None = None,
+    *,
+    seed: int | None = None,
+    init: STAG | None = None,
+    progress: EpochProgress | None = None,
 ) -> STAG:
     """Train STAG on a motion set; see :func:`fit`.
 
     Example:
         >>> model = stag.train(motion)  # doctest: +SKIP
     """
-    return fit(motion, config, seed=seed, progress=progress).model
+    return fit(motion, config, seed=seed, init=init, progress=progress).model
 
 
 def fit(
-    motion: MotionSet, config: Config | None = None, *, seed: int | None = None, progress: EpochProgress | None = None
+    motion: MotionSet,
+    config: Config | None = None,
+    *,
+    seed: int | None = None,
+    init: STAG | None = None,
+    device: str = "auto",
+    progress: EpochProgress | None = None,
 ) -> Fitted:
     """Train STAG on a motion set.
 
@@ -71,142 +85,123 @@ def fit(
         motion: The training clips, and only those.
         config: Settings; the defaults where omitted.
         seed: Overrides ``config.train.seed``.
+        init: A model to start from; its widths and depths then replace ``config.model``.
+        device: ``auto``, ``cpu`` or ``cuda``.
         progress: Called with (epoch, epochs) after each epoch.
+
+    Raises:
+        ModelError: ``init`` is for another layout or number of steps.
+        DatasetError: There are fewer than two clips.
     """
     config = config or Config()
-    settings = config.train
-    seed = settings.seed if seed is None else seed
-    data = _tensors(motion)
-    inner, validation = inner_validation(motion.group, motion.label, settings.validation_share, seed)
-    training, held_out = data.at(torch.from_numpy(inner)), data.at(torch.from_numpy(validation))
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=seed)
-        history = _loop(model, training, held_out, config, torch.Generator().manual_seed(seed), progress)
-    model.info = replace(model.info, motion=motion.settings, training=_summary(motion, config, seed, history))
-    return Fitted(model.eval(), history)
+    part = Part(np.arange(len(motion)), config.train.seed if seed is None else seed)
+    return fit_many(motion, [part], config, init=init, device=device, progress=progress)[0]
 
 
-@torch.no_grad()
-def predict_probabilities(
-    model: STAG, motion: MotionSet, au_source: str, *, mirror_tta: bool = True
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Class and AU probabilities of every clip.
+def fit_many(
+    motion: MotionSet,
+    parts: Sequence[Part],
+    config: Config,
+    *,
+    init: STAG | None = None,
+    device: str = "auto",
+    progress: EpochProgress | None = None,
+) -> list[Fitted]:
+    """Train one model for each part of a motion set, all in step as one stacked model.
+
+    Each has its own data order, augmentation, dropout, class weights, early stopping and averaging, from its own
+    generator; so what trains beside it changes nothing but the rounding of sums.
 
     Args:
-        model: A trained model.
-        motion: ``n`` clips; their labels are not read, and their AU codes only if ``au_source`` is ``annotated``.
-        au_source: ``none``, ``annotated`` or ``predicted``.
-        mirror_tta: Average over the clip and its mirror image.
+        motion: All clips; no copy is made for a part.
+        parts: What each model learns from, and its seed.
+        config: Settings of all.
+        init: A model that all start from.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        progress: Called with (epoch, epochs) after each epoch of all.
 
     Returns:
-        ``(n, C)`` class probabilities and ``(n, A)`` AU probabilities, the latter always free of AU input.
+        One fitted model a part, on the CPU.
     """
-    model.eval()
-    data = _tensors(motion)
-    views = [data.motion, mirror(data.motion, model.info.layout)] if mirror_tta else [data.motion]
-    classes, units = [], []
-    for view in views:
-        logits, au_logits = _forward(model, view, data.au, au_source)
-        classes.append(torch.softmax(logits.double(), dim=-1))
-        units.append(torch.sigmoid(au_logits.double()))
-    return torch.stack(classes).mean(dim=0).numpy(), torch.stack(units).mean(dim=0).numpy()
+    where = pick_device(device)
+    if init is not None:
+        config = config.model_copy(update={"model": init.info.model})
+    with one_thread():
+        clips = _on_device(motion, where)
+        folds = [_fold(motion, clips, part, config, init) for part in parts]
+        for epoch in range(config.train.epochs):
+            _epoch([fold for fold in folds if not fold.done])
+            if progress is not None:
+                progress(epoch + 1, config.train.epochs)
+            if all(fold.done for fold in folds):
+                break
+    return [_fitted(fold, motion, part, config) for fold, part in zip(folds, parts, strict=True)]
 
 
-def _forward(model: STAG, motion: Tensor, au: Tensor, au_source: str) -> tuple[Tensor, Tensor]:
-    """Logits under an AU source, and AU logits that have seen no AU input."""
-    if au_source == "predicted":
-        out = model.forward_with_predicted_aus(motion)
-        return out.logits, out.au_logits
-    seen = model.see(motion)
-    blind = model.judge(seen)
-    if au_source == "none":
-        return blind.logits, blind.au_logits
-    return model.judge(seen, au).logits, blind.au_logits
+def _epoch(folds: Sequence[TrainingFold]) -> None:
+    """One epoch of every fold that is not done; one with fewer batches waits for the others."""
+    batches = [fold.begin_epoch() for fold in folds]
+    for number in range(max(batches, default=0)):
+        now = [fold for fold, count in zip(folds, batches, strict=True) if number < count]
+        losses = put_gradients([fold.objective for fold in now], [fold.batch(number) for fold in now])
+        for fold, loss in zip(now, losses, strict=True):
+            fold.step(loss, number)
+    for fold in folds:
+        fold.end_epoch()
 
 
-def _loop(
-    model: STAG,
-    training: _Data,
-    validation: _Data,
-    config: Config,
-    generator: torch.Generator,
-    progress: EpochProgress | None,
-) -> list[dict[str, float]]:
-    """Train in place; leaves the weights of the best epoch in ``model``."""
-    settings = config.train
-    counts = torch.bincount(training.label, minlength=len(model.classes))
-    alpha = class_weights(counts) if settings.class_weights else torch.ones(len(model.classes))
-    n = len(training.label)
-    batches = math.ceil(n / settings.batch_size)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _lr_factor(step / batches, settings))
-    history: list[dict[str, float]] = []
-    best_loss, best_state, best_epoch = math.inf, copy.deepcopy(model.state_dict()), 0
-    for epoch in range(settings.epochs):
-        model.train()
-        total = 0.0
-        lr = float(optimiser.param_groups[0]["lr"])
-        for index in torch.tensor_split(torch.randperm(n, generator=generator), batches):
-            loss = _batch_loss(model, training.at(index), alpha, config, generator)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += loss.item() * len(index)
-        val_loss = _validation_loss(model, validation, alpha, config.au)
-        history.append({"epoch": epoch, "lr": lr, "train_loss": total / n, "val_loss": val_loss})
-        if val_loss < best_loss:
-            best_loss, best_state, best_epoch = val_loss, copy.deepcopy(model.state_dict()), epoch
-        if progress is not None:
-            progress(epoch + 1, settings.epochs)
-        if epoch - best_epoch >= settings.patience:
-            break
-    model.load_state_dict(best_state)
-    return history
+def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STAG | None) -> TrainingFold:
+    training, validation = part.index, part.index[:0]
+    if config.train.validation_share > 0:
+        inner, held = inner_validation(
+            motion.group[part.index], motion.label[part.index], config.train.validation_share, part.seed
+        )
+        training, validation = part.index[inner], part.index[held]
+    model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=part.seed)
+    if init is not None:
+        start_from(model, init)
+    return TrainingFold(model, clips, torch.from_numpy(training), torch.from_numpy(validation), config, part.seed)
 
 
-def _batch_loss(model: STAG, batch: _Data, alpha: Tensor, config: Config, generator: torch.Generator) -> Tensor:
-    """Focal loss of the classes plus the AU head's loss (Eq. 34-35)."""
-    settings = config.train
-    motion = mirror_some(batch.motion, settings.mirror, model.info.layout, generator)
-    target = smooth_labels(batch.label, len(model.classes), settings.smoothing)
-    hidden = torch.rand(len(target), 1, generator=generator) < settings.au_dropout
-    seen = model.see(motion)
-    blind = model.judge(seen)
-    if config.au == "none":
-        logits = blind.logits
-    else:
-        source = batch.au if config.au == "annotated" else torch.sigmoid(blind.au_logits).detach()
-        logits = model.judge(seen, torch.where(hidden, torch.nan, source)).logits
-    loss = focal_loss(logits, target, alpha, settings.gamma)
-    return loss + settings.au_weight * au_bce(blind.au_logits, batch.au)
+def start_from(model: STAG, init: STAG) -> None:
+    """Take over the weights of a trained model; where the classes differ, the classifier stays as it is.
+
+    Raises:
+        ModelError: The models differ in layout or number of steps.
+    """
+    here, there = (model.info.layout, model.info.steps), (init.info.layout, init.info.steps)
+    if here != there:
+        raise ModelError(
+            f"the model to start from is for layout {there[0]} and {there[1]} steps, the clips have {here[0]} and "
+            f"{here[1]}; extract them with --set motion.layout={there[0]} and --set motion.steps={there[1]}"
+        )
+    weights = init.state_dict()
+    if model.classes != init.classes:
+        weights = {name: value for name, value in weights.items() if not name.startswith("classifier.")}
+    model.load_state_dict(weights, strict=False)
 
 
-@torch.no_grad()
-def _validation_loss(model: STAG, data: _Data, alpha: Tensor, au_source: str) -> float:
-    """Class-weighted cross entropy: smoother than a score on the few clips of the validation subjects."""
-    model.eval()
-    logits, _ = _forward(model, data.motion, data.au, au_source)
-    return float(torch.nn.functional.cross_entropy(logits, data.label, weight=alpha))
+def _fitted(fold: TrainingFold, motion: MotionSet, part: Part, config: Config) -> Fitted:
+    model = fold.model.cpu()
+    clips = motion.subset(part.index)
+    model.info = replace(
+        model.info, motion=motion.settings, training=_summary(clips, config, part.seed, len(fold.history))
+    )
+    return Fitted(model, fold.history)
 
 
-def _lr_factor(epoch: float, settings: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine down to zero."""
-    if epoch < settings.warmup_epochs:
-        return (epoch + 1e-3) / settings.warmup_epochs
-    rest = max(settings.epochs - settings.warmup_epochs, 1)
-    return 0.5 * (1 + math.cos(math.pi * min((epoch - settings.warmup_epochs) / rest, 1.0)))
-
-
-def _tensors(motion: MotionSet) -> _Data:
+def _on_device(motion: MotionSet, device: torch.device) -> Clips:
     position = {name: i for i, name in enumerate(motion.classes)}
     label = [position.get(str(name), -1) for name in motion.label]
-    return _Data(torch.from_numpy(motion.motion), torch.tensor(label), torch.from_numpy(motion.action_units))
+    return Clips(
+        torch.from_numpy(motion.motion).to(device),
+        torch.tensor(label, device=device),
+        torch.from_numpy(motion.action_units).to(device),
+        is_cumulative(motion),
+    )
 
 
-def _summary(motion: MotionSet, config: Config, seed: int, history: list[dict[str, float]]) -> dict[str, Any]:
+def _summary(motion: MotionSet, config: Config, seed: int, epochs_run: int) -> dict[str, Any]:
     return {
         "datasets": sorted({str(name) for name in motion.dataset}),
         "n_clips": len(motion),
@@ -215,6 +210,6 @@ def _summary(motion: MotionSet, config: Config, seed: int, history: list[dict[st
         "simulated": motion.simulated,
         "au_source": config.au,
         "seed": seed,
-        "epochs_run": len(history),
+        "epochs_run": epochs_run,
         "train": config.train.model_dump(),
     }

@@ -1,0 +1,81 @@
+"""Dropout whose masks follow from a seed alone: not from the device, the order of folds, or how many train at once.
+
+``nn.Dropout`` draws from one global stream, so that under :func:`torch.func.vmap` a model's masks depend on which other
+models are stacked with it. Here a mask is a hash of (seed, number of the call, place in the tensor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_STEP = 0x61C88647  # the golden ratio, as in multiplicative hashing
+_MIX = (0x7FEB352D, 0x15A4E35)  # odd multipliers below 2^31; int32 arithmetic wraps
+_HALF = 2**31
+
+
+class _Masks:
+    """Seed ``()`` int32 of one forward pass, and how many masks it has given."""
+
+    def __init__(self, seed: Tensor) -> None:
+        self.seed = seed
+        self.given = 0
+
+    def __call__(self, shape: tuple[int, ...], share: float) -> Tensor:
+        """Mask of 0 and ``1 / (1 - share)``."""
+        self.given += 1
+        place = torch.arange(torch.Size(shape).numel(), dtype=torch.int32, device=self.seed.device)
+        value = place * _STEP + (self.seed + self.given * 40503)
+        for multiplier, shift in zip(_MIX, (16, 15), strict=True):
+            # An arithmetic shift copies the sign; masking it off makes it a logical one.
+            value = (value ^ ((value >> shift) & ((1 << (32 - shift)) - 1))) * multiplier
+        value = value ^ ((value >> 16) & 0xFFFF)
+        threshold = int(share * 2 * _HALF) - _HALF
+        return (value >= threshold).to(torch.get_default_dtype()).reshape(shape) / (1 - share)
+
+
+class Dropout(nn.Module):
+    """Set a share of the values to zero in training, and scale the others up.
+
+    Within :func:`seeded` the masks are those of the seed; outside they are drawn like those of ``nn.Dropout``.
+
+    Args:
+        share: Share of values that is dropped.
+        step_locked: One mask for all steps of a clip (axis 1). Noise that flickers from step to step is what pooling
+            over steps averages away; and one mask costs ``T`` times less chance.  # assumed; the text says dropout
+    """
+
+    def __init__(self, share: float, *, step_locked: bool = False) -> None:
+        super().__init__()
+        self.share = share
+        self.step_locked = step_locked
+        self.masks: _Masks | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``values (B, ...)`` of the same shape."""
+        if not self.training or self.share == 0:
+            return values
+        shape = tuple(values.shape)
+        if self.step_locked:
+            shape = (shape[0], 1, *shape[2:])
+        if self.masks is None:
+            return values * functional.dropout(values.new_ones(shape), self.share)
+        return values * self.masks(shape, self.share).to(values.dtype)
+
+
+@contextmanager
+def seeded(model: nn.Module, seed: Tensor) -> Iterator[None]:
+    """Draw the masks of every :class:`Dropout` of ``model`` from ``seed () int32`` while the block runs."""
+    layers = [layer for layer in model.modules() if isinstance(layer, Dropout)]
+    masks = _Masks(seed)
+    for layer in layers:
+        layer.masks = masks
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.masks = None

@@ -1,0 +1,180 @@
+"""One fold in training: its clips, its chance, its schedule, and the weights that it keeps."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from stag.config import Config, TrainConfig
+from stag.model.stag import STAG
+from stag.training.augment import augment, draw, mix
+from stag.training.inference import class_and_au_logits
+from stag.training.losses import class_weights
+from stag.training.objective import Batch, Objective
+from stag.training.sampling import epoch_order
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Motion, labels and codes of all clips on one device; folds hold positions into it, never copies.
+
+    Attributes:
+        motion: ``(n, T, R, 2)``.
+        label: ``(n,)`` class ids.
+        au: ``(n, A)``, nan rows where there are no codes.
+        cumulative: Whether motion counts from the first step.
+    """
+
+    motion: Tensor
+    label: Tensor
+    au: Tensor
+    cumulative: bool
+
+
+class TrainingFold:
+    """State of one fold: model, optimiser, schedule, generator, best weights.
+
+    Every random number comes from the fold's own generator, so what else trains beside it makes no difference.
+
+    Args:
+        model: With initial weights.
+        clips: All clips.
+        training: ``(m,)`` positions to learn from.
+        validation: ``(k,)`` positions that choose the epoch; may be empty.
+        config: Settings.
+        seed: Seed of the fold's chance.
+
+    Attributes:
+        history: One row an epoch: ``epoch``, ``lr``, ``train_loss``, ``val_loss``.
+        done: Whether training has ended.
+    """
+
+    def __init__(
+        self, model: STAG, clips: Clips, training: Tensor, validation: Tensor, config: Config, seed: int
+    ) -> None:
+        device = clips.motion.device
+        self.model = model.to(device)
+        self.objective = Objective(self.model, config)
+        self.history: list[dict[str, float]] = []
+        self.done = False
+        self.order = torch.empty(0, 0, dtype=torch.long)
+        self._clips, self._config = clips, config
+        self._training, self._validation = training.to(device), validation.to(device)
+        self._labels = clips.label[self._training].cpu()
+        self._generator = torch.Generator().manual_seed(seed)
+        settings = config.train
+        counts = torch.bincount(self._labels, minlength=len(model.classes))
+        self._balance = class_weights(counts).to(device)
+        # What is shown equally often needs no weight, but a class that is never shown keeps its 0.
+        shown = (counts > 0).to(torch.float32) if settings.oversample else class_weights(counts)
+        self._alpha = (shown if settings.class_weights else torch.ones(len(counts))).to(device)
+        self._optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+        )
+        self._averaged: AveragedModel | None = None
+        self._best_loss, self._best_epoch = math.inf, 0
+        self._best_state: dict[str, Tensor] | None = None
+        self._total = 0.0
+
+    def begin_epoch(self) -> int:
+        """Deal the batches of the next epoch; returns how many there are."""
+        self.model.train()
+        self._total = 0.0
+        settings = self._config.train
+        self.order = epoch_order(self._labels, settings.batch_size, self._generator, oversample=settings.oversample)
+        return len(self.order)
+
+    def batch(self, number: int) -> Batch:
+        """Batch ``number`` of the epoch: drawn, augmented, mixed."""
+        settings, clips = self._config.train, self._clips
+        index = self._training[self.order[number].to(self._training.device)]
+        motion = clips.motion[index]
+        drawn = draw(len(motion), *self.model.shape[:2], settings, self._generator)
+        seed = torch.randint(-(2**31), 2**31, (), generator=self._generator).to(torch.int32)
+        drawn = type(drawn)(*(value.to(motion.device) for value in drawn))
+        motion = augment(motion, drawn, self.model.info.layout, cumulative=clips.cumulative)
+        classes = torch.arange(len(self.model.classes), device=motion.device)
+        target = (clips.label[index][:, None] == classes).to(motion.dtype)
+        motion, target, au = mix(motion, target, clips.au[index], drawn)
+        return Batch(motion, target, au, drawn.hidden, self._alpha, seed.to(motion.device))
+
+    def step(self, loss: float, number: int) -> None:
+        """Follow the gradients of batch ``number``, at the rate of that moment."""
+        epoch = len(self.history) + number / len(self.order)
+        self._total += loss
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(epoch, self._config.train)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimiser.step()
+
+    def end_epoch(self) -> None:
+        """Validate, keep the weights that are best so far, average where it is time, and see whether to go on."""
+        settings, epoch = self._config.train, len(self.history)
+        row = {
+            "epoch": float(epoch),
+            "lr": learning_rate(epoch, settings),
+            "train_loss": self._total / len(self.order),
+        }
+        averaging = settings.swa and epoch >= settings.swa_start * settings.epochs
+        if averaging:
+            if self._averaged is None:
+                self._averaged = AveragedModel(self.model)
+            self._averaged.update_parameters(self.model)
+        if len(self._validation):
+            loss = self.validation_loss(self.model)
+            row["val_loss"] = loss
+            if loss < self._best_loss:
+                self._best_loss, self._best_epoch = loss, epoch
+                self._best_state = copy.deepcopy(self.model.state_dict())
+            self.done = not averaging and epoch - self._best_epoch >= settings.patience
+        self.history.append(row)
+        self.done = self.done or len(self.history) >= settings.epochs
+        if self.done:
+            self._settle()
+
+    @torch.no_grad()
+    def validation_loss(self, model: STAG) -> float:
+        """Class-weighted cross entropy: smoother than a score on the few clips of the validation subjects."""
+        model.eval()
+        clips = self._clips
+        total, weight = 0.0, 0.0
+        for index in torch.tensor_split(self._validation, math.ceil(len(self._validation) / 1024)):
+            logits, _ = class_and_au_logits(model, clips.motion[index], clips.au[index], self._config.au)
+            label = clips.label[index]
+            loss = torch.nn.functional.cross_entropy(logits, label, weight=self._balance, reduction="sum")
+            total += float(loss)
+            weight += float(self._balance[label].sum())
+        return total / weight if weight else total
+
+    def _settle(self) -> None:
+        """Leave the chosen weights in the model: the better of best epoch and average, by the validation clips."""
+        best = self._best_state
+        if self._averaged is not None:
+            average = cast(STAG, self._averaged.module)
+            if best is None or self.validation_loss(average) <= self._best_loss:
+                best = average.state_dict()
+        if best is not None:
+            self.model.load_state_dict(best)
+        self.model.eval()
+
+
+def learning_rate(epoch: float, settings: TrainConfig) -> float:
+    """Linear warm-up, then half a cosine: down to zero, or to the rate at which weights are averaged.
+
+    Args:
+        epoch: Epochs done, with fractions.
+        settings: ``lr``, ``warmup_epochs``, ``epochs``, and the ``swa`` ones.
+    """
+    if epoch < settings.warmup_epochs:
+        return settings.lr * (epoch + 1e-3) / settings.warmup_epochs
+    last = settings.swa_start * settings.epochs if settings.swa else float(settings.epochs)
+    low = min(settings.swa_lr, settings.lr) if settings.swa else 0.0
+    rest = max(last - settings.warmup_epochs, 1.0)
+    share = min((epoch - settings.warmup_epochs) / rest, 1.0)
+    return low + (settings.lr - low) * 0.5 * (1 + math.cos(math.pi * share))
