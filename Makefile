@@ -3,28 +3,38 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_ALL := $(VENV)/.ready-all
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[faces,dev]'
+	$(INSTALL) '.[faces]'
 	@touch $(READY)
+
+$(READY_ALL): $(READY)
+	$(INSTALL) '.[all]'
+	@touch $(READY_ALL)
 
 demo: $(READY)
 	$(BIN)/stag demo
 
-test: $(READY)
+test: $(READY_ALL)
 	$(BIN)/python -m pytest
 
-check: $(READY)
+check: $(READY_ALL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY)
+format: $(READY_ALL)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The model that ships, from its seed: about an hour.
+weights: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m stag.training.pretraining --out src/stag/weights/megc3
 
 clean:
 	rm -rf $(VENV) runs

@@ -27,7 +27,7 @@ def test_paper_keeps_the_literal_reading():
         ("train.epochs=0", "greater than or equal to 1"),
         ("train.epochs=many", "valid integer"),
         ("train.epochs", "KEY=VALUE"),
-        ("motion.flow=tvl1", "'dis', 'farneback' or"),
+        ("motion.flow=tvl1", "'dis', 'farneback'"),
     ],
 )
 def test_a_wrong_setting_is_named(assignment, says):

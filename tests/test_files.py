@@ -1,5 +1,7 @@
 import json
+import os
 import stat
+import time
 
 import pytest
 from hypothesis import given
@@ -71,3 +73,13 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     write_text(tmp_path / "keep.json", "1")
     remove_unfinished(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["keep.json"]
+
+
+def test_what_may_still_be_written_is_left_alone(tmp_path):
+    for name, age_s in (("old", 7200), ("new", 10)):
+        path = tmp_path / f".partial-{name}.npz"
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age_s,) * 2)
+    remove_unfinished(tmp_path, older_than_s=3600)
+    assert [p.name for p in tmp_path.iterdir()] == [".partial-new.npz"]
+    remove_unfinished(tmp_path / "absent")

@@ -12,7 +12,8 @@ import stag
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
     "errors", "types", "files", "parallel", "facs", "config", "video", "faces", "motion", "datasets", "simulate",
-    "bench", "model", "training", "evaluation", "report", "predictor", "demo", "doctor", "console", "cli",
+    "bench", "model", "training", "evaluation", "explanation", "report", "predictor", "demo", "doctor", "console",
+    "cli",
 )  # fmt: skip
 """From the ground floor up; a room imports only rooms named before it, or itself."""
 
@@ -66,8 +67,8 @@ def test_torch_begins_at_the_model():
 
 
 def test_public_names():
-    expected = {"load_dataset", "extract_motion", "STAG", "Config", "train", "evaluate", "predict", "Predictor"}
-    assert set(stag.__all__) == expected | {"StagError", "__version__"}
+    expected = {"load_dataset", "extract_motion", "STAG", "Config", "train", "evaluate", "explain", "predict"}
+    assert set(stag.__all__) == expected | {"Predictor", "StagError", "__version__"}
     for name in stag.__all__:
         assert getattr(stag, name) is not None
     assert callable(stag.predict)

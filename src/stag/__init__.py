@@ -16,6 +16,7 @@ _HOMES = {
     "STAG": "stag.model.stag",
     "StagError": "stag.errors",
     "evaluate": "stag.evaluation.experiment",
+    "explain": "stag.explanation.attribution",
     "extract_motion": "stag.datasets.extraction",
     "load_dataset": "stag.datasets.clips",
     "predict": "stag.predictor",
@@ -29,6 +30,7 @@ __all__ = [
     "StagError",
     "__version__",
     "evaluate",
+    "explain",
     "extract_motion",
     "load_dataset",
     "predict",
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from stag.datasets.extraction import extract_motion
     from stag.errors import StagError
     from stag.evaluation.experiment import evaluate
+    from stag.explanation.attribution import explain
     from stag.model.stag import STAG
     from stag.predictor import Predictor, predict
     from stag.training.fit import train

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from stag import __version__
-from stag.console import fail, print_scores, progress_bar, say, warn
+from stag.console import fail, print_faithfulness, print_scores, progress_bar, say, warn
 from stag.errors import StagError
+from stag.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from stag.config import Config
@@ -34,6 +35,17 @@ Au = Annotated[
     Literal["none", "annotated", "predicted"] | None,
     typer.Option(help="Where the classifier's action units come from."),
 ]
+Annotation = Annotated[
+    str | None, typer.Option("--annotation", help="Edition of the annotation where there are several, such as 2019.")
+]
+Layout = Annotated[Literal["raw", "cropped"] | None, typer.Option(help="Which frames, where a root holds both.")]
+Split = Annotated[str | None, typer.Option(help="One split of the set, such as train, test_a, test_b.")]
+Joined = Annotated[
+    Literal["scheme", "skip", "first"], typer.Option(help="Clips of several emotions: as the scheme says, or so.")
+]
+Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted.")]
+Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
 MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
 
 
@@ -133,35 +145,90 @@ def simulate(
 
 
 @app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name, manifest.")],
+    root: Annotated[Path, typer.Option(help="Folder of the data set, or a parent of it.")],
+    scheme: Annotated[str | None, typer.Option(help="Label scheme; every one of the set if omitted.")] = None,
+    annotation: Annotation = None,
+    layout: Layout = None,
+    split: Split = None,
+    joined: Joined = "scheme",
+    json: Annotated[Path | None, typer.Option(help="Write the whole audit here.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Audit a data set on disk against its published counts; exit code 1 where they differ."""
+    from stag.datasets.audit import audit
+    from stag.datasets.audit_text import audit_lines
+    from stag.datasets.loaded import Options
+    from stag.files import write_json
+
+    with progress_bar("check", quiet) as progress:
+        found = audit(name, root, scheme, Options(annotation, layout, split, joined), progress)
+    for line in audit_lines(found):
+        say(line)
+    if json is not None:
+        write_json(json, found.as_dict())
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+@app.command()
 def extract(
     inputs: Annotated[list[str], typer.Argument(metavar="DATASET|VIDEO...", help="A data set, or your own clips.")],
     out: Annotated[Path, typer.Option(help="Motion file to write.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
+    annotation: Annotation = None,
+    layout: Layout = None,
+    split: Split = None,
+    joined: Joined = "scheme",
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
     jobs: Jobs = 1,
+    backend: Annotated[Literal["loky", "dask"], typer.Option(help="Processes here, or workers of a cluster.")] = "loky",
+    scheduler: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="Of --backend dask.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of finished clips, kept; OUT.cache, until OUT is written, if omitted.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a data set, videos or folders of frames into a motion file."""
+    """Turn a data set, videos or folders of frames into a motion file; the same command resumes a stopped one."""
+    from stag.datasets.cache import ClipCache
     from stag.datasets.clips import load_dataset
     from stag.datasets.extraction import extract_files, extract_motion
+    from stag.datasets.summary import summary
 
     settings = _settings(preset, config, set_, None)
     _writable_npz(out)
-    if root is not None:
-        if len(inputs) != 1:
-            raise typer.BadParameter("with --root, name exactly one data set")
-        table = load_dataset(inputs[0], root, scheme)
-        with progress_bar("extract", quiet) as progress:
-            motion = extract_motion(table, settings, jobs=jobs, progress=progress)
-    else:
-        with progress_bar("extract", quiet) as progress:
-            motion = extract_files([Path(name) for name in inputs], settings, jobs=jobs, progress=progress)
-    motion.save(out)
+    if root is not None and len(inputs) != 1:
+        raise typer.BadParameter("with --root, name exactly one data set")
+    finished = ClipCache(cache or out.with_name(f"{out.name}.cache"))
+    known = len(finished)
+    if known and not quiet:
+        warn(f"{known} finished clips are in {finished.folder}; those that fit are taken from there")
+    copy: dict[str, Any] = {"annotation": annotation, "layout": layout, "split": split, "joined": joined}
+    table = load_dataset(inputs[0], root, scheme, **copy) if root is not None else None
+    how: dict[str, Any] = {"jobs": jobs, "backend": backend, "scheduler": scheduler, "cache": finished.folder}
+    try:
+        with progress_bar("extract", quiet, unit="clips") as progress:
+            if table is not None:
+                motion = extract_motion(table, settings, **how, progress=progress)
+            else:
+                motion = extract_files([Path(name) for name in inputs], settings, **how, progress=progress)
+        motion.save(out)
+    except KeyboardInterrupt:
+        warn(
+            f"stag: interrupted; {len(finished)} finished clips are kept in {finished.folder}, "
+            f"and the same command goes on from there"
+        )
+        raise typer.Exit(130) from None
+    if cache is None:
+        finished.remove()
     for clip_id, reason in motion.meta["skipped"]:
         warn(f"skipped {clip_id}: {reason}")
+    for what, counts in summary(motion):
+        say(f"{what:<10}" + ", ".join(f"{name} {count}" for name, count in counts))
     say(f"{len(motion)} clips, {len(motion.meta['skipped'])} skipped  {out}")
     if root is None and motion.meta["skipped"]:
         raise typer.Exit(1)
@@ -175,18 +242,27 @@ def train(
     config: ConfigFile = None,
     set_: Sets = None,
     au: Au = None,
+    init: Annotated[str | None, typer.Option(help="Start from this model: a folder, or the name of one.")] = None,
+    device: Device = "auto",
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on motion files."""
+    from stag.model.stag import STAG
     from stag.training.fit import fit
+    from stag.training.inference import conformed
 
     motion = _load(files)
+    start = None
+    if init is not None:
+        start = STAG.from_pretrained(init)
+        motion = conformed(motion, start.info)
+    settings = _settings(preset, config, set_, au)
     with progress_bar("train", quiet) as progress:
-        fitted = fit(motion, _settings(preset, config, set_, au), seed=seed, progress=progress)
+        fitted = fit(motion, settings, seed=seed, init=start, device=device, progress=progress)
     fitted.model.save_pretrained(out)
-    best = min(fitted.history, key=lambda row: row["val_loss"])
-    say(f"best epoch {best['epoch'] + 1} of {len(fitted.history)}, inner validation loss {best['val_loss']:.3f}")
+    losses = [row["val_loss"] for row in fitted.history if "val_loss" in row]
+    say(f"{len(fitted.history)} epochs" + (f", inner validation loss {min(losses):.3f} at best" if losses else ""))
     say(f"model  {out}")
 
 
@@ -237,8 +313,9 @@ def evaluate(
 @app.command()
 def predict(
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images.")],
-    model: Annotated[str | None, typer.Option(help="Model folder.")] = None,
+    model: Model = DEFAULT_MODEL,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
+    engine: Engine = "torch",
     csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     quiet: Quiet = False,
@@ -250,9 +327,7 @@ def predict(
     from stag.report.html import prediction_page, write_page
     from stag.report.table import prediction_rows
 
-    if model is None:
-        raise StagError("no model ships with this version: give --model DIR; `stag demo` makes one in runs/demo/model")
-    predictor = Predictor(model)
+    predictor = Predictor(model, engine=engine)
     predictions, failures = [], []
     with one_thread(), progress_bar("predict", quiet) as progress:
         for done, video in enumerate(videos, start=1):
@@ -276,6 +351,67 @@ def predict(
         fail(StagError(reason))
     if failures:
         raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    video: Annotated[Path | None, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images.")] = None,
+    model: Model = DEFAULT_MODEL,
+    method: Annotated[
+        Literal["ig", "occlusion", "gradcam", "hirescam", "attention", "cross-attention"],
+        typer.Option(help="How to explain; ig is the one that --score ranks first."),
+    ] = "ig",
+    class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
+    score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
+    clips: Annotated[int, typer.Option(min=1, help="Simulated clips for --score, each of another person.")] = 200,
+    quiet: Quiet = False,
+) -> None:
+    """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
+    if score == (video is not None):
+        raise typer.BadParameter("give a VIDEO to explain, or --score, and not both")
+    from stag.explanation.attribution import explain as attribute
+    from stag.explanation.scoring import score_methods
+    from stag.model.stag import STAG
+    from stag.parallel import one_thread
+    from stag.predictor import Predictor
+    from stag.report.explanation_file import write_explanation, write_scores
+    from stag.report.words import regions_in_words
+
+    with one_thread():
+        if video is None:
+            with progress_bar("score", quiet, unit="methods") as progress:
+                scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
+            files = write_scores(out, scores)
+            print_faithfulness(scores.as_dict())
+        else:
+            predictor = Predictor(model)
+            prediction = predictor.predict(video)
+            found = attribute(predictor.model, prediction.motion, method=method, target=class_)
+            files = write_explanation(out, found, prediction)
+            remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
+            say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
+            say(regions_in_words(found.by_channel, found.layout, signed=found.signed))
+    for path in files:
+        say(f"written  {path}")
+
+
+@app.command()
+def export(
+    onnx: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    model: Model = DEFAULT_MODEL,
+    au: Annotated[Literal["none", "predicted"] | None, typer.Option(help="AU source; as it was trained.")] = None,
+) -> None:
+    """Write a model as one ONNX file that describes itself."""
+    from stag.model.onnx_file import export_onnx
+    from stag.model.stag import STAG
+
+    judge = STAG.from_pretrained(model)
+    trained = judge.info.training.get("au_source", "none")
+    source = au or ("none" if trained == "none" else "predicted")
+    export_onnx(judge, onnx, au_source=source)
+    say(f"AU source {source}; motion {judge.shape} in, {', '.join(judge.classes)} out")
+    say(f"model  {onnx}")
 
 
 @app.command()

@@ -49,6 +49,10 @@ class ModelConfig(_Section):
     init_frames: int = Field(4, ge=1)  # assumed; K
     temperature: float = Field(0.1, gt=0)  # assumed
     au_edges: bool = True
+    graph: bool = True  # off: the transformer alone
+    temporal: bool = True  # off: the graph alone
+    cross_attention: bool = True  # off: both features side by side
+    evolving: bool = True  # off: one adjacency for all steps of a clip
     transformer_layers: int = Field(5, ge=0)
     transformer_dim: int = Field(64, ge=1)  # assumed; M
     fusion_dim: int = Field(64, ge=1)  # assumed; F
@@ -56,6 +60,12 @@ class ModelConfig(_Section):
     dropout: float = Field(0.2, ge=0, lt=1)  # assumed
     normalise: Literal["clip-rms", "none"] = "clip-rms"  # assumed
     rms_floor_px: float = Field(0.05, gt=0)  # assumed; a still clip stays still
+
+    @model_validator(mode="after")
+    def _something_sees(self) -> Self:
+        if not (self.graph or self.temporal):
+            raise ValueError("model.graph and model.temporal are both off, which leaves no branch that sees the motion")
+        return self
 
 
 class TrainConfig(_Section):
@@ -73,6 +83,7 @@ class TrainConfig(_Section):
     oversample: bool = True
     au_weight: float = Field(0.5, ge=0)  # assumed; weight of the AU head's BCE
     au_dropout: float = Field(0.5, ge=0, le=1)  # assumed; share of clips whose AU codes are hidden in training
+    au_own: float = Field(0.5, ge=0, le=1)  # assumed; share of shown codes that are the AU head's own, under annotated
     validation_share: float = Field(0.2, ge=0, lt=1)  # assumed; of the training subjects; 0: no early stopping
     mixup: float = Field(0.3, ge=0, le=1)  # assumed; share of training clips that are mixed with another
     mixup_alpha: float = Field(0.2, gt=0)  # assumed

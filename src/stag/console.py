@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,26 +15,54 @@ ERR = Console(stderr=True, highlight=False)
 
 Report = Callable[[int, int], None]
 
+LINE_EVERY_S = 10.0
+"""Time between two lines of progress in a log file."""
+
 
 @contextmanager
-def progress_bar(what: str, quiet: bool) -> Iterator[Report | None]:
-    """A bar with time left on stderr; yields a function of (done, total), or ``None`` when quiet."""
+def progress_bar(what: str, quiet: bool, *, unit: str = "") -> Iterator[Report | None]:
+    """Progress with time left on stderr; yields a function of (done, total), or ``None`` when quiet.
+
+    A terminal shows a bar; a log file gets a line now and then.
+
+    Args:
+        what: Name of the work.
+        quiet: Show nothing.
+        unit: What is counted, plural; with it the rate is shown as well.
+    """
     if quiet:
         yield None
-        return
+    elif ERR.is_terminal:
+        with _bar(what, unit) as report:
+            yield report
+    else:
+        yield _lines(what, unit)
+
+
+@contextmanager
+def _bar(what: str, unit: str) -> Iterator[Report]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.2f} {unit}/s" if speed and unit else "")
 
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -43,6 +72,38 @@ def progress_bar(what: str, quiet: bool) -> Iterator[Report | None]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
         # What ends early, such as training that stops improving, is done all the same.
         bars.update(task, completed=bars.tasks[0].total)
+
+
+def _lines(what: str, unit: str) -> Report:
+    begun = latest = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal latest
+        now = time.monotonic()
+        if now - latest < LINE_EVERY_S and done < total:
+            return
+        latest = now
+        rate = done / max(now - begun, 1e-9)
+        speed = f", {rate:.2f} {unit}/s" if unit else ""
+        left = f", {duration((total - done) / rate)} left" if done < total else f", took {duration(now - begun)}"
+        warn(f"{what} {done} of {total}{speed}{left}")
+
+    return report
+
+
+def duration(seconds: float) -> str:
+    """A length of time in two of its units, for a reader.
+
+    Example:
+        >>> duration(8), duration(95), duration(7260)
+        ('8 s', '1 min 35 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def say(text: str) -> None:
@@ -89,3 +150,33 @@ def print_scores(result: dict[str, Any]) -> None:
             cells = (f"{scores[key]:.3f}" if key in scores else "" for key in ("uf1", "uar", "war"))
             table.add_row(name.replace("_", " "), *cells)
     (OUT if sys.stdout.isatty() else Console(width=110, highlight=False)).print(table)
+
+
+def print_faithfulness(scores: dict[str, Any]) -> None:
+    """How far each explanation method can be believed, beside chance and shuffled weights; simulated clips."""
+    from rich.table import Table
+
+    columns = {
+        "share": "on what moves",
+        "channel_share": "channels",
+        "step_share": "steps",
+        "top_hits": f"top {scores['top_cells']}",
+        "shuffled_share": "shuffled",
+        "similarity": "similarity",
+        "deletion": "deletion ↓",
+        "insertion": "insertion ↑",
+    }
+    right = "" if scores["accuracy"] is None else f", the model is right on {scores['accuracy']:.2f}"
+    table = Table(title=f"{scores['clips']} simulated clips{right}", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
+    for row in scores["methods"]:
+        cells = []
+        for name in columns:
+            found = row["metrics"].get(name)
+            interval = f" [{found['low']:.2f} {found['high']:.2f}]" if found and name == "share" else ""
+            cells.append(f"{found['mean']:.2f}{interval}" if found else "")
+        table.add_row(row["title"], *cells)
+    table.add_row("chance", *(f"{scores['chance'][name]:.2f}" for name in columns), style="dim")
+    (OUT if sys.stdout.isatty() else Console(width=124, highlight=False)).print(table)

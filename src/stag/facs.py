@@ -1,9 +1,16 @@
-"""Facial Action Coding System: the AU vocabulary, the AU-string parser, and the AU to region map."""
+"""Facial Action Coding System: the AU vocabulary, the AU-string parser, and the AU to region map.
+
+An AU string is a list of terms joined by ``+``. A term is a unit such as ``R12A?``: kind (``AU``, ``AD``, ``M``), side,
+number, intensity, doubt, and ``(k)`` where the unit is static. Coders add alternatives (``L12 or L14``, ``10A/B``),
+brackets, and words. What cannot be read is kept, never dropped.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 AU_VOCABULARY: tuple[int, ...] = (
     1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 28, 38, 39, 43, 45,
@@ -39,12 +46,18 @@ class CodedUnit:
         side: ``"L"``, ``"R"``, ``"T"`` (top), ``"B"`` (bottom) or ``""`` for both sides.
         intensity: ``"A"`` (trace) to ``"E"`` (maximum), or ``""`` where not coded.
         uncertain: Whether the coder marked it with ``?``.
+        static: Whether it is marked ``(k)``: there all along, so it is no part of the expression and does not count.
+        kind: ``""`` for an action unit, ``"AD"`` for an action descriptor, ``"M"`` for a head movement.
+        alternatives: What the coder thought possible instead, in order; they do not count.
     """
 
     unit: int
     side: str = ""
     intensity: str = ""
     uncertain: bool = False
+    static: bool = False
+    kind: str = ""
+    alternatives: tuple[CodedUnit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,15 +69,34 @@ class FacsCode:
 
     @property
     def numbers(self) -> frozenset[int]:
-        """The numbers of all coded units."""
-        return frozenset(u.unit for u in self.units)
+        """The numbers of the units that fire: first alternatives, without static units."""
+        return frozenset(u.unit for u in self.units if not u.static)
 
 
-_UNIT = re.compile(r"^(?:AU|AD|M)?([LRTBU]?)(\d{1,2})([A-E]?)(\??)$", re.IGNORECASE)
+_TERM_END = re.compile(r"[+,;&]")
+_TOKEN = re.compile(
+    r"""
+    (?P<or> / | \bor\b )
+    | (?P<unit>
+        (?P<kind> AU | AD | M )? \s? (?: (?P<side> [LRTB] ) \s? )? (?P<number> [0-9]{1,2} ) (?P<intensity> [A-E] )?
+        (?P<marks> (?: \s? (?: \? | \(k\) ) )* )
+        (?= $ | [\s/()] )
+      )
+    | (?P<level> [A-E] (?= $ | [\s/()] ) )
+    | (?P<bracket> [()] )
+    | (?P<word> (?: (?! / | [\s()] ) . )+ )
+    | \s+
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_WHOLE = re.compile(r"([0-9]{1,2})\.0+")
 
 
 def parse_facs(text: object) -> FacsCode:
     """Read an AU string such as ``"R4+L10B"``; never raises.
+
+    Of alternatives the first counts and the others are kept with it; a bare letter after ``/`` is another intensity of
+    the unit before it. ``AU``, brackets and letter case carry no meaning.
 
     Args:
         text: A spreadsheet cell: text, a bare number, or nothing.
@@ -75,23 +107,82 @@ def parse_facs(text: object) -> FacsCode:
     Example:
         >>> sorted(parse_facs("4+7+L10").numbers)
         [4, 7, 10]
+        >>> parse_facs("R14+soft focus").unread
+        ('soft focus',)
     """
-    if text is None or text != text:  # NaN differs from itself
+    if text is None or (not isinstance(text, str) and str(text) in ("nan", "NaT", "<NA>")):
         return FacsCode(())
-    if isinstance(text, float) and text.is_integer():
-        text = int(text)
+    plain = unicodedata.normalize("NFKC", str(text)).strip()
+    whole = _WHOLE.fullmatch(plain)
     units: list[CodedUnit] = []
     unread: list[str] = []
-    for piece in re.split(r"[+,;&\s]+", str(text).strip()):
-        if not piece:
-            continue
-        match = _UNIT.match(piece)
-        if match is None:
-            unread.append(piece)
-            continue
-        side, number, intensity, doubt = match.groups()
-        units.append(CodedUnit(int(number), side.upper(), intensity.upper(), bool(doubt)))
+    for term in _TERM_END.split(whole[1] if whole else plain):
+        found, rest = _read_term(term)
+        units += found
+        unread += rest
     return FacsCode(tuple(units), tuple(unread))
+
+
+def format_facs(units: Iterable[CodedUnit]) -> str:
+    """The AU string of units; :func:`parse_facs` reads it back.
+
+    Example:
+        >>> format_facs([CodedUnit(4), CodedUnit(12, "L", "B")])
+        '4+L12B'
+    """
+    return "+".join("/".join(_format_unit(one) for one in (unit, *unit.alternatives)) for unit in units)
+
+
+def _format_unit(unit: CodedUnit) -> str:
+    marks = ("?" if unit.uncertain else "") + ("(k)" if unit.static else "")
+    return f"{unit.kind}{unit.side}{unit.unit}{unit.intensity}{marks}"
+
+
+def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
+    """Units and unreadable pieces of what stands between two ``+``; neighbouring words stay one piece."""
+    units: list[CodedUnit] = []
+    unread: list[str] = []
+    choice = ""  # the "or" that waits for its second side
+    after_word = False
+    for token in _TOKEN.finditer(term):
+        kind, piece = token.lastgroup, token[0]
+        if token["unit"]:
+            kind, unit = "unit", _unit(token)
+        elif token["level"] and choice and units:
+            last = (units[-1], *units[-1].alternatives)[-1]
+            kind, unit = "unit", replace(last, intensity=piece.upper(), uncertain=False, alternatives=())
+        if kind == "unit":
+            if choice and units:
+                units[-1] = replace(units[-1], alternatives=(*units[-1].alternatives, unit))
+            else:
+                units.append(unit)
+            choice, after_word = "", False
+        elif token["or"]:
+            choice, after_word = piece, False
+        elif token["level"] or token["word"]:
+            if after_word:
+                unread[-1] += f" {piece}"
+            else:
+                unread.append(piece)
+            after_word = True
+        elif token["bracket"]:
+            after_word = False
+    if choice and not units and not unread:
+        unread.append(choice)
+    return units, unread
+
+
+def _unit(token: re.Match[str]) -> CodedUnit:
+    marks = token["marks"].lower()
+    kind = (token["kind"] or "").upper()
+    return CodedUnit(
+        int(token["number"]),
+        (token["side"] or "").upper(),
+        (token["intensity"] or "").upper(),
+        "?" in marks,
+        "(k)" in marks,
+        "" if kind == "AU" else kind,
+    )
 
 
 def au_vector(numbers: frozenset[int] | set[int]) -> list[float]:

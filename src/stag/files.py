@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,15 @@ def _json(value: Any, indent: str) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def remove_unfinished(folder: str | Path) -> None:
-    """Remove what killed processes left unfinished in a folder; no other process may be writing there."""
+def remove_unfinished(folder: str | Path, *, older_than_s: float = 0.0) -> None:
+    """Remove what killed processes left unfinished in a folder.
+
+    Args:
+        folder: The folder; nothing happens where there is none.
+        older_than_s: Age below which a file stays; 0 only where no other process may be writing.
+    """
+    newest = time.time() - older_than_s
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if older_than_s <= 0 or path.stat().st_mtime < newest:
+                path.unlink()

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 GreyImage = NDArray[np.uint8]
 
+NO_MOVEMENT = "no clear movement"
+"""The remark on a clip whose motion does not rise above the noise of extraction."""
+
 AU_SOURCES = ("none", "annotated", "predicted")
 
 
@@ -74,6 +77,7 @@ class Clip:
         offset: Last frame of the expression, inclusive, or ``None`` for the last frame.
         fps: Frame rate; needed for folders of images, ``None`` for videos that carry their own times.
         action_units: Annotated FACS string, or ``None`` where the set has no codes.
+        split: Published split that the clip belongs to, such as ``"test_a"``; empty where there is none.
     """
 
     clip_id: str
@@ -86,6 +90,7 @@ class Clip:
     offset: int | None = None
     fps: float | None = None
     action_units: str | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class MotionTensor:
         start_s: Time of the first frame with this face, seconds since the start of the clip.
         face_id: Rank of the face in the first frame, 0 is the largest.
         face_score: Detector confidence, ``nan`` where unknown.
+        pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None`` where nobody asked for them.
     """
 
     motion: NDArray[np.float32]
@@ -119,6 +125,7 @@ class MotionTensor:
     start_s: float = 0.0
     face_id: int = 0
     face_score: float = float("nan")
+    pictures: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,16 @@ class Prediction:
     simulated: bool = False
 
     @property
-    def predicted(self) -> str:
+    def abstains(self) -> bool:
+        """Whether there was no clear movement to judge; the probabilities then mean little."""
+        return NO_MOVEMENT in (*self.flags, *self.motion.flags)
+
+    @property
+    def most_probable(self) -> str:
         """Name of the most probable class."""
         return self.classes[int(np.argmax(self.probabilities))]
+
+    @property
+    def predicted(self) -> str:
+        """Name of the most probable class, or ``"no clear movement"``."""
+        return NO_MOVEMENT if self.abstains else self.most_probable

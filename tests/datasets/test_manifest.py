@@ -50,7 +50,7 @@ def test_every_unusable_clip_is_reported_and_the_rest_goes_on(tmp_path):
     ("make", "says"),
     [
         (lambda folder: None, "holds no manifest.csv"),
-        (lambda folder: (folder / "manifest.csv").write_bytes(b""), "cannot be read"),
+        (lambda folder: (folder / "manifest.csv").write_bytes(b""), "names the columns clip_id, subject"),
         (lambda folder: (folder / "manifest.csv").write_bytes(b"\xff\xfe\x00\x01\x80"), "cannot be read"),
         (lambda folder: (folder / "manifest.csv").write_text("clip_id,subject,emotion\na,b,c\n"), "'frames'"),
         (lambda folder: manifest(folder, "o,1,clip,others,0,5,9,100,4"), "no usable clip"),

@@ -36,6 +36,7 @@ def test_a_file_with_the_required_arrays_alone_is_enough(tmp_path):
     assert motion.subject[1] == "001"
     assert set(motion.dataset) == {"other"}
     assert np.isnan(motion.action_units).all()
+    assert np.isnan(motion.apex_s).all()
     assert len(set(motion.clip_id)) == 4
 
 
@@ -48,6 +49,16 @@ def test_round_trip_keeps_everything_and_its_bytes(tmp_path):
     np.testing.assert_array_equal(again.motion, motion.motion)
     assert again.simulated
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "b.npz", "c.npz"]
+
+
+def test_the_apex_follows_its_clip(tmp_path):
+    a = MotionSet.load(write(tmp_path / "a.npz", apex_s=np.array([0.1, np.nan, 0.3, 0])))
+    b = MotionSet.load(write(tmp_path / "b.npz"))
+    both = MotionSet.concatenate([a, b])
+    np.testing.assert_array_equal(both.apex_s, np.array([0.1, np.nan, 0.3, 0, *[np.nan] * 4], np.float32))
+    np.testing.assert_array_equal(both.subset([2, 5, 0]).apex_s, np.array([0.3, np.nan, 0.1], np.float32))
+    both.save(tmp_path / "c.npz")
+    np.testing.assert_array_equal(MotionSet.load(tmp_path / "c.npz").apex_s, both.apex_s)
 
 
 def nan_motion():
@@ -72,6 +83,9 @@ def nan_motion():
         ({"action_units": np.full((4, len(AU_VOCABULARY)), 0.5)}, "other than 0, 1 and nan"),
         ({"time_s": np.zeros((4, 7))}, "time_s"),
         ({"time_s": np.full((4, 8), np.inf)}, "time_s"),
+        ({"apex_s": np.zeros(3)}, "apex_s"),
+        ({"apex_s": np.full(4, np.inf)}, "apex_s"),
+        ({"apex_s": np.array(["0.1"] * 4)}, "apex_s"),
         ({"clip_id": np.array(["a", "b", "a", "c"])}, "occurs 2 times"),
         ({"meta": np.array("{")}, "not JSON"),
         ({"meta": np.array("[1]")}, "JSON object"),

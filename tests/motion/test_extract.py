@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
+from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
 from stag.motion.extract import extract_clip
 from stag.motion.regions import LAYOUTS
 from stag.simulate.face import astronaut
 from stag.types import Frame, Landmarks
+from stag.video import read_frames, write_video
 
 SCALE = 2  # the astronaut's face is about 95 px wide; doubled, local motion is rendered finely
 
@@ -140,3 +142,85 @@ def test_detection_runs_once():
     detector = Known(face)
     extract_clip(iter(frames), detector, MotionConfig(), "clip")
     assert detector.calls == 1
+
+
+class Everywhere:
+    """A detector that knows the face of each scene by its brightest corner."""
+
+    def __init__(self, scenes):
+        self.scenes, self.calls = scenes, 0
+
+    def detect(self, image):
+        self.calls += 1
+        nearest = min(self.scenes, key=lambda scene: np.abs(scene[0].astype(float) - image).mean())
+        return [nearest[1]]
+
+
+def test_motion_never_reaches_over_a_cut():
+    frames, face = smile(n=24)
+    here = frames[0].image
+    there = np.ascontiguousarray(here[:, ::-1])
+    mirrored = face.points * [-1, 1] + [here.shape[1] - 1, 0]
+    mirrored[[36, 39, 42, 45]] = mirrored[[45, 42, 39, 36]]
+    other = [Frame(there, (len(frames) + i) / 100) for i in range(10)]
+    detector = Everywhere([(here, face), (there, landmarks(mirrored))])
+    (tensor,) = extract_clip([*frames, *other], detector, MotionConfig(), "clip")
+    (alone,) = extract_clip(frames, Known(face), MotionConfig(), "clip")
+    np.testing.assert_array_equal(tensor.motion, alone.motion)
+    assert tensor.flags == (*alone.flags, "cut in the video at 0.24 s")
+    assert detector.calls == 2
+    assert tensor.n_frames == 24
+
+
+def test_a_blink_is_told():
+    told = {}
+    for blink in (False, True):
+        clip = render(ClipSpec(0, 40.0, (12,), 1.0, fps=60.0, blink=blink))
+        (tensor,) = extract_clip(clip.filmed(1.0), Known(true_face(clip)), MotionConfig(), "clip")
+        told[blink] = [flag for flag in tensor.flags if flag.startswith("blink at")]
+    assert told[False] == []
+    assert len(told[True]) == 1
+    assert float(told[True][0].split()[2]) == pytest.approx(0.21, abs=0.04)
+
+
+@pytest.mark.parametrize(("inter_ocular_px", "flagged"), [(16.0, True), (24.0, False)])
+def test_low_resolution_is_flagged(inter_ocular_px, flagged):
+    image, points = portrait()
+    factor = inter_ocular_px / np.linalg.norm(points[39] - points[42])
+    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    frames = [Frame(small, i / 30) for i in range(6)]
+    (tensor,) = extract_clip(frames, Known(landmarks(points * factor)), MotionConfig(), "clip")
+    assert ("low resolution" in tensor.flags) == flagged
+
+
+def test_deep_images_a_grey_video_and_frames_in_memory_move_alike(tmp_path):
+    frames, face = smile(n=8)
+    for i, frame in enumerate(frames):
+        (tmp_path / "deep").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "deep" / f"{i}.png"), frame.image.astype(np.uint16) * 257)
+    write_video(tmp_path / "grey.mkv", (frame.image for frame in frames), 100)
+    motion = [
+        extract_clip(source, Known(face), MotionConfig(), "clip")[0].motion
+        for source in (frames, read_frames(tmp_path / "deep", fps=100), read_frames(tmp_path / "grey.mkv"))
+    ]
+    np.testing.assert_allclose(motion[1], motion[0], atol=1e-6)
+    np.testing.assert_allclose(motion[2], motion[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("degrees", "flagged"), [(0.5, False), (12.0, True)])
+def test_a_head_that_turns_out_of_the_picture_is_flagged(degrees, flagged):
+    """A round head with a nose: what is nearer to the camera moves further to the side."""
+    image, points = portrait()
+    unit = np.linalg.norm(points[39] - points[42]) / 64
+    centre = points[29]
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    x, y = (columns - centre[0]) / unit, (rows - centre[1]) / unit
+    depth = 60 * np.exp(-(x**2 + y**2) / (2 * 60**2)) + 25 * np.exp(-(x**2 / 12**2 + (y - 10) ** 2 / 25**2) / 2)
+    frames = []
+    for i in range(17):
+        angle = np.deg2rad(degrees * i / 16)
+        read = columns + unit * ((1 / np.cos(angle) - 1) * x - np.tan(angle) * depth)
+        frames.append(Frame(cv2.remap(image, read.astype(np.float32), rows, cv2.INTER_LINEAR), i / 30))
+    (tensor,) = extract_clip(frames, Known(landmarks(points)), MotionConfig(), "clip")
+    assert ("head turned" in tensor.flags) == flagged
+    assert not any("lost" in flag for flag in tensor.flags)

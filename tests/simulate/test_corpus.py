@@ -43,8 +43,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(corpu
 
 
 def test_the_manifest_adapter_reads_it(corpus):
-    clips, skipped, simulated = manifest.load(corpus)
-    assert (len(clips), skipped, simulated) == (6, [], True)
+    loaded = manifest.load(corpus)
+    clips = loaded.clips
+    assert (len(clips), loaded.skipped, loaded.remarks, loaded.simulated) == (6, (), (), True)
     table = pd.read_csv(corpus / "manifest.csv", dtype=str)
     assert tuple(table.columns) == COLUMNS
     assert {clip.dataset for clip in clips} == {"simulated"}
@@ -59,7 +60,7 @@ def test_the_manifest_adapter_reads_it(corpus):
 
 
 def test_truth_belongs_to_the_clips(corpus):
-    clips = {clip.clip_id: clip for clip in manifest.load(corpus)[0]}
+    clips = {clip.clip_id: clip for clip in manifest.load(corpus).clips}
     with np.load(corpus / "truth.npz", allow_pickle=False) as truth:
         first = truth["first"]
         assert sorted(truth["clip_id"]) == sorted(clips)

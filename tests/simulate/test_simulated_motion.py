@@ -11,7 +11,7 @@ from stag.motion.regions import LAYOUTS, pool_static
 from stag.simulate.actions import action_fields, on_pixels
 from stag.simulate.channel_bank import channel_bank
 from stag.simulate.face import astronaut, vary_shape
-from stag.simulate.motion import simulate_motion
+from stag.simulate.motion import simulate_motion, simulate_motion_and_truth
 from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import SimulationSettings
 
@@ -139,3 +139,31 @@ def test_unknown_names_are_refused():
         simulate_motion(1, 1, layout="roi20")
     with pytest.raises(DatasetError, match="no label scheme"):
         simulate_motion(1, 1, scheme="megc33")
+
+
+def test_the_truth_is_the_motion_without_errors_blink_and_head():
+    calm = SimulationSettings(blink_share=0, head_px=0, head_deg=0, head_scale=0)
+    for sampling, rates in (("magnitude", (200.0,)), ("uniform", (30.0,))):
+        motion, truth = simulate_motion_and_truth(
+            10, 4, settings=calm, errors=PERFECT, sampling=sampling, frame_rates=rates
+        )
+        seen = motion.motion.astype(float)
+        # What is left is one factor for each channel of each clip: how much of it the flow shows.
+        gain = (seen * truth).sum(axis=(1, 3)) / np.maximum(np.square(truth.astype(float)).sum(axis=(1, 3)), 1e-12)
+        np.testing.assert_allclose(gain[:, None, :, None] * truth, seen, atol=1e-5)
+        assert 0.5 < gain[np.abs(truth).max(axis=(1, 3)) > 0.01].min()
+    disturbed, same = simulate_motion_and_truth(10, 4, settings=calm, frame_rates=(30.0,), layout="roi14")
+    assert same.shape == disturbed.motion.shape
+    assert np.abs(disturbed.motion - same).max() > 0.05
+
+
+def test_a_blink_is_no_part_of_the_truth():
+    blinking = [simulate_motion_and_truth(10, 4, settings=SimulationSettings(blink_share=share)) for share in (0, 1)]
+    lids = np.abs(blinking[1][0].motion[:, :, 16:]).max() - np.abs(blinking[0][0].motion[:, :, 16:]).max()
+    assert lids > 0.1
+    assert np.abs(blinking[1][1][:, :, 16:]).max() < np.abs(blinking[1][0].motion[:, :, 16:]).max() - 0.1
+
+
+def test_asking_for_the_truth_changes_nothing(motion):
+    again, _ = simulate_motion_and_truth(40, 6, seed=1)
+    assert np.array_equal(again.motion, motion.motion)

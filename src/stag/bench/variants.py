@@ -17,7 +17,7 @@ from stag.config import MotionConfig
 from stag.faces.crop import compose, crop_transform, invert
 from stag.faces.detect import load_detector
 from stag.motion.extract import FaceTrack, track_motion
-from stag.motion.flow import FLOWS, Flow
+from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
 from stag.motion.regions import pool_static
 from stag.motion.timing import motion_at
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
@@ -111,14 +111,15 @@ CANDIDATE_FLOWS: dict[str, Callable[[], Flow]] = {
     **FLOWS,
     "dis medium, finest 1": lambda: PlainDis(_MEDIUM, 1),
     "dis fast, finest 0": lambda: PlainDis(_FAST, 0),
-    "dis fast, finest 1": lambda: PlainDis(_FAST, 1),
-    "farneback 1x15x1 7/1.5": lambda: PlainFarneback(1, 15, 1, 7, 1.5),
     "farneback 1x15x2 7/1.5": lambda: PlainFarneback(1, 15, 2, 7, 1.5),
     "farneback 1x11x2 7/1.5": lambda: PlainFarneback(1, 11, 2, 7, 1.5),
-    "farneback 1x15x3 7/1.5": lambda: PlainFarneback(1, 15, 3, 7, 1.5),
     "farneback 1x15x2 5/1.1": lambda: PlainFarneback(1, 15, 2, 5, 1.1),
-    "farneback 1x21x2 7/1.5": lambda: PlainFarneback(1, 21, 2, 7, 1.5),
-    "farneback 2x15x2 7/1.5": lambda: PlainFarneback(2, 15, 2, 7, 1.5),
+    "lucas-kanade, window 9": lambda: LucasKanadeFlow(window_px=9),
+    "lucas-kanade, window 17": lambda: LucasKanadeFlow(window_px=17),
+    "lucas-kanade, damping 3": lambda: LucasKanadeFlow(damping=3.0),
+    "lucas-kanade, damping 12": lambda: LucasKanadeFlow(damping=12.0),
+    "lucas-kanade, 1 round": lambda: LucasKanadeFlow(rounds=1),
+    "lucas-kanade, 3 rounds": lambda: LucasKanadeFlow(rounds=3),
 }
 """Flow name -> maker. ``farneback LxWxI N/S`` has L levels, a window of W, I iterations, neighbourhood N, sigma S."""
 

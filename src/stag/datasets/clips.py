@@ -10,15 +10,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stag.datasets import manifest
-from stag.datasets.labels import Scheme, scheme
+from stag.datasets import casme2, dfme, fourdme, manifest, name_set, samm, smic
+from stag.datasets.labels import Scheme, covering, scheme
+from stag.datasets.loaded import Joined, Loaded, Options, Remark
 from stag.errors import DatasetError
 from stag.types import Clip
 
-Loaded = tuple[list[Clip], list[tuple[str, str]], bool]
-"""Clips, ``(clip id, reason)`` of what was skipped, and whether the set is simulated."""
-
-DATASETS: dict[str, Callable[[Path], Loaded]] = {"manifest": manifest.load}
+DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {
+    "casme2": casme2.load,
+    "samm": samm.load,
+    "smic": smic.load,
+    "dfme": dfme.load,
+    "fourdme": fourdme.load,
+    "name": name_set.load,
+    "manifest": manifest.load,
+}
 """Data set name -> its adapter."""
 
 
@@ -29,9 +35,10 @@ class ClipTable:
     Attributes:
         clips: The clips in the order of the annotation.
         classes: ``(n,)`` class name of each clip.
-        scheme: The label scheme.
+        scheme: The label scheme, with the classes that it has for these clips.
         skipped: ``(clip id, reason)`` of every clip that cannot be used.
         simulated: Whether the clips come from the simulator.
+        remarks: Repairs, corrected key frames and whatever else is to be known.
     """
 
     clips: tuple[Clip, ...]
@@ -39,6 +46,7 @@ class ClipTable:
     scheme: Scheme
     skipped: tuple[tuple[str, str], ...] = ()
     simulated: bool = False
+    remarks: tuple[Remark, ...] = ()
 
     def __len__(self) -> int:
         """Number of usable clips."""
@@ -59,36 +67,84 @@ class ClipTable:
         return replace(self, clips=tuple(clips[index]), classes=tuple(str(c) for c in classes[index]))
 
 
-def load_dataset(name: str, root: str | Path, scheme_name: str = "megc3") -> ClipTable:
+def load_dataset(
+    name: str,
+    root: str | Path,
+    scheme_name: str = "megc3",
+    *,
+    annotation: str | None = None,
+    layout: str | None = None,
+    split: str | None = None,
+    joined: Joined = "scheme",
+) -> ClipTable:
     """The clips of a data set, labelled by a scheme.
 
     Args:
-        name: Data set, for example ``"manifest"``.
-        root: Folder that holds it.
+        name: Data set, for example ``"casme2"`` or ``"manifest"``.
+        root: Folder that holds it, or a parent of it.
         scheme_name: Label scheme; clips whose emotion it leaves out are listed as skipped.
+        annotation: Edition of the annotation, where there are several (``"2019"``).
+        layout: ``"raw"`` or ``"cropped"``; whichever is there where omitted, raw before cropped.
+        split: Only clips of this split (``"train"``, ``"test_a"``, ``"test_b"`` of DFME).
+        joined: What becomes of a clip with several emotions: what the ``scheme`` says of them, ``skip`` it, or take
+            the ``first``.
 
     Raises:
-        DatasetError: The name is unknown, the tree or sheet is not as documented, or no clip is usable.
+        DatasetError: The name is unknown, the tree or sheet is not as documented, the scheme does not cover the set,
+            or no clip is usable.
 
     Example:
         >>> clips = load_dataset("manifest", "my_clips", "megc3")  # doctest: +SKIP
+    """
+    labels = scheme(scheme_name)
+    loaded = load_set(name, root, Options(annotation, layout, split, joined))
+    if not labels.covers(name):
+        raise DatasetError(f"{labels.name} is not defined for {name}; there are {', '.join(covering(name))}")
+    table = labelled(loaded, labels, joined)
+    if not table.clips:
+        reason = f"; first reason: clip {table.skipped[0][0]}, {table.skipped[0][1]}" if table.skipped else ""
+        raise DatasetError(f"{root}: no usable clip under scheme {labels.name}{reason}")
+    return table
+
+
+def load_set(name: str, root: str | Path, options: Options) -> Loaded:
+    """A data set as it is on disk, before any label scheme.
+
+    Raises:
+        DatasetError: The name is unknown, or the tree or sheet is not as documented.
     """
     if name not in DATASETS:
         close = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise DatasetError(f"no data set {name!r}{hint}; there are {', '.join(DATASETS)}")
-    labels = scheme(scheme_name)
-    clips, skipped, simulated = DATASETS[name](Path(root))
+    return DATASETS[name](Path(root), options)
+
+
+def labelled(loaded: Loaded, labels: Scheme, joined: Joined = "scheme") -> ClipTable:
+    """The clips that a scheme gives a class; the others join what was skipped."""
     usable: list[Clip] = []
     classes: list[str] = []
-    for clip in clips:
-        label = labels.class_of(clip.emotion)
+    skipped = [(clip.clip_id, clip.reason) for clip in loaded.skipped]
+    for clip in loaded.clips:
+        label, reason = judge(clip.emotion, clip.dataset, clip.clip_id, labels, joined)
         if label is None:
-            skipped.append((clip.clip_id, f"emotion {clip.emotion!r} is not part of {labels.name}"))
+            skipped.append((clip.clip_id, reason))
         else:
             usable.append(clip)
             classes.append(label)
-    if not usable:
-        reason = f"; first reason: clip {skipped[0][0]}, {skipped[0][1]}" if skipped else ""
-        raise DatasetError(f"{root}: no usable clip under scheme {labels.name}{reason}")
-    return ClipTable(tuple(usable), tuple(classes), labels, tuple(skipped), simulated)
+    own = labels.within(clip.dataset for clip in usable)
+    return ClipTable(tuple(usable), tuple(classes), own, tuple(skipped), loaded.simulated, loaded.remarks)
+
+
+def judge(
+    emotion: str, dataset: str, clip_id: str, labels: Scheme, joined: Joined = "scheme"
+) -> tuple[str | None, str]:
+    """Class of a clip under a scheme; without one, the reason."""
+    why = labels.left_out.get(dataset, {}).get(clip_id)
+    if why is not None:
+        return None, why
+    if "+" in emotion and joined == "skip":
+        return None, f"has the joined emotion {emotion!r}"
+    counted = emotion.split("+")[0] if joined == "first" else emotion
+    label = labels.class_of(counted, dataset)
+    return label, "" if label else f"emotion {counted!r} is not part of {labels.name}"

@@ -19,6 +19,7 @@ from stag.facs import AU_VOCABULARY
 from stag.files import atomic_path
 from stag.motion.regions import LAYOUTS
 
+_ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
 _LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
 
 
@@ -35,6 +36,8 @@ class MotionSet:
         clip_id: ``(n,)`` text, unique within its data set.
         time_s: ``(n, T)`` float32, time of each step since the first frame of the clip.
         flags: ``(n,)`` text, remarks joined by ``"; "``.
+        apex_s: ``(n,)`` float32, time of the apex since the first frame of the clip, nan where unknown; all nan where
+            omitted.
         meta: What made it: layout, classes, scheme, flow, program version, whether it is simulated.
     """
 
@@ -47,6 +50,12 @@ class MotionSet:
     time_s: NDArray[np.float32]
     flags: NDArray[np.str_]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    apex_s: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+
+    def __post_init__(self) -> None:
+        """Fill in what was omitted."""
+        if len(self.apex_s) == 0:
+            object.__setattr__(self, "apex_s", np.full(len(self.motion), np.nan, np.float32))
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -90,8 +99,7 @@ class MotionSet:
 
     def subset(self, index: Any) -> MotionSet:
         """The clips at ``index`` (integers or a boolean mask)."""
-        names = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
-        return replace(self, **{name: getattr(self, name)[index] for name in names})
+        return replace(self, **{name: getattr(self, name)[index] for name in _ROWS})
 
     def save(self, path: str | Path) -> None:
         """Write the motion file; it appears whole, by rename. The same content gives the same bytes."""
@@ -105,6 +113,7 @@ class MotionSet:
             "clip_id": self.clip_id,
             "time_s": self.time_s.astype(np.float32),
             "flags": self.flags,
+            "apex_s": self.apex_s.astype(np.float32),
             "meta": np.array(json.dumps(dict(self.meta), sort_keys=True)),
         }
         write_npz(path, arrays)
@@ -135,8 +144,7 @@ class MotionSet:
                     f"motion files differ in shape: (T, R, 2) is {first.motion.shape[1:]} in the first and "
                     f"{other.motion.shape[1:]} in another; extract them with the same --set motion.* settings"
                 )
-        names = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
-        joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in names}
+        joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in _ROWS}
         classes = sorted({c for s in sets for c in s.classes})
         meta = {**first.meta, "classes": classes, "simulated": any(s.simulated for s in sets)}
         result = cls(**joined, meta=meta)
@@ -205,6 +213,9 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     times = np.asarray(arrays.get("time_s", np.tile(np.arange(steps), (n, 1))))
     if times.shape != (n, steps) or times.dtype.kind not in "fiu" or not np.isfinite(times).all():
         raise MotionFileError(f"{path}: time_s has shape {times.shape}; expected ({n}, {steps}) finite seconds")
+    apexes = np.asarray(arrays.get("apex_s", np.full(n, np.nan)))
+    if apexes.shape != (n,) or apexes.dtype.kind not in "fiu" or not (np.isnan(apexes) | (abs(apexes) < 1e6)).all():
+        raise MotionFileError(f"{path}: apex_s has shape {apexes.shape}; expected ({n},) seconds, nan where unknown")
     result = MotionSet(
         motion=motion.astype(np.float32),
         label=_text(arrays["label"], n, "label", path),
@@ -215,6 +226,7 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
         time_s=times.astype(np.float32),
         flags=_text(arrays.get("flags", np.full(n, "")), n, "flags", path),
         meta=meta,
+        apex_s=apexes.astype(np.float32),
     )
     unknown = sorted({str(name) for name in result.label} - set(result.classes))
     if unknown:

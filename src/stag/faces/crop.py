@@ -24,13 +24,10 @@ FULL: Window = (0, CROP_PX, 0, CROP_PX)
 
 _INNER_CORNERS = (39, 42)
 _KERNEL_REACH_PX = 4
-_QUANTUM_PX = 1 / 32
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _BORDER = cv2.BORDER_REPLICATE
 _DOUBLE_BELOW = 1.5  # assumed; a coarser reading needs no finer grid
-# cv2.warpAffine rounds every coordinate to 1/32 px. The mean of four warps whose coordinates differ by fractions of
-# that step rounds to 1/128 px instead: false motion of a quarter.
-_DITHER = tuple(((a - 1.5) / 4 * _QUANTUM_PX, (b - 1.5) / 4 * _QUANTUM_PX) for a, b in ((0, 2), (1, 0), (2, 3), (3, 1)))
+_SLACK_PX = 4  # so far may a second reading lie from the first one without new preparation
 # Value half-way between two pixels, from eight: symmetric, hence without any shift (the 8-tap filter of HEVC).
 _HALF_WAY = np.array([[-1, 4, -11, 40, 40, -11, 4, -1]], dtype=np.float32) / 64
 
@@ -73,15 +70,15 @@ def compose(a: FloatArray, b: FloatArray) -> FloatArray:
 
 def invert(a: FloatArray) -> FloatArray:
     """The inverse of a transform ``(2, 3)``."""
-    linear = np.linalg.inv(a[:, :2])
-    return np.column_stack([linear, -linear @ a[:, 2]])
+    (p, q, x), (r, s, y) = np.asarray(a, dtype=np.float64).tolist()
+    d = p * s - q * r
+    if d == 0:
+        raise ValueError("the transform has no inverse: it maps the plane to a line")
+    return np.array([[s / d, -q / d, (q * y - s * x) / d], [-r / d, p / d, (r * x - p * y) / d]])
 
 
 def warp_crop(image: GreyImage, transform: FloatArray, window: Window = FULL) -> GreyImage:
-    """Resample the face to the crop; the pixels at the frame's border are continued outwards.
-
-    The source is doubled by a symmetric filter and then read by dithered bilinear interpolation, so that a motion of
-    any fraction of a pixel is kept to about .005 px; a face larger than the crop is low-pass filtered first.
+    """Resample the face to the crop, once; see :class:`CropReader`.
 
     Args:
         image: ``(height, width)`` uint8 frame.
@@ -90,54 +87,93 @@ def warp_crop(image: GreyImage, transform: FloatArray, window: Window = FULL) ->
 
     Returns:
         ``(256, 256)`` uint8, or what the window cuts out of it.
+    """
+    return CropReader(image).read(transform, window)
+
+
+class CropReader:
+    """Reads crops from one frame; what the first reading prepares serves those that lie nearby.
+
+    The source is doubled by a symmetric filter and then read by bilinear interpolation, so that a motion of any
+    fraction of a pixel is kept; a face larger than the crop is low-pass filtered first. ``cv2.warpAffine`` rounds each
+    coordinate to 1/32 px of what it reads, here at most 1/128 px of the frame; under a turn or a scale the rounding
+    differs from pixel to pixel and averages out. The pixels at the frame's border are continued outwards.
+
+    Args:
+        image: ``(height, width)`` uint8 frame.
+        window: The part of the crop that the first reading prepares at least.
 
     Source: METHOD 1.1.
     """
+
+    def __init__(self, image: GreyImage, window: Window | None = None) -> None:
+        self.image = image
+        self._window = window
+        self._pixels: GreyImage | None = None
+        self._to_pixels: FloatArray = np.eye(2, 3)
+        self._low: FloatArray = np.zeros(2)
+        self._high: FloatArray = np.zeros(2)
+
+    def read(self, transform: FloatArray, window: Window = FULL) -> GreyImage:
+        """The crop under a similarity ``(2, 3)`` from frame to crop, or what a window cuts out of it."""
+        top, bottom, left, right = window
+        size = (right - left, bottom - top)
+        from_crop = invert(transform)
+        pixels = self._prepared(from_crop, window)
+        from_crop[:, 2] += from_crop[:, :2] @ (left, top)
+        to_pixels = compose(self._to_pixels, from_crop)
+        return np.asarray(cv2.warpAffine(pixels, to_pixels, size, flags=_WARP, borderMode=_BORDER), dtype=np.uint8)
+
+    def _prepared(self, from_crop: FloatArray, window: Window) -> GreyImage:
+        low, high = _extent(from_crop, window)
+        if self._pixels is not None and (low >= self._low).all() and (high <= self._high).all():
+            return self._pixels
+        if self._window is not None:
+            wider = _extent(from_crop, self._window)
+            low, high = np.minimum(low, wider[0]), np.maximum(high, wider[1])
+        self._low, self._high = low - _SLACK_PX, high + _SLACK_PX
+        step = float(np.hypot(from_crop[0, 0], from_crop[1, 0]))
+        source, origin = _cut_out(self.image, self._low, self._high, int(np.ceil(_KERNEL_REACH_PX + 2 * step)))
+        to_pixels = np.column_stack([np.eye(2), -origin])
+        # Means of blocks are quick but coarse; the finer filter below always has a part of the work left.
+        block = int(step / 1.5)
+        if block >= 2:
+            source, to_pixels = _shrink(source, to_pixels, block)
+            step /= block
+        if step > 1:
+            sigma = 0.6 * float(np.sqrt(step**2 - 1))  # assumed; leaves no more detail than the crop's grid can carry
+            source = np.asarray(cv2.GaussianBlur(source, (0, 0), sigma, borderType=_BORDER), dtype=np.uint8)
+        if step < _DOUBLE_BELOW:
+            source = _double(source)
+            to_pixels = to_pixels * 2
+        self._pixels, self._to_pixels = source, to_pixels
+        return source
+
+
+def _extent(from_crop: FloatArray, window: Window) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest frame coordinates ``(2,)`` that a window of the crop reads."""
     top, bottom, left, right = window
-    size = (right - left, bottom - top)
-    from_crop = invert(transform - np.array([[0, 0, left], [0, 0, top]]))
-    step = float(np.hypot(from_crop[0, 0], from_crop[1, 0]))
-    margin = int(np.ceil(_KERNEL_REACH_PX + 2 * step))
-    source, origin = _cut_out(image, from_crop, size, margin)
-    from_crop[:, 2] -= origin
-    # Means of blocks are quick but coarse; the finer filter below always has a part of the work left.
-    block = int(step / 1.5)
-    if block >= 2:
-        source, from_crop = _shrink(source, from_crop, block)
-        step /= block
-    if step > 1:
-        sigma = 0.6 * float(np.sqrt(step**2 - 1))  # assumed; leaves no more detail than the crop's grid can carry
-        source = np.asarray(cv2.GaussianBlur(source, (0, 0), sigma, borderType=_BORDER), dtype=np.uint8)
-    if step < _DOUBLE_BELOW:
-        source = _double(source)
-        from_crop = from_crop * 2
-    total = np.zeros(size[::-1], np.uint16)
-    for dx, dy in _DITHER:
-        shifted = from_crop + np.array([[0, 0, dx], [0, 0, dy]])
-        np.add(total, cv2.warpAffine(source, shifted, size, flags=_WARP, borderMode=_BORDER), out=total)
-    return ((total + 2) >> 2).astype(np.uint8)
+    x, y = np.array([left, right - 1, left, right - 1]), np.array([top, top, bottom - 1, bottom - 1])
+    corners = from_crop[:, :2] @ np.stack([x, y]) + from_crop[:, 2:]
+    return corners.min(axis=1), corners.max(axis=1)
 
 
-def _cut_out(
-    image: GreyImage, from_crop: FloatArray, wanted: tuple[int, int], margin: int
-) -> tuple[GreyImage, FloatArray]:
-    """The part of the frame that the crop reads, and its origin; at least one pixel of the frame."""
-    x, y = wanted[0] - 1, wanted[1] - 1
-    corners = transform_points(np.array([[0, 0], [x, 0], [0, y], [x, y]]), from_crop)
+def _cut_out(image: GreyImage, low: FloatArray, high: FloatArray, margin: int) -> tuple[GreyImage, FloatArray]:
+    """The frame between two corners, grown by a margin, and its origin; at least one pixel of the frame."""
     size = np.array([image.shape[1], image.shape[0]])
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - margin, 0, size - 1)
-    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + margin + 1, low + 1, size)
-    return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)
+    first = np.clip(np.floor(low).astype(int) - margin, 0, size - 1)
+    last = np.clip(np.ceil(high).astype(int) + margin + 1, first + 1, size)
+    return image[first[1] : last[1], first[0] : last[0]], first.astype(np.float64)
 
 
-def _shrink(source: GreyImage, from_crop: FloatArray, factor: int) -> tuple[GreyImage, FloatArray]:
+def _shrink(source: GreyImage, to_pixels: FloatArray, factor: int) -> tuple[GreyImage, FloatArray]:
     """Mean of blocks of ``factor`` x ``factor`` pixels."""
     height, width = (-(-n // factor) * factor for n in source.shape)
     bottom, right = height - source.shape[0], width - source.shape[1]
     padded = cv2.copyMakeBorder(source, 0, bottom, 0, right, _BORDER)
     small = cv2.resize(padded, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
     to_small = np.array([[1.0, 0, (1 - factor) / 2], [0, 1.0, (1 - factor) / 2]]) / factor
-    return np.asarray(small, dtype=np.uint8), compose(to_small, from_crop)
+    return np.asarray(small, dtype=np.uint8), compose(to_small, to_pixels)
 
 
 def _double(source: GreyImage) -> GreyImage:

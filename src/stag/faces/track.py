@@ -5,9 +5,10 @@ measure. Where that step is large, pyramidal Lucas-Kanade with a forward-backwar
 on the stable parts of the face then answer with one Lucas-Kanade step each, free of brightness and contrast, and a
 robust similarity is fitted to their answers, each weighted by what its texture can tell.
 
-The patches lie on the bridge of the nose and beside the four eye corners. Nothing between or above the brows and
-nothing on nose tip, mouth, cheeks or lids is used: an alignment that follows a muscle hides it. With the nose tip, AU 9
-loses a third of its motion; with patches that touch the lids, AU 5 does.
+The patches lie on the ridge of the nose down to its tip and beside the four eye corners. Nothing between or above the
+brows and nothing on nose wings, mouth, cheeks or lids is used: an alignment that follows a muscle hides it. With
+patches that touch the lids, AU 5 loses a third of its motion. The tip of the nose moves a little with AU 9 and costs it
+.005 px, but steadies everything else (docs/motion.md).
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.faces.crop import CROP_PX, Window, compose, crop_transform, invert, transform_points, warp_crop
+from stag.faces.crop import CROP_PX, CropReader, Window, compose, crop_transform, invert, transform_points, warp_crop
 from stag.types import FloatArray, GreyImage, Landmarks
 
-NOSE_POINTS = (28, 29)
+NOSE_POINTS = (28, 29, 30)
 EYE_CORNERS = {36: (36, 42), 39: (36, 42), 42: (42, 48), 45: (42, 48)}
 """Eye corner -> the range of points of its eye."""
 
@@ -30,11 +31,11 @@ _AWAY_FROM_EYE_PX = 8.0  # assumed; discs of eye corners are moved outwards, off
 _SPACING_PX = 5
 _HALF_PATCH_PX = 7
 _BLUR_PX = 1.5  # assumed; balances noise against detail
-_MODEL_ERROR_PX = 0.03  # assumed; how far stable skin strays from a similarity
+_MODEL_ERROR_PX = 0.1  # assumed; how far stable skin strays from a similarity
 _OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
 _BLUR_REACH_PX = 7
 _LARGE_STEP_PX = 1.5
-_CONVERGED_PX = 0.1  # a Lucas-Kanade step of a tenth of a pixel leaves less than .01 px
+_CONVERGED_PX = 0.2  # a Lucas-Kanade step of a fifth of a pixel leaves about .01 px
 _MAX_ROUNDS = 6
 _SAME_SKIN = 0.6  # assumed; correlation with the first frame below which the face counts as lost
 _LEAST_INLIERS = 0.4
@@ -42,6 +43,7 @@ _LARGEST_RMS_PX = 2.5  # assumed; a turning head strays from a similarity long b
 _SEARCHED = (40, 68, 216, 164)  # eyes and nose on the crop: left, top, right, bottom
 _SEARCH_SCALE = 4
 _CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
+_RIDGE = 1e-9 * np.eye(4)
 _CORNERS = np.array([[40.0, 40.0], [216.0, 40.0], [40.0, 216.0], [216.0, 216.0]])
 
 
@@ -91,33 +93,37 @@ class FaceTracker:
         self._template_corner = np.array([left, top])
         self._motion: FloatArray = np.eye(2, 3)
 
-    def update(self, image: GreyImage) -> Tracked:
-        """Find the head in the next frame of the clip ``(height, width)`` uint8.
+    def update(self, image: GreyImage | CropReader) -> Tracked:
+        """Find the head in the next frame of the clip.
+
+        Args:
+            image: ``(height, width)`` uint8, or a reader of it that is to be used for the crop afterwards.
 
         Source: Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56, 2004 (inverse compositional form).
         """
-        tracked = self._refine(image, self._motion)
+        reader = image if isinstance(image, CropReader) else CropReader(image, self._patches.window)
+        tracked = self._refine(reader, self._motion)
         if tracked.lost:
-            found = self._search(image)
+            found = self._search(reader.image)
             if found is not None:
-                tracked = self._refine(image, found)
+                tracked = self._refine(reader, found)
         if tracked.lost:
             return replace(tracked, motion=self._motion.copy())
         self._motion = tracked.motion
         return tracked
 
-    def _refine(self, image: GreyImage, motion: FloatArray) -> Tracked:
+    def _refine(self, reader: CropReader, motion: FloatArray) -> Tracked:
         """Measure and take steps, from a first guess of the motion, until they are small."""
         share, rms_px, likeness = 0.0, float("inf"), 0.0
         bridged = False
         for _ in range(_MAX_ROUNDS):
             to_crop = compose(self._to_crop, invert(motion))
-            shifts, likeness = self._patches.compare(warp_crop(image, to_crop, self._patches.window))
-            step, weights, residuals = _fit_similarity(self._patches.centres, shifts, self._patches.information)
+            shifts, likeness = self._patches.compare(reader.read(to_crop, self._patches.window))
+            step, weights, residuals = self._patches.fit(shifts)
             step_px = float(np.abs(transform_points(_CORNERS, step) - _CORNERS).max())
             if not bridged and (step_px > _LARGE_STEP_PX or likeness < _SAME_SKIN):
                 bridged = True
-                large = _large_step(self._reference, warp_crop(image, to_crop), self._patches.centres)
+                large = _large_step(self._reference, reader.read(to_crop), self._patches.centres)
                 if large is not None:
                     motion = self._moved(motion, large)
                     continue
@@ -153,7 +159,7 @@ class _Patches:
 
     Attributes:
         centres: ``(n, 2)`` on the crop.
-        information: ``(n, 2, 2)`` products of the gradients: how sharply a patch tells its shift.
+        fit: Fits a similarity to their shifts.
         window: The part of the crop that the patches read.
     """
 
@@ -169,18 +175,20 @@ class _Patches:
         inside = (self.centres - low).astype(np.intp)
         self._pixels = (inside[:, 1] * width + inside[:, 0])[:, None] + offsets
         blurred = _blur(np.ascontiguousarray(reference[low[1] : high[1], low[0] : high[0]]))
-        self._values = self._take(blurred)
-        unit = self._values - self._values.mean(axis=1, keepdims=True)
-        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-6)
-        self._contrast = unit
+        values = self._take(blurred)
+        self._values = values
+        self._centred = values - values.mean(axis=1, keepdims=True)
+        self._energy = float(np.square(self._centred).sum())
+        unit = self._centred / np.maximum(np.linalg.norm(self._centred, axis=1, keepdims=True), 1e-6)
         across = self._take(cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1) / 2)
         down = self._take(cv2.Sobel(blurred, cv2.CV_32F, 0, 1, ksize=1) / 2)
         gradient = np.stack([across, down], axis=2)
         # A change of brightness or contrast must not look like a shift: leave gradients no part along either.
         gradient -= gradient.mean(axis=1, keepdims=True)
         gradient -= unit[:, :, None] * np.einsum("np,npk->nk", unit, gradient)[:, None]
-        self.information: FloatArray = np.einsum("npi,npj->nij", gradient, gradient) + 1e-3 * np.eye(2)
-        self._solve = np.einsum("nij,npj->nip", np.linalg.inv(self.information), gradient)
+        information = np.einsum("npi,npj->nij", gradient, gradient) + 1e-3 * np.eye(2)
+        self.fit = _SimilarityFit(self.centres, information)
+        self._solve = np.asarray(-np.linalg.inv(information) @ gradient.transpose(0, 2, 1), dtype=np.float32)
 
     def compare(self, crop: GreyImage) -> tuple[FloatArray, float]:
         """Shift of every patch ``(n, 2)`` in the window of another crop, by one Lucas-Kanade step.
@@ -188,14 +196,14 @@ class _Patches:
         The second answer is the correlation of all patches together.
         """
         values = self._take(_blur(crop))
-        shifts = -np.einsum("nip,np->ni", self._solve, values - self._values)
-        centred = values - values.mean(axis=1, keepdims=True)
-        before = self._values - self._values.mean(axis=1, keepdims=True)
-        norm = float(np.sqrt((centred**2).sum() * (before**2).sum()))
-        return shifts, float((centred * before).sum()) / norm if norm > 0 else 0.0
+        shifts = (self._solve @ (values - self._values)[:, :, None])[:, :, 0].astype(np.float64)
+        # One part of the product has mean 0 already, so that the mean of the other does not count.
+        own = np.square(values).sum() - np.square(values.sum(axis=1)).sum() / values.shape[1]
+        norm = float(np.sqrt(max(own, 0.0) * self._energy))
+        return shifts, float(np.vdot(values, self._centred)) / norm if norm > 0 else 0.0
 
-    def _take(self, image: NDArray[np.float32]) -> FloatArray:
-        return np.asarray(image.ravel()[self._pixels], dtype=np.float64)
+    def _take(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(image.ravel().take(self._pixels), dtype=np.float32)
 
 
 def _blur(crop: GreyImage) -> NDArray[np.float32]:
@@ -215,47 +223,63 @@ def _patch_centres(points: FloatArray) -> FloatArray:
     return near
 
 
-def _fit_similarity(
-    centres: FloatArray, shifts: FloatArray, information: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+class _SimilarityFit:
     """Similarity that best explains the shifts of patches: iteratively reweighted least squares.
 
     The covariance of a shift is that of image noise, whose strength is estimated on the way, plus a small model
-    error. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the others.
+    error. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the others. Whatever
+    does not depend on the shifts is prepared.
 
     Args:
-        centres: ``(n, 2)``.
-        shifts: ``(n, 2)``.
-        information: ``(n, 2, 2)``.
-
-    Returns:
-        The similarity ``(2, 3)``, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``.
+        centres: ``(n, 2)`` of the patches.
+        information: ``(n, 2, 2)`` products of the gradients: how sharply a patch tells its shift.
 
     Source: Holland and Welsch, Robust regression using iteratively reweighted least-squares, 1977.
     """
-    x, y = (centres - _CENTRE).T
-    one, zero = np.ones_like(x), np.zeros_like(x)
-    design = np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1)
-    # In the principal axes of its texture the two parts of a shift are independent.
-    sharpness, axes = np.linalg.eigh(information)
-    turned = axes.transpose(0, 2, 1)
-    rows, values = (turned @ design).reshape(-1, 4), (turned @ shifts[:, :, None]).ravel()
-    noise, weights = 4.0, np.ones(len(centres))
-    theta: FloatArray = np.zeros(4)
-    left: FloatArray = values
-    for turn in range(10):
-        if turn in (0, 4, 7):
-            if turn:
-                # The median length of a pair of standard normal numbers is 1.177.
-                squared = (left.reshape(-1, 2) ** 2 * sharpness).sum(axis=1)
-                noise = float(np.clip(np.median(squared) / 1.177**2, 0.1, 1e4))
-            precision = (1 / (noise / sharpness + _MODEL_ERROR_PX**2)).ravel()
-        weighted = rows * (precision * np.repeat(weights, 2))[:, None]
-        theta = np.linalg.solve(weighted.T @ rows + 1e-9 * np.eye(4), values @ weighted)
-        left = values - rows @ theta
-        deviation = np.sqrt((left**2 * precision).reshape(-1, 2).sum(axis=1))
-        weights = 1 / np.maximum(deviation, 0.5) if turn < 4 else np.clip(1 - (deviation / _OUTLIER) ** 2, 0, 1) ** 2
-    return _as_transform(theta), weights, shifts - design @ theta
+
+    def __init__(self, centres: FloatArray, information: FloatArray) -> None:
+        x, y = (centres - _CENTRE).T
+        one, zero = np.ones_like(x), np.zeros_like(x)
+        self._design = np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1)
+        # In the principal axes of its texture the two parts of a shift are independent: first parts, then second ones.
+        sharpness, axes = np.linalg.eigh(information)
+        self._axes = axes
+        self._sharpness = sharpness.T.ravel()
+        self._rows = np.einsum("nki,nkj->inj", axes, self._design).reshape(-1, 4)
+        self._squares = (self._rows[:, :, None] * self._rows[:, None]).reshape(-1, 16)
+
+    def __call__(self, shifts: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Shifts ``(n, 2)`` -> the similarity ``(2, 3)``, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``."""
+        n = len(shifts)
+        values = np.einsum("nki,nk->in", self._axes, shifts).ravel()
+        noise, weights = 4.0, np.ones(n)
+        left: FloatArray = values
+        for turn in range(7):
+            if turn in (0, 3, 5):
+                if turn:
+                    squared = left * left * self._sharpness
+                    # The median length of a pair of standard normal numbers is 1.177.
+                    noise = min(max(_median(squared[:n] + squared[n:]) / 1.177**2, 0.1), 1e4)
+                precision = 1 / (noise / self._sharpness + _MODEL_ERROR_PX**2)
+                squares = precision[:, None] * self._squares
+                products = (precision * values)[:, None] * self._rows
+                squares, products = squares[:n] + squares[n:], products[:n] + products[n:]
+            normal = (weights @ squares).reshape(4, 4) + _RIDGE
+            theta = np.linalg.solve(normal, weights @ products)
+            left = values - self._rows @ theta
+            squared = left * left * precision
+            deviation2 = squared[:n] + squared[n:]
+            if turn < 3:
+                weights = 1 / np.sqrt(np.maximum(deviation2, 0.25))
+            else:
+                weights = np.maximum(1 - deviation2 / _OUTLIER**2, 0) ** 2
+        return _as_transform(theta), weights, shifts - self._design @ theta
+
+
+def _median(values: FloatArray) -> float:
+    half = len(values) // 2
+    ordered = np.partition(values, (half - 1, half)) if len(values) > 1 else values
+    return float(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
 def _as_transform(theta: FloatArray) -> FloatArray:
@@ -276,4 +300,4 @@ def _large_step(reference: GreyImage, crop: GreyImage, centres: FloatArray) -> F
     if good.sum() < 8:
         return None
     shifts = (there - start)[good, 0].astype(np.float64)
-    return _fit_similarity(centres[good], shifts, np.broadcast_to(np.eye(2), (int(good.sum()), 2, 2)))[0]
+    return _SimilarityFit(centres[good], np.broadcast_to(np.eye(2), (int(good.sum()), 2, 2)))(shifts)[0]

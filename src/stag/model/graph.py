@@ -73,6 +73,7 @@ class EGAT(nn.Module):
         regions: Number of regions ``R``.
         dropout: Dropout share of Eq. 17, see :class:`~stag.model.dropout.Dropout`, one mask for all steps.
         au_edges: Initial ``U (A, R, R)``, or ``None`` for a layer that does not listen to action units.
+        evolving: Whether the adjacency evolves; without, Eq. 16 is taken once, from the mean over steps of ``E[t]``.
 
     Attributes:
         query, key, value: ``W_Q``, ``W_K``, ``W_V``, each ``(D, D)``; rows are grouped by head.
@@ -84,8 +85,11 @@ class EGAT(nn.Module):
         norm: LayerNorm of Eq. 17.
     """
 
-    def __init__(self, dim: int, heads: int, regions: int, dropout: float, au_edges: Tensor | None) -> None:
+    def __init__(
+        self, dim: int, heads: int, regions: int, dropout: float, au_edges: Tensor | None, *, evolving: bool = True
+    ) -> None:
         super().__init__()
+        self.evolving = evolving
         self.query = nn.Parameter(_xavier(dim, dim))
         self.key = nn.Parameter(_xavier(dim, dim))
         self.value = nn.Parameter(_xavier(dim, dim))
@@ -111,13 +115,15 @@ class EGAT(nn.Module):
         """
         lam = torch.sigmoid(self.smoothing)
         drive = self._scores(nodes, 1 - lam) + (1 - lam) * self._structure(au)
+        if not self.evolving:
+            drive = drive.mean(1, keepdim=True)
 
         # Eq. 16 is the one recursion in time; everything around it runs over all steps at once.
         adjacency, step = [], initial
         for driven in drive.unbind(1):
             step = torch.softmax(torch.addcmul(driven, step, lam), dim=-1)
             adjacency.append(step)
-        smoothed = torch.stack(adjacency, dim=1)
+        smoothed = torch.stack(adjacency, dim=1).expand(-1, nodes.shape[1], -1, -1)
         # A (H W_V) = (A H) W_V; this side of the equation needs no second copy of the values.
         update = self.dropout(functional.gelu(functional.linear(smoothed @ nodes, self.value)))
         refined: Tensor = self.norm(nodes + update)
@@ -187,6 +193,7 @@ class GraphBranch(nn.Module):
         temperature: Temperature of Eq. 13.
         dropout: Dropout share.
         au_edges: Initial ``U (A, R, R)`` of each layer, or ``None``.
+        evolving: Whether the adjacency of each layer evolves over the steps.
     """
 
     def __init__(
@@ -201,11 +208,14 @@ class GraphBranch(nn.Module):
         temperature: float,
         dropout: float,
         au_edges: Tensor | None = None,
+        evolving: bool = True,
     ) -> None:
         super().__init__()
         self.init_frames = init_frames
         self.temperature = temperature
-        self.layers = nn.ModuleList(EGAT(dim, heads, regions, dropout, au_edges) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            EGAT(dim, heads, regions, dropout, au_edges, evolving=evolving) for _ in range(layers)
+        )
         self.pooling = TemporalPooling(dim)
         self.project = nn.Linear(regions * dim, out_dim)
 

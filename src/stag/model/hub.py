@@ -12,6 +12,7 @@ from torch import nn
 
 from stag.errors import ConfigError, ModelError
 from stag.model.folder import CONFIG, WEIGHTS, ModelInfo, check_tensors, fresh_folder, read_folder, write_folder
+from stag.model.shipped import shipped_folder
 
 _HUB_NAME = re.compile(r"^[\w-][\w.-]*/[\w-][\w.-]*$")
 
@@ -98,9 +99,10 @@ class PretrainedModule(
         revision: str | None = None,
         **model_kwargs: Any,
     ) -> Self:
-        """Load a model folder, or a model from the hub by its ``owner/name``; ready for evaluation.
+        """Load a model folder, a model that ships by its name, or one from the hub by its ``owner/name``.
 
-        A local folder is read without any network. The other arguments matter to the hub only.
+        It is ready for evaluation. A local folder is read without any network, and goes before a shipped name.
+        The other arguments matter to the hub only.
 
         Raises:
             ModelError: There is no such folder or hub model, or it does not fit this program; the message names what.
@@ -109,6 +111,9 @@ class PretrainedModule(
         if model_kwargs:
             raise TypeError(f"from_pretrained() got an unexpected argument {next(iter(model_kwargs))!r}")
         name = str(pretrained_model_name_or_path)
+        shipped = None if Path(name).exists() else shipped_folder(name)
+        if shipped is not None:
+            return cls._from_folder(shipped)
         local = isinstance(pretrained_model_name_or_path, Path) or Path(name).exists() or not _HUB_NAME.match(name)
         if local:
             return cls._from_folder(Path(name))

@@ -14,8 +14,8 @@ from stag.facs import AU_VOCABULARY
 from stag.model.action_units import ActionUnitEmbedding, anatomical_edges, separate_unknown
 from stag.model.dropout import Dropout
 from stag.model.folder import ModelInfo
-from stag.model.fusion import CrossAttentionFusion
-from stag.model.graph import GraphBranch, RoiEmbedding
+from stag.model.fusion import CrossAttentionFusion, FusedView
+from stag.model.graph import GraphBranch, GraphView, RoiEmbedding
 from stag.model.hub import PretrainedModule
 from stag.model.temporal import TemporalTransformer
 from stag.motion.regions import LAYOUTS
@@ -54,6 +54,9 @@ class Seen(NamedTuple):
 
 class STAG(PretrainedModule):
     """The whole model: graph branch, temporal branch, fusion, action units, two heads.
+
+    The switches ``graph``, ``temporal``, ``cross_attention`` and ``evolving`` of the configuration take a part out of
+    the computation for an ablation; its weights stay, unused, so that one model folder fits all of them.
 
     Everything in it is friendly to :func:`torch.func.vmap` over stacked parameters (dropout within
     :func:`stag.model.dropout.seeded`), so many folds can train as one model. A function that is mapped returns
@@ -119,6 +122,7 @@ class STAG(PretrainedModule):
             temperature=config.temperature,
             dropout=config.dropout,
             au_edges=anatomical_edges(self.info.layout, units) if config.au_edges else None,
+            evolving=config.evolving,
         )
         self.temporal = TemporalTransformer(
             regions * config.embed_dim,
@@ -208,6 +212,9 @@ class STAG(PretrainedModule):
         if self.info.model.normalise == "clip-rms":
             motion = clip_rms(motion, self.info.model.rms_floor_px)
         embedded = self.embedding(motion)
+        if not self.info.model.temporal:
+            b, t, m = embedded.shape[0], expected[0], self.info.model.transformer_dim
+            return Seen(embedded, embedded.new_zeros(b, m), embedded.new_zeros(b, t, m))
         temporal, frames = self.temporal(embedded)
         return Seen(embedded, temporal, frames)
 
@@ -222,8 +229,11 @@ class STAG(PretrainedModule):
         else:
             present, known = separate_unknown(au.to(seen.temporal.dtype))
             unit_feature = self.au_embedding(present, known)
-        graph = self.spatial(seen.embedded, present)
-        fused = self.fusion(graph.tokens, seen.frames, graph.feature, seen.temporal)
+        graph = self.spatial(seen.embedded, present) if self.info.model.graph else self._no_graph(seen.embedded)
+        if self.info.model.graph and self.info.model.temporal and self.info.model.cross_attention:
+            fused = self.fusion(graph.tokens, seen.frames, graph.feature, seen.temporal)
+        else:
+            fused = self._side_by_side(graph, seen)
         features = torch.cat([fused.feature, unit_feature], dim=-1)  # Eq. 33
         output = StagOutput(
             logits=self.classifier(self.dropout(features)),
@@ -240,6 +250,20 @@ class STAG(PretrainedModule):
             region_to_step=fused.region_to_step,
             step_to_region=fused.step_to_region,
         )
+
+    def _no_graph(self, embedded: Tensor) -> GraphView:
+        """What takes the place of the graph branch where it is off: nothing seen, every step alike."""
+        b, t, r, d = embedded.shape
+        nothing = embedded.new_zeros(b, self.info.model.graph_dim)
+        return GraphView(nothing, embedded.new_zeros(b, r, d), embedded.new_full((b, t), 1 / t), ())
+
+    def _side_by_side(self, graph: GraphView, seen: Seen) -> FusedView:
+        """Both features next to each other, as Eq. 31 without Eq. 26-30; an attention that is off is even."""
+        b, t, r, _ = seen.embedded.shape
+        h = self.info.model.heads
+        even = seen.embedded.new_ones
+        feature = torch.cat([graph.feature, seen.temporal], dim=-1)
+        return FusedView(feature, even(b, h, r, t) / t, even(b, h, t, r) / r)
 
 
 def clip_rms(motion: Tensor, floor_px: float) -> Tensor:

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
-from stag.faces.crop import compose, crop_transform, invert, transform_points, warp_crop
+from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector
 from stag.faces.track import FaceTracker
-from stag.motion.flow import Flow, make_flow
-from stag.motion.regions import LAYOUTS, covering_window, empty_channels, pool_channels, pool_static
+from stag.motion.blinks import blink_times
+from stag.motion.cuts import mark_cuts
+from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
+from stag.motion.regions import LAYOUTS, Pooling, covering_window, empty_channels
 from stag.motion.timing import magnitude_positions, motion_at, uniform_positions
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
 from stag.video import frame_rate
@@ -35,7 +37,7 @@ SEARCH_S = 0.1
 """Time between searches while no face is followed."""
 GAP_S = 0.5
 """Longest absence of a face that is bridged."""
-TURNED_RMS_PX = 1.5
+TURNED_RMS_PX = 1.0
 """Residual of the stable points above which the head has turned out of the picture plane. # assumed"""
 SAME_PLACE = 1.5
 """Inter-ocular distances within which a detection is a face that is known already."""
@@ -53,6 +55,13 @@ class FaceTrack:
         frame: The first frame with the face.
         landmarks: The face in that frame.
         face_id: Rank of the face.
+
+    Attributes:
+        lost: Whether the face stayed away for too long.
+        ended: Whether the scene that it was in is over.
+        turned: Whether the head has turned out of the picture plane.
+        gaps: Frames in which it was not followed.
+        cuts_s: Where the video changes its scene, seconds from its start.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
@@ -61,8 +70,9 @@ class FaceTrack:
         self.crops: list[GreyImage] = []
         self.times_s: list[float] = []
         self.start_s = frame.time_s
-        self.lost = self.turned = False
+        self.lost = self.ended = self.turned = False
         self.gaps = 0
+        self.cuts_s: tuple[float, ...] = ()
         self._tracker = FaceTracker(frame.image, landmarks)
         self._to_crop = crop_transform(landmarks.points)
         self.points = transform_points(landmarks.points, self._to_crop)
@@ -73,14 +83,15 @@ class FaceTrack:
 
     def follow(self, frame: Frame) -> None:
         """Align one more frame; a face that stays away for :data:`GAP_S` is lost."""
-        tracked = self._tracker.update(frame.image)
+        reader = CropReader(frame.image, self.window)
+        tracked = self._tracker.update(reader)
         if tracked.lost:
             self.lost = frame.time_s - self.start_s - self.times_s[-1] > GAP_S
             self.gaps += 1
             return
         self.turned = self.turned or tracked.rms_px > TURNED_RMS_PX
         self._motion = tracked.motion
-        self.keep(frame, compose(self._to_crop, invert(tracked.motion)))
+        self._keep(reader, frame.time_s, compose(self._to_crop, invert(tracked.motion)))
 
     def centre(self) -> FloatArray:
         """``(2,)`` where the face now is, pixels of the frame."""
@@ -89,8 +100,11 @@ class FaceTrack:
 
     def keep(self, frame: Frame, transform: FloatArray) -> None:
         """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop."""
-        self.crops.append(warp_crop(frame.image, transform, self.window))
-        self.times_s.append(frame.time_s - self.start_s)
+        self._keep(CropReader(frame.image), frame.time_s, transform)
+
+    def _keep(self, reader: CropReader, time_s: float, transform: FloatArray) -> None:
+        self.crops.append(reader.read(transform, self.window))
+        self.times_s.append(time_s - self.start_s)
 
 
 def follow_faces(
@@ -100,7 +114,7 @@ def follow_faces(
 
     Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, every
     :data:`REDETECT_S` seconds for people who turn up later. A face that was lost and is found again near the same
-    place keeps its id; of its stretches the longest counts.
+    place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
 
     Args:
         frames: Frames of one clip in order of time.
@@ -117,11 +131,17 @@ def follow_faces(
     """
     tracks: list[FaceTrack] = []
     n_frames, next_search_s = 0, 0.0
-    for frame in frames:
+    cuts_s: list[float] = []
+    for frame, cut in mark_cuts(frames):
         n_frames += 1
         if n_frames > MAX_FRAMES:
             raise VideoError(f"{name}: has more than {MAX_FRAMES} frames; cut it to the expression")
-        active = [track for track in tracks if not track.lost]
+        if cut:
+            cuts_s.append(frame.time_s)
+            next_search_s = frame.time_s
+            for track in tracks:
+                track.ended = True
+        active = [track for track in tracks if not (track.lost or track.ended)]
         for track in active:
             track.follow(frame)
         active = [track for track in active if not track.lost]
@@ -140,11 +160,18 @@ def follow_faces(
     if not longest:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
     found = [longest[face_id] for face_id in sorted(longest)]
+    for track in found:
+        track.cuts_s = tuple(cuts_s)
     return found if every_face else found[:1]
 
 
 def track_motion(
-    track: FaceTrack, config: MotionConfig, *, flow: Flow | None = None, kept: float | None = None
+    track: FaceTrack,
+    config: MotionConfig,
+    *,
+    flow: Flow | None = None,
+    kept: float | None = None,
+    pictures: bool = False,
 ) -> MotionTensor:
     """Motion tensor of one followed face.
 
@@ -153,6 +180,7 @@ def track_motion(
         config: Layout, steps, flow, reference, sampling and smoothing.
         flow: Flow algorithm in place of the configured one.
         kept: Share of strongest pixels in place of each channel's own.
+        pictures: Keep the crop at each step, for a player.
 
     Source: Eq. 8-11; METHOD 1.2-1.5.
     """
@@ -182,20 +210,36 @@ def track_motion(
         start_s=track.start_s,
         face_id=track.face_id,
         face_score=track.landmarks.score,
+        pictures=_pictures(track, positions) if pictures else None,
     )
 
 
 def extract_clip(
-    frames: Iterable[Frame], detector: FaceDetector, config: MotionConfig, name: str | Path, *, every_face: bool = False
+    frames: Iterable[Frame],
+    detector: FaceDetector,
+    config: MotionConfig,
+    name: str | Path,
+    *,
+    every_face: bool = False,
+    pictures: bool = False,
 ) -> list[MotionTensor]:
-    """Motion of the largest face of a clip, or of every face.
+    """Motion of the largest face of a clip, or of every face; with the crop at each step where ``pictures`` is set.
 
     Raises:
         VideoError: The clip cannot be read or has too few frames.
         FaceNotFound: No face was found.
     """
     tracks = follow_faces(frames, detector, str(name), every_face=every_face)
-    return [track_motion(track, config) for track in tracks]
+    return [track_motion(track, config, pictures=pictures) for track in tracks]
+
+
+def _pictures(track: FaceTrack, positions: FloatArray) -> NDArray[np.uint8]:
+    """``(T, 256, 256)``: the crop at each step; around the window that is kept, the first one."""
+    top, bottom, left, right = track.window
+    pictures = np.repeat(track.picture[None], len(positions), axis=0)
+    for picture, position in zip(pictures, positions, strict=True):
+        picture[top:bottom, left:right] = track.crops[int(position + 0.5)]
+    return pictures
 
 
 class _Smoothed:
@@ -209,10 +253,10 @@ class _Smoothed:
         if self._reach == 0:
             return self._crops[index]
         near = self._crops[max(0, index - self._reach) : index + self._reach + 1]
-        total = np.zeros(near[0].shape, np.uint16)
-        for crop in near:
-            total += crop
-        return ((total + len(near) // 2) // len(near)).astype(np.uint8)
+        total = near[0].astype(np.float32)
+        for crop in near[1:]:
+            cv2.accumulate(crop, total)
+        return np.asarray(cv2.convertScaleAbs(total, alpha=1 / len(near)), dtype=np.uint8)
 
 
 def _displacement(
@@ -224,7 +268,8 @@ def _displacement(
     kept: float | None,
 ) -> FloatArray:
     """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
-    inside = track.points - [track.window[2], track.window[0]]
+    pooling = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
+    pooled = pooling.without_head if config.nose_subtraction else pooling.static
     before: GreyImage | None = None
     rows: list[FloatArray] = []
     for index in frames:
@@ -233,8 +278,7 @@ def _displacement(
             before = now
             rows.append(np.zeros((len(LAYOUTS[config.layout]), 2)))
             continue
-        pooled = pool_channels if config.nose_subtraction else pool_static
-        moved = pooled(flow(before, now), inside, config.layout, kept)
+        moved = pooled(flow(before, now))
         if config.reference == "first":
             rows.append(moved)
         else:
@@ -250,13 +294,13 @@ def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:
     and differenced; the smallest steps count as noise and are taken off.
     """
     probes = np.unique(np.rint(np.linspace(0, n_frames - 1, min(n_frames, _PROBES))).astype(np.int64))
-    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = LucasKanadeFlow(rounds=0)
     height, width = crops[0].shape
     size, coarse = (width // 2, height // 2), (width // 16, height // 16)
-    small = [cv2.resize(crops[int(i)], size, interpolation=cv2.INTER_AREA) for i in probes]
+    small = [np.asarray(cv2.resize(crops[int(i)], size, interpolation=cv2.INTER_AREA), np.uint8) for i in probes]
     blocks = [np.zeros((coarse[1], coarse[0], 2), np.float32)]
     for image in small[1:]:
-        field = cv2.resize(engine.calc(small[0], image, None), coarse, interpolation=cv2.INTER_AREA)
+        field = cv2.resize(flow(small[0], image), coarse, interpolation=cv2.INTER_AREA)
         blocks.append(field - field.mean(axis=(0, 1)))
     change = np.diff(np.stack(blocks), axis=0)
     step = np.sqrt((change**2).sum(axis=-1).mean(axis=(1, 2)))
@@ -273,19 +317,22 @@ def _near(face: Landmarks, tracks: list[FaceTrack]) -> list[FaceTrack]:
 
 def _identity(face: Landmarks, tracks: list[FaceTrack]) -> int:
     """The id of the face that was last seen there, or a new one."""
-    here = _near(face, [track for track in tracks if track.lost])
+    here = _near(face, [track for track in tracks if track.lost or track.ended])
     return here[-1].face_id if here else 1 + max((track.face_id for track in tracks), default=-1)
 
 
 def _flags(track: FaceTrack, config: MotionConfig, strength_px: float, duration_s: float) -> tuple[str, ...]:
     empty = empty_channels(track.points, config.layout)
+    blinks = blink_times(track.crops, track.points - [track.window[2], track.window[0]], track.times_s)
     remarks = (
         (strength_px < STILL_RMS_PX, "no clear movement"),
         (len(track.crops) < config.steps, f"interpolated from {len(track.crops)} frames"),
         (track.start_s > 0, f"face found at {track.start_s:.2f} s"),
         (track.lost, f"face lost after {track.start_s + duration_s:.2f} s"),
         (track.gaps > 0 and not track.lost, f"face not followed in {track.gaps} frames"),
+        (bool(track.cuts_s), "cut in the video at " + ", ".join(f"{at:.2f} s" for at in track.cuts_s)),
         (track.turned, "head turned"),
+        (bool(blinks), "blink at " + ", ".join(f"{track.start_s + at:.2f} s" for at in blinks)),
         (track.landmarks.inter_ocular_px < LOW_RESOLUTION_PX, "low resolution"),
         (duration_s > LONG_S, "longer than a micro-expression"),
         (bool(empty), "outside the picture: " + ", ".join(empty)),

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from stag.errors import ConfigError
 from stag.types import GreyImage
 
+Plane = NDArray[np.float32]
+"""One part of a flow, or an image, ``(h, w)``."""
+
 
 class Flow(Protocol):
     """Displacement of every pixel from one grey image to another."""
@@ -64,10 +67,97 @@ class FineFarnebackFlow:
         return np.asarray(field, dtype=np.float32)
 
 
+class LucasKanadeFlow:
+    """Dense Lucas-Kanade in its inverse form: everything but one difference image belongs to the first image.
+
+    One round at half resolution, then rounds at full resolution. Each pixel solves for its shift together with an
+    offset of brightness over a square window; a small term on the diagonal holds pixels without texture back. What is
+    prepared for a first image is kept for further calls with that same array, which must not change meanwhile.
+
+    Args:
+        window_px: Side of the window.
+        damping: Squared gradient (grey levels per pixel) below which a shift is held back.
+        rounds: Rounds at full resolution; with 0 the flow stays that of half resolution.
+
+    Source: Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56, 2004.
+    """
+
+    def __init__(self, window_px: int = 13, damping: float = 6.0, rounds: int = 2) -> None:
+        self._window_px = window_px  # assumed
+        self._damping = damping  # assumed
+        self._rounds = rounds
+        self._first: GreyImage | None = None
+        self._half: _Prepared
+        self._full: _Prepared
+
+    def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
+        """Flow ``(h, w, 2)``."""
+        height, width = first.shape
+        small = (max(width // 2, 1), max(height // 2, 1))
+        if first is not self._first:
+            self._first = first
+            before = first.astype(np.float32)
+            half = _as_float(cv2.resize(before, small, interpolation=cv2.INTER_AREA))
+            self._half = _Prepared(half, self._window_px, self._damping)
+            if self._rounds:
+                self._full = _Prepared(before, self._window_px, self._damping)
+        now = second.astype(np.float32)
+        u, v = self._half.refine(_as_float(cv2.resize(now, small, interpolation=cv2.INTER_AREA)), None)
+        u = _as_float(cv2.resize(u, (width, height))) * np.float32(width / small[0])
+        v = _as_float(cv2.resize(v, (width, height))) * np.float32(height / small[1])
+        for _ in range(self._rounds):
+            u, v = self._full.refine(now, (u, v))
+        return _as_float(cv2.merge([u, v]))
+
+
+class _Prepared:
+    """The first image of a pair: what a round needs of it."""
+
+    def __init__(self, image: Plane, window_px: int, damping: float) -> None:
+        self._image = image
+        self._window = (window_px, window_px)
+        self._across = _as_float(cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
+        self._down = _as_float(cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
+        self._mean_across, self._mean_down = self._mean(self._across), self._mean(self._down)
+        xx = self._mean(self._across * self._across) - self._mean_across * self._mean_across + np.float32(damping)
+        yy = self._mean(self._down * self._down) - self._mean_down * self._mean_down + np.float32(damping)
+        xy = self._mean(self._across * self._down) - self._mean_across * self._mean_down
+        determinant = xx * yy - xy * xy
+        self._inverse = yy / determinant, -xy / determinant, xx / determinant
+        rows, columns = np.indices(image.shape, dtype=np.float32)
+        self._columns, self._rows = columns, rows
+
+    def refine(self, now: Plane, flow: tuple[Plane, Plane] | None) -> tuple[Plane, Plane]:
+        """A better flow to another image: two parts ``(h, w)``, from two such parts or from rest."""
+        if flow is None:
+            difference = now - self._image
+        else:
+            # cv2.remap reads at multiples of 1/32 px; what is rounded off here is measured again.
+            u, v = (np.rint(part * np.float32(32)) * np.float32(1 / 32) for part in flow)
+            x, y = self._columns + u, self._rows + v
+            difference = _as_float(cv2.remap(now, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+            difference -= self._image
+        offset = self._mean(difference)
+        across = self._mean(self._across * difference) - self._mean_across * offset
+        down = self._mean(self._down * difference) - self._mean_down * offset
+        a, b, c = self._inverse
+        if flow is None:
+            return -a * across - b * down, -b * across - c * down
+        return u - a * across - b * down, v - b * across - c * down
+
+    def _mean(self, image: Plane) -> Plane:
+        return _as_float(cv2.blur(image, self._window, borderType=cv2.BORDER_REPLICATE))
+
+
+def _as_float(image: object) -> Plane:
+    return np.asarray(image, dtype=np.float32)
+
+
 FLOWS: dict[str, Callable[[], Flow]] = {
     "dis": DisFlow,
     "farneback": FarnebackFlow,
     "farneback-fine": FineFarnebackFlow,
+    "lucas-kanade": LucasKanadeFlow,
 }
 
 

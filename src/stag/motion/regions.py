@@ -133,30 +133,59 @@ def pool(flow_px: FloatArray, kept: float) -> FloatArray:
     return mean
 
 
+@dataclass(frozen=True)
+class Pooling:
+    """The windows of one face, found once for all flow fields of it.
+
+    Attributes:
+        windows: Window and kept share of each of the ``R`` channels.
+        head: Window of residual head motion.
+
+    Example:
+        >>> motion = Pooling.of(points, "roi18").static(flow_px)  # doctest: +SKIP
+    """
+
+    windows: tuple[tuple[Window, float], ...]
+    head: Window
+
+    @classmethod
+    def of(cls, points: FloatArray, layout: str = "roi18", kept: float | None = None) -> Pooling:
+        """Windows of a layout.
+
+        Args:
+            points: ``(68, 2)`` landmarks in coordinates of the flow.
+            layout: Region layout.
+            kept: Share of strongest pixels in place of each channel's own.
+        """
+        chosen = (CHANNELS[i] for i in LAYOUTS[layout])
+        windows = tuple((channel_window(c, points), c.kept if kept is None else kept) for c in chosen)
+        return cls(windows, channel_window(HEAD_MOTION, points))
+
+    def static(self, flow_px: FloatArray) -> FloatArray:
+        """Motion of every channel of a flow field that holds no head motion: ``(256, 256, 2) -> (R, 2)``."""
+        return np.stack([pool(_cut(flow_px, window), kept) for window, kept in self.windows])
+
+    def without_head(self, flow_px: FloatArray) -> FloatArray:
+        """Motion of every channel with residual head motion removed: ``(256, 256, 2) -> (R, 2)``.
+
+        Head motion is taken off before the strongest pixels are chosen, so that the choice is by motion of the face
+        and not of the head.
+        """
+        return self.static(flow_px - pool(_cut(flow_px, self.head), HEAD_MOTION.kept))
+
+
 def pool_channels(
     flow_px: FloatArray, points: FloatArray, layout: str = "roi18", kept: float | None = None
 ) -> FloatArray:
-    """Motion of every channel with residual head motion removed: flow ``(256, 256, 2) -> (R, 2)``.
-
-    Head motion is taken off before the strongest pixels are chosen, so that the choice is by motion of the face and
-    not of the head.
-
-    Args:
-        flow_px: Dense flow on the crop, or on a part of it, crop pixels; must be finite.
-        points: ``(68, 2)`` landmarks in coordinates of the flow.
-        layout: Region layout.
-        kept: Share of strongest pixels in place of each channel's own.
-    """
-    head = pool(_cut(flow_px, channel_window(HEAD_MOTION, points)), HEAD_MOTION.kept)
-    return pool_static(flow_px - head, points, layout, kept)
+    """:meth:`Pooling.without_head` for a single flow field, which must be finite."""
+    return Pooling.of(points, layout, kept).without_head(flow_px)
 
 
 def pool_static(
     flow_px: FloatArray, points: FloatArray, layout: str = "roi18", kept: float | None = None
 ) -> FloatArray:
-    """Motion of every channel of a flow field that holds no head motion: ``(256, 256, 2) -> (R, 2)``."""
-    chosen = (CHANNELS[i] for i in LAYOUTS[layout])
-    return np.stack([pool(_cut(flow_px, channel_window(c, points)), kept or c.kept) for c in chosen])
+    """:meth:`Pooling.static` for a single flow field, which must be finite."""
+    return Pooling.of(points, layout, kept).static(flow_px)
 
 
 def covering_window(points: FloatArray, layout: str, margin_px: int) -> Window:

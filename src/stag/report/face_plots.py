@@ -54,7 +54,7 @@ def arrow_scale(vectors: FloatArray) -> int:
 def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: FloatArray, layout: str) -> None:
     """The crop with the window of every channel, its motion vector as an arrow, and its name and length beside it."""
     _frame(axis)
-    _photo(axis, crop)
+    draw_photo(axis, crop)
     axis.scatter(points[:, 0], points[:, 1], s=1.6, color=_ON_PHOTO, alpha=0.55, linewidths=0, zorder=2)
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
     relative = magnitude / max(float(magnitude.max(initial=0.0)), FULL_PX)
@@ -113,9 +113,9 @@ def draw_graph(
     """
     _frame(axis)
     if crop is None:
-        _contours(axis, points)
+        draw_contours(axis, points)
     else:
-        _photo(axis, crop)
+        draw_photo(axis, crop)
     nodes = node_positions(points, layout)
     edges = strongest_edges(adjacency)
     heaviest = edges[0][2] if edges else 1.0
@@ -183,7 +183,8 @@ def _frame(axis: Axes) -> None:
     axis.set_aspect("equal")
 
 
-def _photo(axis: Axes, crop: GreyImage) -> None:
+def draw_photo(axis: Axes, crop: GreyImage, margin_px: float = _MARGIN_PX) -> None:
+    """The crop ``(256, 256)`` with rounded corners, and a margin for names on both sides."""
     picture = axis.imshow(
         crop, cmap="gray", vmin=0, vmax=255, extent=(0, CROP_PX, CROP_PX, 0), interpolation="none", zorder=0
     )
@@ -192,11 +193,12 @@ def _photo(axis: Axes, crop: GreyImage) -> None:
     )
     axis.add_patch(rounded)
     picture.set_clip_path(rounded)
-    axis.set_xlim(-_MARGIN_PX, CROP_PX + _MARGIN_PX)
+    axis.set_xlim(-margin_px, CROP_PX + margin_px)
     axis.set_ylim(CROP_PX, 0)
 
 
-def _contours(axis: Axes, points: FloatArray) -> None:
+def draw_contours(axis: Axes, points: FloatArray) -> None:
+    """The face as a line drawing through its landmarks ``(68, 2)``."""
     for first, last, closed in _CONTOURS:
         line = points[first : last + 1]
         if closed:

@@ -31,7 +31,7 @@ from stag.report.canvas import (
     spread,
 )
 from stag.report.face_plots import FACE_INCHES, arrow_scale, draw_face_motion, draw_graph
-from stag.report.score_figures import baseline_figure, confusion_figure, subject_figure
+from stag.report.score_figures import baseline_figure, confusion_figure, confusions_figure, subject_figure
 from stag.report.words import apex_step, share
 from stag.types import FloatArray, GreyImage, MotionTensor
 
@@ -39,6 +39,7 @@ __all__ = [
     "adjacency_figure",
     "baseline_figure",
     "confusion_figure",
+    "confusions_figure",
     "face_motion_figure",
     "figure_inline",
     "figure_png",
@@ -123,14 +124,16 @@ def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
 
 @mpl.rc_context(STYLE)
 def motion_figure(motion: MotionTensor, layout: str) -> Figure:
-    """One clip at a glance, four panels: face with arrows, channel by time, mean per channel, strongest curves."""
+    """One clip at a glance (Fig. 4): mean vectors on the face, channel by time, mean per channel, strongest curves.
+
+    The mean vector of a channel can be shorter than the mean of its sizes: a movement to and fro cancels.
+    """
     names = channel_names(layout)
-    step = apex_step(motion.motion)
-    vectors = motion.motion[step].astype(float)
+    vectors = motion.motion.astype(float).mean(axis=0)
     figure = new_figure(14.2, 8.4, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15, wspace=0.03, hspace=0.05))
     (face, heat), (bars, curves) = figure.subplots(2, 2, width_ratios=(7.4, 6.6))
     draw_face_motion(face, motion.crop, motion.points, vectors, layout)
-    face.set_title(f"Motion at {motion.time_s[step]:.2f} s, px; arrows {arrow_scale(vectors)}×")
+    face.set_title(f"Mean motion over the clip, px; arrows {arrow_scale(vectors)}×")
     _draw_heatmap(heat, motion.motion, motion.time_s, names)
     heat.set_title("Every channel over time", pad=22)
     _draw_bars(bars, motion.motion, names)

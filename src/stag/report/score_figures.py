@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from stag.report.canvas import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
@@ -19,38 +21,35 @@ _DARKEST = 0.55
 @mpl.rc_context(STYLE)
 def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
     """Counts and row shares: confusion ``(C, C)``, row is the truth and column the prediction."""
-    counts = np.asarray(confusion, dtype=float)
-    size = len(classes)
-    row_sum = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, row_sum, out=np.full_like(counts, np.nan), where=row_sum > 0)
-    cell = 0.88 if size <= 4 else 0.66
-    figure = new_figure(cell * size + 1.7, cell * size + 0.9, layout="constrained")
-    axis = figure.add_subplot()
-    for i in range(size):
-        for j in range(size):
-            # The cell stays pale enough for ink on light paper and for light text on a dark screen.
-            strength = _DARKEST * float(np.nan_to_num(shares[i, j]))
-            axis.add_patch(
-                Rectangle((j + 0.025, i + 0.025), 0.95, 0.95, facecolor=ACCENT, alpha=0.03 + strength, linewidth=0)
-            )
-            axis.text(
-                j + 0.5, i + 0.44, f"{counts[i, j]:.0f}", ha="center", va="center", fontsize=11, color=INK,
-                fontweight="bold" if i == j else "normal",
-            )  # fmt: skip
-            axis.text(j + 0.5, i + 0.76, share(float(shares[i, j])), ha="center", va="center", fontsize=8, color=INK)
-    axis.set_xlim(0, size)
-    axis.set_ylim(size, 0)
-    axis.set_aspect("equal")
-    axis.spines[:].set_visible(False)
-    centres = np.arange(size) + 0.5
-    axis.set_xticks(centres, labels=list(classes))
-    if size > 4:
-        for label in axis.get_xticklabels():
-            label.set(rotation=35, ha="right", rotation_mode="anchor")
-    axis.set_yticks(centres, labels=list(classes))
-    axis.tick_params(length=0, labelcolor=INK)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel("truth")
+    cell = _cell_in(len(classes))
+    figure = new_figure(cell * len(classes) + 1.7, cell * len(classes) + 0.9, layout="constrained")
+    _draw_confusion(figure.add_subplot(), confusion, classes)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def confusions_figure(matrices: Mapping[str, FloatArray], classes: Sequence[str]) -> Figure:
+    """Confusion matrices of several sets or protocols beside each other, on one scale of row shares (Fig. 8).
+
+    Args:
+        matrices: Title -> ``(C, C)``, row is the truth and column the prediction.
+        classes: Class names, the same for all.
+    """
+    columns = len(matrices) if len(matrices) < 4 else 2 if len(matrices) == 4 else 3
+    rows = -(-len(matrices) // columns)
+    side = _cell_in(len(classes)) * len(classes)
+    foot = 1.15 if len(classes) <= 4 else 1.55
+    engine = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    figure = new_figure(columns * (side + 0.3) + 1.3, rows * (side + foot) + 0.2, layout=engine)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axis in grid.flat[len(matrices) :]:
+        axis.set_axis_off()
+    for number, (axis, (title, confusion)) in enumerate(zip(grid.flat, matrices.items(), strict=False)):
+        _draw_confusion(axis, confusion, classes)
+        axis.set_title(title)
+        if number % columns:
+            axis.set_yticks([])
+            axis.set_ylabel("")
     return figure
 
 
@@ -127,3 +126,40 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
     axis.set_xlabel("accuracy of one person")
     axis.spines["left"].set_visible(False)
     return figure
+
+
+def _cell_in(size: int) -> float:
+    """Side of a cell of a confusion matrix, inches."""
+    return 0.88 if size <= 4 else 0.66
+
+
+def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -> None:
+    counts = np.asarray(confusion, dtype=float)
+    size = len(classes)
+    row_sum = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, row_sum, out=np.full_like(counts, np.nan), where=row_sum > 0)
+    for i in range(size):
+        for j in range(size):
+            # The cell stays pale enough for ink on light paper and for light text on a dark screen.
+            strength = _DARKEST * float(np.nan_to_num(shares[i, j]))
+            axis.add_patch(
+                Rectangle((j + 0.025, i + 0.025), 0.95, 0.95, facecolor=ACCENT, alpha=0.03 + strength, linewidth=0)
+            )
+            axis.text(
+                j + 0.5, i + 0.44, f"{counts[i, j]:.0f}", ha="center", va="center", fontsize=11, color=INK,
+                fontweight="bold" if i == j else "normal",
+            )  # fmt: skip
+            axis.text(j + 0.5, i + 0.76, share(float(shares[i, j])), ha="center", va="center", fontsize=8, color=INK)
+    axis.set_xlim(0, size)
+    axis.set_ylim(size, 0)
+    axis.set_aspect("equal")
+    axis.spines[:].set_visible(False)
+    centres = np.arange(size) + 0.5
+    axis.set_xticks(centres, labels=list(classes))
+    if size > 4:
+        for label in axis.get_xticklabels():
+            label.set(rotation=35, ha="right", rotation_mode="anchor")
+    axis.set_yticks(centres, labels=list(classes))
+    axis.tick_params(length=0, labelcolor=INK)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("truth")

@@ -40,7 +40,7 @@ class ChannelBank:
     centre: FloatArray
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
     """The bank of a variety of faces and catches; it takes a few seconds once, and is kept.
 
@@ -49,13 +49,9 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
         window_px: Standard deviation of the place of a window, see :class:`ExtractionErrors`.
         kept: Range of the factor on the share of pixels that is averaged.
     """
-    original = astronaut().points
-    base = transform_points(original, crop_transform(original))
     responses, surfaces, centres = [], [], []
     for number in range(_SHAPES):
-        generator = np.random.default_rng([_SHAPES, number])
-        points = vary_shape(base, shape, generator)
-        fields = action_fields(points, _SHOWN).unit_px.reshape(-1, GRID_SIZE, GRID_SIZE, 2)
+        points, fields, generator = _face(shape, number)
         dense = np.stack([on_pixels(field) for field in fields])
         catches = []
         for _ in range(CATCHES):
@@ -67,6 +63,21 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
         centres.append([_centre(channel_window(channel, points)) for channel in CHANNELS])
     return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
+
+
+def _face(shape: float, number: int) -> tuple[FloatArray, NDArray[np.float32], np.random.Generator]:
+    """Landmarks and unit fields of one face, and the generator that its catches are drawn from."""
+    generator = np.random.default_rng([_SHAPES, number])
+    original = astronaut().points
+    points = vary_shape(transform_points(original, crop_transform(original)), shape, generator)
+    return points, _fields(points.tobytes()), generator
+
+
+@lru_cache(maxsize=4 * _SHAPES)
+def _fields(points: bytes) -> NDArray[np.float32]:
+    """Unit fields of a face; solving for them takes seconds, so other windows on the same face share them."""
+    landmarks = np.frombuffer(points).reshape(-1, 2)
+    return np.asarray(action_fields(landmarks, _SHOWN).unit_px.reshape(-1, GRID_SIZE, GRID_SIZE, 2))
 
 
 def _pooled(dense: NDArray[np.float32], points: FloatArray, kept_factor: float) -> NDArray[np.float32]:

@@ -26,6 +26,9 @@ from stag.simulate.observation import ClipDraws, ExtractionErrors, observed
 from stag.simulate.script_block import draw_block
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 
+SIMULATED_FLOW = "simulated"
+"""What ``meta["flow"]`` says of motion that was drawn."""
+
 _BLOCK = 256
 _PERSON = 10
 
@@ -139,7 +142,7 @@ def simulate_motion_and_truth(
             "steps": steps,
             "reference": "first",
             "sampling": sampling,
-            "flow": "simulated",
+            "flow": SIMULATED_FLOW,
             "crop_px": CROP_PX,
             "au_vocabulary": list(AU_VOCABULARY),
             "scheme": chosen.name,

@@ -32,6 +32,7 @@ class Draws(NamedTuple):
         own: ``(B, T, R)`` weight of the clip itself at each step and region; the partner has the rest.
         weight: ``(B,)`` weight of the clip's own label.
         hidden: ``(B, 1)`` bool, hide the AU codes.
+        own_codes: ``(B, 1)`` bool, show the AU head's own answer in place of annotated codes.
     """
 
     flip: Tensor
@@ -43,6 +44,7 @@ class Draws(NamedTuple):
     own: Tensor
     weight: Tensor
     hidden: Tensor
+    own_codes: Tensor
 
 
 def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
@@ -80,6 +82,7 @@ def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator:
         own=own,
         weight=own.mean(dim=(1, 2)),
         hidden=uniform(clips, 1) < settings.au_dropout,
+        own_codes=uniform(clips, 1) < settings.au_own,
     )
 
 

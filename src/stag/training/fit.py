@@ -46,10 +46,14 @@ class Part:
     Attributes:
         index: ``(m,)`` positions of its training clips.
         seed: Seed of weights, chance and inner validation split.
+        leaky_validation: ``(k,)`` positions of *test* clips that choose the epoch in place of the inner validation
+            clips, which stay out of training as before. Only ``stag audit`` hands them in, to measure what that is
+            worth.
     """
 
     index: NDArray[np.intp]
     seed: int
+    leaky_validation: NDArray[np.intp] | None = None
 
 
 def train(
@@ -160,7 +164,11 @@ def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STA
     model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=part.seed)
     if init is not None:
         start_from(model, init)
-    return TrainingFold(model, clips, torch.from_numpy(training), torch.from_numpy(validation), config, part.seed)
+    leaky = part.leaky_validation is not None
+    if part.leaky_validation is not None:
+        validation = part.leaky_validation
+    chosen_by = torch.from_numpy(validation)
+    return TrainingFold(model, clips, torch.from_numpy(training), chosen_by, config, part.seed, leaky_validation=leaky)
 
 
 def start_from(model: STAG, init: STAG) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +17,9 @@ from stag.model.folder import ModelInfo
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
 from stag.training.augment import cut_to_span, mirror
+
+Scores = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""``(B, T, R, 2)`` motion and ``(B, A)`` codes -> ``(B, C)`` class logits and ``(B, A)`` AU logits."""
 
 _CHUNK = 256
 _JITTER_SPANS = ((0.0, 0.95), (0.05, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95), (0.0, 0.85), (0.15, 1.0), (0.1, 0.9))
@@ -59,7 +64,13 @@ def views(motion: Tensor, layout: str, *, mirror_tta: bool, jitter_tta: int, cum
 
 @torch.no_grad()
 def predict_probabilities(
-    model: STAG, motion: MotionSet, au_source: str, *, mirror_tta: bool = True, jitter_tta: int = 0
+    model: STAG,
+    motion: MotionSet,
+    au_source: str,
+    *,
+    mirror_tta: bool = True,
+    jitter_tta: int = 0,
+    scores: Scores | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Class and AU probabilities of every clip.
 
@@ -69,24 +80,22 @@ def predict_probabilities(
         au_source: ``none``, ``annotated`` or ``predicted``.
         mirror_tta: Average over the clip and its mirror image.
         jitter_tta: Average over so many views besides that are cut a little at either end.
+        scores: Another way to compute class and AU logits, for example an exported model; torch where omitted.
 
     Returns:
         ``(n, C)`` class probabilities and ``(n, A)`` AU probabilities, the latter always free of AU input.
     """
     model.eval()
+    scores = scores or partial(class_and_au_logits, model, au_source=au_source)
     device = next(model.parameters()).device
     classes, units = [], []
     for begin in range(0, len(motion), _CHUNK):
         clips = torch.from_numpy(motion.motion[begin : begin + _CHUNK]).to(device)
         au = torch.from_numpy(motion.action_units[begin : begin + _CHUNK]).to(device)
         seen = views(
-            clips,
-            model.info.layout,
-            mirror_tta=mirror_tta,
-            jitter_tta=jitter_tta,
-            cumulative=is_cumulative(motion),
+            clips, model.info.layout, mirror_tta=mirror_tta, jitter_tta=jitter_tta, cumulative=is_cumulative(motion)
         )
-        logits = [class_and_au_logits(model, view, au, au_source) for view in seen]
+        logits = [scores(view, au) for view in seen]
         temperature = model.info.temperature
         classes.append(torch.stack([torch.softmax(c.double() / temperature, dim=-1) for c, _ in logits]).mean(dim=0))
         units.append(torch.stack([torch.sigmoid(u.double()) for _, u in logits]).mean(dim=0))

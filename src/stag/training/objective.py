@@ -23,6 +23,7 @@ class Batch(NamedTuple):
         target: ``(B, C)`` class shares.
         au: ``(B, A)``, nan where there is no code.
         hidden: ``(B, 1)`` bool, whether the codes are hidden from the classifier.
+        own_codes: ``(B, 1)`` bool, whether the AU head's answer takes the place of annotated codes.
         alpha: ``(C,)`` class weights.
         seed: ``()`` int32, what dropout follows from.
     """
@@ -31,6 +32,7 @@ class Batch(NamedTuple):
     target: Tensor
     au: Tensor
     hidden: Tensor
+    own_codes: Tensor
     alpha: Tensor
     seed: Tensor
 
@@ -38,8 +40,9 @@ class Batch(NamedTuple):
 class Objective(nn.Module):
     """Focal loss of the classes plus the loss of the AU head, as a module so that parameters can be put in.
 
-    The AU head always judges clips whose codes the model did not read. The classifier reads them by ``config.au``:
-    not at all, the annotated ones, or the head's own answer, which the classes' loss does not reach.
+    The AU head always judges clips whose codes the model did not read. The classifier reads codes by ``config.au``:
+    none at all; the head's own answer, which the classes' loss does not reach; or the annotated ones, with the head's
+    answer for some clips and none for others, so that one trained model serves all three sources.
     """
 
     def __init__(self, model: STAG, config: Config) -> None:
@@ -55,7 +58,9 @@ class Objective(nn.Module):
             blind = self.model.judge(seen)
             logits = blind.logits
             if self.config.au != "none":
-                source = batch.au if self.config.au == "annotated" else torch.sigmoid(blind.au_logits).detach()
+                source = torch.sigmoid(blind.au_logits).detach()
+                if self.config.au == "annotated":
+                    source = torch.where(batch.own_codes, source, batch.au)
                 logits = self.model.judge(seen, torch.where(batch.hidden, torch.nan, source)).logits
         target = smooth_labels(batch.target, batch.target.shape[-1], settings.smoothing)
         loss = focal_loss(logits, target, batch.alpha, settings.gamma)

@@ -78,9 +78,9 @@ class Casme2(Shape):
         return f"{'reg_img' if 'cropped' in variants else 'img'}{number}.jpg"
 
     def missing(self, clip: PlannedClip, n_frames: int, variants: Variants) -> frozenset[int]:
-        """The cropped copy of one clip lacks its first frame and one within."""
+        """The cropped copy of one clip lacks its first frame, and one within where enough remain."""
         odd = "cropped" in variants and "cropped frames missing" in clip.quirks
-        return frozenset({0, n_frames // 2}) if odd else frozenset()
+        return frozenset({0, n_frames // 2} if n_frames > 5 else {0}) if odd else frozenset()
 
     def annotate(
         self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator

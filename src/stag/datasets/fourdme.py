@@ -1,0 +1,86 @@
+"""4DME, the grey release of micro-expressions: joined emotions, static action units, and two rows changed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stag.datasets.frame_folders import Folders, existing_root, find_sheets
+from stag.datasets.gather import Entry, gather
+from stag.datasets.loaded import Loaded, Options, Remark
+from stag.datasets.manifest import is_simulated
+from stag.datasets.places import frame_tree, one_sheet, refuse
+from stag.datasets.sheets import SUFFIXES, Columns, read_sheet
+
+NAME = "fourdme"
+FPS = 60.0  # assumed; the rate of the grey camera is not published with the layout
+
+COLUMNS: Columns = {
+    "subject": ("sub_ID", "Subject", "subject_id"),
+    "name": ("fold_name", "Filename", "folder"),
+    "onset": ("Onset", "OnsetFrame"),
+    "apex": ("Apex", "ApexFrame"),
+    "offset": ("Offset", "OffsetFrame"),
+    "emotion": ("Emotion", "Estimated Emotion"),
+    "codes": ("AUs", "Action Units"),
+}
+TREES = {"raw": ("gray_micro", "grey_micro"), "cropped": ("gray_micro_crop", "grey_micro_crop")}
+
+
+@dataclass(frozen=True)
+class ExchangedRows:
+    """Two rows of a sheet that hold each other's action units.
+
+    Attributes:
+        rows: Places of the two, counted from 0 below the header.
+        complete: Number of rows of the sheet in which they stand there.
+        why: How the mistake is known.
+    """
+
+    rows: tuple[int, int]
+    complete: int
+    why: str
+
+
+EXCHANGED = ExchangedRows((144, 145), 267, "known mistake of release v1")
+
+
+def load(root: Path, options: Options) -> Loaded:
+    """Read 4DME; clip ids are ``sub_ID/fold_name``, joined emotions stay joined (``surprise+positive``).
+
+    Raises:
+        DatasetError: The sheet or the folder of frames is missing or not as documented.
+    """
+    refuse(options, "4DME", "annotation", "split")
+    root, folders = existing_root(root), Folders()
+    layout, frames = frame_tree(folders, root, TREES, r".+", options, "4DME")
+    beside = root if frames != root else root.parent
+    found = find_sheets(beside, r"4dme.*label", SUFFIXES)
+    path, remarks = one_sheet(found, beside, "4DME_Labelling_Micro_release v1.xlsx")
+    rows = read_sheet(path, COLUMNS, ("codes",)).rows
+    codes, said = _exchanged([row["codes"] for _, row in rows], [f"row {number}" for number, _ in rows])
+    entries = [
+        Entry(
+            f"{row['subject']}/{row['name']}", row["subject"], row["emotion"], frames, (row["subject"], row["name"]),
+            FPS, row["onset"], row["apex"], row["offset"], code, where=f"row {number}",
+        )
+        for (number, row), code in zip(rows, codes, strict=True)
+    ]  # fmt: skip
+    clips, skipped, more = gather(entries, NAME, folders)
+    simulated = is_simulated(root, path.parent)
+    return Loaded(clips, skipped, (*remarks, *said, *more), simulated, "v1", path, frames, layout)
+
+
+def _exchanged(codes: Sequence[str], where: Sequence[str]) -> tuple[list[str], list[Remark]]:
+    """The action units with two rows changed back, where the sheet is as long as the one that has the mistake.
+
+    The rows are known by their place, because what they say is under licence.
+    """
+    first, second = EXCHANGED.rows
+    result = list(codes)
+    if len(codes) != EXCHANGED.complete:
+        text = f"{len(codes)} rows instead of {EXCHANGED.complete}, so no action units were changed over between rows"
+        return result, [Remark("sheet", text)]
+    result[first], result[second] = codes[second], codes[first]
+    return result, [Remark("repair", f"action units of {where[first]} and {where[second]} exchanged: {EXCHANGED.why}")]

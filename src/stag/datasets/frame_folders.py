@@ -1,0 +1,166 @@
+"""Folders of frames on disk: where a set lies below its root, and which frame numbers a clip has."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+
+from stag.datasets.loaded import Unusable
+from stag.errors import DatasetError
+from stag.video import IMAGE_SUFFIXES
+
+_LAST_INTEGER = re.compile(r"([0-9]+)(?!.*[0-9])")
+_DEPTH = 2
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """The images of one clip, in the order in which :func:`stag.video.read_frames` gives them.
+
+    Attributes:
+        folder: The folder.
+        names: File names.
+        numbers: Their frame numbers: the last integer in the name, ascending.
+        ignored: Number of files that are no frames: resource files of a Mac, thumbnails, notes.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    numbers: tuple[int, ...]
+    ignored: int = 0
+
+    @property
+    def holes(self) -> list[tuple[int, int]]:
+        """First and last number of every gap between the first and the last frame."""
+        return [(a + 1, b - 1) for a, b in pairwise(self.numbers) if b > a + 1]
+
+
+def index_frames(folder: Path) -> FrameIndex:
+    """The frames of a clip; hidden files and other kinds of files are passed over.
+
+    Raises:
+        Unusable: The folder cannot be read, or holds no image.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.name for entry in entries if not entry.is_dir()]
+    except OSError as error:
+        raise Unusable("folder missing", f"folder {folder.name} cannot be read ({error.strerror})") from error
+    images = [name for name in files if not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)]
+    numbered = sorted((_number(name), name) for name in images)
+    if not numbered:
+        raise Unusable("frames missing", f"folder {folder.name} holds no image")
+    return FrameIndex(
+        folder,
+        tuple(name for _, name in numbered),
+        tuple(number for number, _ in numbered),
+        len(files) - len(images),
+    )
+
+
+def ranges_text(gaps: Sequence[tuple[int, int]]) -> str:
+    """Gaps in words, the first few of them.
+
+    Example:
+        >>> ranges_text([(3, 3), (7, 9)])
+        '3, 7 to 9'
+    """
+    words = [str(a) if a == b else f"{a} to {b}" for a, b in islice(gaps, _SHOWN)]
+    return ", ".join(words) + (" and more" if len(gaps) > _SHOWN else "")
+
+
+class Folders:
+    """Looks up folders by name without regard to case; each folder is listed once.
+
+    A name is only ever compared with names that are there, so that no name from a sheet can lead out of the tree.
+    """
+
+    def __init__(self) -> None:
+        self._listed: dict[Path, dict[str, Path]] = {}
+
+    def inside(self, folder: Path) -> dict[str, Path]:
+        """Lower-case name -> folder, for every visible folder in a folder."""
+        if folder not in self._listed:
+            try:
+                with os.scandir(folder) as entries:
+                    found = sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
+            except OSError:
+                found = []
+            self._listed[folder] = {name.casefold(): folder / name for name in found}
+        return self._listed[folder]
+
+    def find(self, folder: Path, *names: str) -> Path:
+        """The folder at the end of a chain of names.
+
+        Raises:
+            Unusable: There is none; the reason names the first link that is missing.
+        """
+        for name in names:
+            below = self.inside(folder).get(name.casefold())
+            if below is None:
+                raise Unusable("folder missing", f"folder {name} is not in {folder.name}")
+            folder = below
+        return folder
+
+    def search(self, root: Path, names: Sequence[str], holds: str) -> Path | None:
+        """The folder of one of these names at or below the root that holds a folder whose name matches ``holds``.
+
+        A folder may hold itself once more, as archives often unpack. Earlier names win, then shallower folders.
+        """
+        inside = re.compile(holds, re.IGNORECASE)
+        places = list(self._below(root, _DEPTH))
+        for name in names:
+            for place in places:
+                wanted = [part.casefold() for part in name.split("/")]
+                if [part.casefold() for part in place.parts[-len(wanted) :]] == wanted:
+                    twice = self.inside(place).get(wanted[-1])
+                    for candidate in (*([twice] if twice else []), place):
+                        if any(inside.fullmatch(child) for child in self.inside(candidate)):
+                            return candidate
+        return None
+
+    def _below(self, root: Path, depth: int) -> Iterator[Path]:
+        level = [root]
+        yield root
+        for _ in range(depth):
+            level = [child for folder in level for child in self.inside(folder).values()]
+            yield from level
+
+
+def existing_root(root: Path) -> Path:
+    """The root with links and dots resolved.
+
+    Raises:
+        DatasetError: It is no folder.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"{root}: is no folder; give the folder into which the archive was unpacked")
+    return root.resolve()
+
+
+def find_sheets(root: Path, pattern: str, suffixes: Sequence[str]) -> list[Path]:
+    """Annotation files at or just below the root whose name matches; lock files and hidden files are passed over."""
+    wanted = re.compile(pattern, re.IGNORECASE)
+    places = [root, *sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))]
+    found = []
+    for place in places:
+        try:
+            files = sorted(entry.name for entry in os.scandir(place) if entry.is_file())
+        except OSError:
+            continue
+        found += [
+            place / name
+            for name in files
+            if name[0] not in ".~" and name.lower().endswith(tuple(suffixes)) and wanted.search(name)
+        ]
+    return found
+
+
+def _number(name: str) -> int:
+    found = _LAST_INTEGER.search(Path(name).stem)
+    return int(found[1]) if found else -1

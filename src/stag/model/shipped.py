@@ -1,0 +1,15 @@
+"""The models that ship with the program, by name."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+SHIPPED = ("megc3",)
+DEFAULT_MODEL = "megc3"
+"""What answers where no model is named; trained on simulated motion only."""
+
+
+def shipped_folder(name: str) -> Path | None:
+    """The model folder of that name inside the package, or ``None`` where no model of that name ships."""
+    return Path(str(files("stag").joinpath("weights", name))) if name in SHIPPED else None

@@ -1,0 +1,95 @@
+"""Sheets: the header wherever it is, columns by name, cells as text, formulas never computed."""
+
+import datetime
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stag.datasets.sheets import read_sheet
+from stag.errors import DatasetError
+from stag.simulate.shapes.sheets import write_csv, write_xlsx
+
+COLUMNS = {"subject": ("Subject", "sub"), "onset": ("OnsetFrame", "Onset"), "note": ("Notes",)}
+
+
+def fields(path, **how):
+    return [row for _, row in read_sheet(path, COLUMNS, ("note",), **how).rows]
+
+
+@given(
+    st.integers(0, 40),
+    st.permutations(["Subject", None, "Onset Frame", "junk", "NOTES "]),
+    st.lists(st.tuples(*[st.text("0123456789abc/?", min_size=1, max_size=5)] * 3), max_size=5),
+)
+def test_any_preamble_order_and_spelling_gives_the_same_rows(tmp_path_factory, above, header, rows):
+    path = tmp_path_factory.mktemp("sheet") / "a.csv"
+    table = [["x"]] * above + [header]
+    for subject, onset, note in rows:
+        values = {"Subject": subject, "Onset Frame": onset, "NOTES ": note}
+        table.append([values.get(name, "-") for name in header])
+    write_csv(path, table)
+    sheet = read_sheet(path, COLUMNS, ("note",))
+    assert sheet.header_row == above + 1
+    assert [tuple(row.values()) for _, row in sheet.rows] == rows
+
+
+def test_every_cell_is_text_and_formulas_stay_as_they_are(tmp_path):
+    path = tmp_path / "a.xlsx"
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["Subject", "Onset", "Notes"])
+    sheet.append(["006", 46.0, "=CMD|'/c calc'!A0"])
+    sheet.append([6, "=1+1", datetime.date(2024, 4, 7)])
+    sheet.append([None, None, None])
+    sheet.append([" 7 ", True, 4.5])
+    book.save(path)
+    assert fields(path) == [
+        {"subject": "006", "onset": "46", "note": "=CMD|'/c calc'!A0"},
+        {"subject": "6", "onset": "=1+1", "note": "2024-04-07T00:00:00"},
+        {"subject": "7", "onset": "True", "note": "4.5"},
+    ]
+    assert [number for number, _ in read_sheet(path, COLUMNS, ("note",)).rows] == [2, 3, 5]
+
+
+def test_the_sheet_with_the_columns_is_found_among_others(tmp_path):
+    path = tmp_path / "a.xlsx"
+    good = [["Subject", "Onset"], ["1", "2"]]
+    write_xlsx(path, {"Chart": [], "Legend": [["Subject", "who it is"]], "ONE": good, "TWO": [*good, ["3", "4"]]})
+    assert len(fields(path)) == 1
+    assert len(fields(path, prefer="two")) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([["Subject", "Beginn"], ["1", "2"]], "has no column 'OnsetFrame' or 'Onset'; found Subject, Beginn"),
+        ([["Subject", "Onset", "onset_frame"]], "'Onset', 'onset_frame' both give the onset; keep one"),
+        ([["a", "b"], ["c", "d"]], "no row of its first 60 names the columns Subject, OnsetFrame"),
+        ([["x"]] * 61 + [["Subject", "Onset"]], "no row of its first 60"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_what_is_missing_is_said_in_one_sentence(tmp_path, rows, says, name):
+    path = tmp_path / name
+    if name.endswith("csv"):
+        write_csv(path, rows)
+    else:
+        write_xlsx(path, {"S": rows})
+    with pytest.raises(DatasetError, match=says):
+        read_sheet(path, COLUMNS, ("note",))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x00" * 64, b"<html>not found</html>"])
+def test_a_damaged_workbook_is_one_sentence(tmp_path, content):
+    (tmp_path / "a.xlsx").write_bytes(content)
+    with pytest.raises(DatasetError, match="cannot be read as a workbook"):
+        read_sheet(tmp_path / "a.xlsx", COLUMNS)
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".csv", ";"), (".csv", "\t"), (".tsv", "\t")])
+def test_text_tables_with_any_separator_and_a_byte_order_mark(tmp_path, suffix, mark):
+    path = tmp_path / f"a{suffix}"
+    path.write_text(mark.join(["Subject", "Onset"]) + "\r\n" + mark.join(["006", "46"]) + "\r\n", encoding="utf-8-sig")
+    assert fields(path) == [{"subject": "006", "onset": "46", "note": ""}]

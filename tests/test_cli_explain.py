@@ -1,0 +1,90 @@
+"""``stag explain`` from outside."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stag import cli
+from stag.config import ModelConfig
+from stag.model.stag import STAG
+from stag.simulate.corpus import simulate_corpus
+
+pytest.importorskip("captum")
+
+
+@pytest.fixture
+def stag(monkeypatch, capsys):
+    """Run a command line; returns exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["stag", "explain", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explain") / "model"
+    small = ModelConfig(graph_layers=1, transformer_layers=1)
+    STAG(small, layout="roi18", steps=8, classes=("negative", "positive", "surprise"), seed=3).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    corpus = simulate_corpus(tmp_path_factory.mktemp("explain") / "corpus", subjects=1, clips=1, seed=3, fps=30)
+    return next((corpus.parent if corpus.is_file() else corpus).rglob("*.mkv"))
+
+
+def test_a_video_is_explained(stag, model, video, tmp_path):
+    pytest.importorskip("_dlib_pybind11")
+    code, out, err = stag(video, "--model", model, "--out", tmp_path / "why", "--class", "surprise", "--quiet")
+    assert (code, err) == (0, "")
+    assert "surprise" in out
+    assert "Integrated Gradients" in out
+    told = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert (told["explained"], told["method"]) == ("surprise", "ig")
+    table = pd.read_csv(tmp_path / "why" / "attribution.csv")
+    np.testing.assert_allclose(table.groupby("channel", sort=False)["attribution"].sum(), told["by_channel"], atol=1e-6)
+    assert (tmp_path / "why" / "explanation.png").stat().st_size > 10_000
+    assert (tmp_path / "why" / "face.png").exists()
+
+
+def test_the_methods_are_scored(stag, model, tmp_path):
+    code, out, _ = stag("--score", "--model", model, "--clips", 3, "--out", tmp_path, "--quiet")
+    assert code == 0
+    assert "3 simulated clips" in out
+    for title in ("Integrated Gradients", "Cross-attention", "Size of the motion", "chance"):
+        assert title in out
+    table = pd.read_csv(tmp_path / "faithfulness.csv")
+    assert set(table["method"]) >= {"ig", "occlusion", "gradcam", "attention", "random"}
+    assert (tmp_path / "faithfulness.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--out", "x"], 2, "give a VIDEO to explain, or --score"),
+        (["a.mp4", "--score", "--out", "x"], 2, "not both"),
+        (["a.mp4"], 2, "--out"),
+        (["a.mp4", "--out", "x", "--method", "lime"], 2, "lime"),
+        (["--score", "--clips", "0", "--out", "x", "--model", "MODEL"], 2, "clips"),
+        (["a.mp4", "--out", "x", "--model", "nowhere"], 1, "nowhere"),
+        (["a.mp4", "--out", "x", "--model", "MODEL"], 1, "a.mp4: no such file"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(stag, model, tmp_path, monkeypatch, arguments, code, words):
+    monkeypatch.chdir(tmp_path)
+    found, out, err = stag(*(str(model) if word == "MODEL" else word for word in arguments))
+    assert found == code
+    assert words in err
+    assert out == ""
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""The model that ships: how its clips are drawn, how it is calibrated, and that the whole recipe runs."""
+
+import numpy as np
+import pytest
+import torch
+
+from stag.model.stag import STAG
+from stag.training.inference import predict_probabilities
+from stag.training.pretraining import PRETRAINING, calibrate, domain_corpus, draw_domain, make_weights
+
+SMALL = PRETRAINING.override(
+    ["train.epochs=2", "train.validation_share=0.2", "model.graph_layers=1", "model.transformer_layers=1"]
+)
+
+
+def corpus(seed=0, **changes):
+    return domain_corpus(seed, **{"domains": 1, "people": 6, "clips": 4, **changes})
+
+
+def test_domains_have_people_of_their_own_and_follow_from_the_seed():
+    one, same, other = corpus(), corpus(), corpus(1)
+    np.testing.assert_array_equal(one.motion, same.motion)
+    assert not np.array_equal(one.motion, other.motion)
+    assert len(one) == 24
+    assert len(set(one.group)) == 6
+    assert one.simulated
+
+
+def test_the_shifted_domains_lie_outside_those_of_training():
+    rng = np.random.default_rng(0)
+    inside = [draw_domain(rng) for _ in range(60)]
+    outside = [draw_domain(rng, "outside") for _ in range(60)]
+    for name in ("noise_px", "head_leak", "turn_deg", "window_px", "person_spread", "annotation_s"):
+        seen = [getattr(d.errors, name) for d in inside]
+        assert min(getattr(d.errors, name) for d in outside) >= max(seen)
+        assert np.std(seen) > 0
+    assert max(d.settings.strength_px for d in outside) <= min(d.settings.strength_px for d in inside)
+    assert {d.sampling for d in inside} == {"uniform", "magnitude"}
+
+
+def test_the_temperature_is_the_one_with_the_smallest_loss():
+    motion = corpus(people=6)
+    model = STAG(SMALL.model, layout="roi18", steps=16, classes=motion.classes, seed=2).eval()
+    with torch.no_grad():
+        model.classifier.weight.mul_(40)
+        logits = model(torch.from_numpy(motion.motion)).logits.double()
+    label = torch.tensor([motion.classes.index(name) for name in motion.label])
+    found = calibrate(model, motion)
+    losses = {t: float(torch.nn.functional.cross_entropy(logits / t, label)) for t in np.geomspace(0.06, 19, 200)}
+    best = min(losses, key=losses.get)
+    assert found == pytest.approx(best, rel=0.05)
+    assert found > 1
+
+
+def test_the_recipe_writes_a_model_that_serves_every_au_source(tmp_path):
+    made = make_weights(tmp_path / "w", domains=1, people=6, clips=4, config=SMALL)
+    model = STAG.from_pretrained(tmp_path / "w")
+    assert model.info.temperature == made.info.temperature != 1
+    assert model.info.training["simulated"]
+    assert model.info.motion["reference"] == "first"
+    clips = corpus(5)
+    answers = [predict_probabilities(model, clips, source)[0] for source in ("none", "annotated", "predicted")]
+    assert all(np.isfinite(answer).all() for answer in answers)
+    assert all(np.abs(answers[0] - other).max() > 1e-6 for other in answers[1:])
+    again = make_weights(tmp_path / "again", domains=1, people=6, clips=4, config=SMALL)
+    assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))
