@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 READY_ALL := $(VENV)/.ready-all
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test check format weights clean
+.PHONY: demo test test-browser check format weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -22,6 +22,15 @@ demo: $(READY)
 
 test: $(READY_ALL)
 	$(BIN)/python -m pytest
+
+# A headless Chromium reads the pages; axe looks for what would keep somebody out.
+AXE := axe-core@4.14.1
+test-browser: $(READY_ALL)
+	$(INSTALL) '.[browser]'
+	@command -v chromium >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
+	@test -f build/browser/node_modules/axe-core/axe.min.js || \
+	  npm install --silent --no-audit --no-fund --prefix build/browser $(AXE)
+	$(BIN)/python -m pytest -m browser tests/browser
 
 check: $(READY_ALL)
 	$(BIN)/ruff check .

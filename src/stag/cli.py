@@ -11,7 +11,7 @@ import typer
 
 from stag import __version__
 from stag.console import fail, print_faithfulness, print_scores, progress_bar, say, warn
-from stag.errors import StagError
+from stag.errors import MissingDependency, StagError
 from stag.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ Joined = Annotated[
 Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted.")]
 Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
+Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
+Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
+Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
 MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
 
 
@@ -270,9 +273,9 @@ def train(
 def evaluate(
     out: Annotated[Path, typer.Option(help="Run folder.")],
     files: MotionFiles = None,
-    protocol: Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")] = "loso",
-    folds: Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")] = 5,
-    seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "0",
+    protocol: Protocol = "loso",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
     train_file: Annotated[list[Path] | None, typer.Option("--train", help="Train on this motion file ...")] = None,
     test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one.")] = None,
     model: Annotated[str | None, typer.Option(help="Score a finished model; no training.")] = None,
@@ -311,6 +314,147 @@ def evaluate(
 
 
 @app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", help="clip_id, subject, truth, predicted.")],
+    out: Annotated[Path | None, typer.Option(help="Write every metric here, as JSON.")] = None,
+) -> None:
+    """Score predictions made anywhere: every metric, pooled and by folds, with intervals over subjects."""
+    from stag.evaluation.score_file import score_predictions
+    from stag.evaluation.side_by_side import score_lines
+    from stag.files import write_json
+
+    found = score_predictions(predictions)
+    for line in score_lines(found):
+        say(line)
+    if out is not None:
+        write_json(out, found)
+        say(f"result  {out}")
+
+
+@app.command()
+def ablate(
+    out: Annotated[Path, typer.Option(help="Folder of the study; a run folder for each row lies in it.")],
+    files: MotionFiles = None,
+    only: Annotated[str | None, typer.Option(help="Comma-separated: architecture,graph-depth,tta,au,...")] = None,
+    protocol: Protocol = "loso",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    jobs: Jobs = 1,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Take parts out of the model, one at a time: the paper's Table 5 and further rows."""
+    from stag.evaluation.ablation import ablate as study
+    from stag.evaluation.side_by_side import study_rows, text_lines
+
+    parts = [part.strip() for part in (only or "").split(",") if part.strip()]
+    settings, wanted, motion = _settings(preset, config, set_, au), _seeds(seeds), _load(files)
+    with progress_bar("ablate", quiet, unit="rows") as progress:
+        found = study(
+            motion,
+            settings,
+            out=out,
+            only=parts,
+            protocol=protocol,
+            folds=folds,
+            seeds=wanted,
+            jobs=jobs,
+            device=device,
+            progress=progress,
+        )
+    for line in [_study_title(found.json), *text_lines(*study_rows(found.json["rows"], ("category", "configuration")))]:
+        say(line)
+    say(f"result  {out / 'ablation.json'}")
+
+
+@app.command()
+def audit(
+    out: Annotated[Path, typer.Option(help="Folder of the audit; a run folder for each row lies in it.")],
+    files: MotionFiles = None,
+    protocol: Annotated[Literal["loso", "gkf"], typer.Option(help="The honest protocol.")] = "loso",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Measure what each kind of leakage would be worth on your data."""
+    from stag.evaluation.audit import leak_audit
+    from stag.evaluation.side_by_side import study_rows, text_lines
+
+    settings, wanted, motion = _settings(preset, config, set_, au), _seeds(seeds), _load(files)
+    with progress_bar("audit", quiet, unit="rows") as progress:
+        found = leak_audit(
+            motion, settings, out=out, protocol=protocol, folds=folds, seeds=wanted, jobs=jobs, progress=progress
+        )
+    honest = found.json["honest"]
+    say(f"{_study_title(found.json)}; honest UF1 {honest['uf1']:.3f}, UAR {honest['uar']:.3f}")
+    for line in text_lines(*study_rows(found.json["rows"], ("leak", "against"))):
+        say(line)
+    for row in found.json["rows"]:
+        say(f"  {row['leak']}: {row['explanation']}")
+    say(f"result  {out / 'audit.json'}")
+
+
+@app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="table2 to table10.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is extracted, the runs and the table.")],
+    roots: Annotated[list[str] | None, typer.Option("--root", metavar="NAME=DIR", help="A data set.")] = None,
+    motion: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE.npz", help="Its motion file; dfme:test_a=... for a split.")
+    ] = None,
+    protocol: Protocol = "gkf",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = "annotated",
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Run a table of the paper on your data sets: published and measured, side by side."""
+    from stag.evaluation.reproduce import reproduce as run
+    from stag.evaluation.side_by_side import text_lines
+    from stag.evaluation.sources import Sources
+
+    settings = _settings(preset, config, set_, au)
+    named: dict[str, list[Path]] = {}
+    for name, path in (_pair("--motion", text) for text in motion or ()):
+        named[name] = [*named.get(name, ()), Path(path)]
+    folders = {name: Path(path) for name, path in (_pair("--root", text) for text in roots or ())}
+    sources = Sources(folders, named, out, settings, jobs)
+    with progress_bar(table, quiet, unit="rows") as progress:
+        found = run(
+            table,
+            sources,
+            settings,
+            out=out,
+            protocol=protocol,
+            folds=folds,
+            seeds=_seeds(seeds),
+            jobs=jobs,
+            progress=progress,
+        )
+    say(f"{table}: {found.json['title']}")
+    for line in text_lines(found.columns, found.cells):
+        say(line)
+    for note in found.json["notes"]:
+        say(f"note  {note}")
+    for conflict in found.json["conflicts"]:
+        say(f"the paper  {conflict}")
+    say(f"written  {out / table}.json, .csv, .tex, .html")
+
+
+@app.command()
 def predict(
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images.")],
     model: Model = DEFAULT_MODEL,
@@ -321,18 +465,21 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Say what a model sees in your own clips, and why."""
+    from stag.explanation.attribution import explain as attribute
     from stag.files import write_text
     from stag.parallel import one_thread
     from stag.predictor import Predictor
     from stag.report.html import prediction_page, write_page
     from stag.report.table import prediction_rows
+    from stag.video import read_frames
 
     predictor = Predictor(model, engine=engine)
     predictions, failures = [], []
     with one_thread(), progress_bar("predict", quiet) as progress:
         for done, video in enumerate(videos, start=1):
             try:
-                predictions += predictor.predict_faces(video, faces)
+                frames = read_frames(video)
+                predictions += predictor.predict_frames(frames, str(video), faces, pictures=report is not None)
             except StagError as error:
                 failures.append((str(video), str(error)))
             if progress is not None:
@@ -342,7 +489,13 @@ def predict(
         place = rows["file"].map({str(video): i for i, video in enumerate(videos)})
         write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
     if report is not None:
-        write_page(report, prediction_page(predictions, failures))
+        try:
+            with one_thread():
+                whys = [attribute(predictor.model, p.motion, target=p.most_probable) for p in predictions]
+        except MissingDependency as error:
+            warn(f"{error}; the report shows motion alone")
+            whys = []
+        write_page(report, prediction_page(predictions, failures, attributions=whys))
     for found in predictions:
         scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(found.classes, found.probabilities, strict=True))
         remarks = f"  [{'; '.join(found.flags)}]" if found.flags else ""
@@ -407,8 +560,7 @@ def export(
     from stag.model.stag import STAG
 
     judge = STAG.from_pretrained(model)
-    trained = judge.info.training.get("au_source", "none")
-    source = au or ("none" if trained == "none" else "predicted")
+    source = au or ("predicted" if judge.info.training.get("au_source") == "predicted" else "none")
     export_onnx(judge, onnx, au_source=source)
     say(f"AU source {source}; motion {judge.shape} in, {', '.join(judge.classes)} out")
     say(f"model  {onnx}")
@@ -469,8 +621,29 @@ def bench(
 
 
 @app.command()
+def serve(
+    model: Model = DEFAULT_MODEL,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
+    host: Annotated[str, typer.Option(help="Address; the default is reached from this machine only.")] = "127.0.0.1",
+) -> None:
+    """Open a web page that looks at uploaded or recorded clips, on this machine only unless --host says otherwise."""
+    from stag.predictor import Predictor
+    from stag.web.page import load_gradio
+    from stag.web.serve import check_address, is_loopback
+    from stag.web.serve import serve as serve_page
+
+    load_gradio()
+    check_address(host, port)
+    predictor = Predictor(model)
+    if not is_loopback(host):
+        warn(f"--host {host}: others can reach this page; it has no password and no encryption")
+    say(f"page  http://{host}:{port}  (Ctrl-C stops it)")
+    serve_page(predictor, host=host, port=port)
+
+
+@app.command()
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of an evaluation.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of an evaluation, ablation or audit.")],
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,
 ) -> None:
     """Make one self-contained HTML file from a run."""
@@ -511,6 +684,22 @@ def _seeds(text: str) -> list[int]:
     if not parts or not all(part.isdecimal() for part in parts):
         raise typer.BadParameter(f"--seeds {text}: expected whole numbers such as 0,1,2")
     return list(dict.fromkeys(int(part) for part in parts))
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise typer.BadParameter(f"{option} {text}: expected NAME=PATH, for example samm=SAMM")
+    return name, path
+
+
+def _study_title(found: dict[str, Any]) -> str:
+    mark = " (simulated)" if found["simulated"] else ""
+    dependent = ", subject-dependent" if found["subject_dependent"] else ""
+    return (
+        f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
+        f"AU source {found['au_source']}"
+    )
 
 
 def _writable_npz(path: Path) -> None:

@@ -34,8 +34,8 @@ class Predictor:
     """Applies a trained model to clips.
 
     The motion of a clip is extracted with the settings that the model was trained on. There are no expert codes for a
-    new video, so the AU input is ``none``, or ``predicted`` where the model was trained with AUs. Probabilities are
-    means over the clip, its mirror image, and both cut a little at either end.
+    new video, so the AU input is ``none``, or ``predicted`` where the model was trained with its own predictions.
+    Probabilities are means over the clip, its mirror image, and both cut a little at either end.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
@@ -61,7 +61,8 @@ class Predictor:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
         self.settings = motion_settings(self.model.info.motion, self.model)
-        self.au_source = "none" if self.model.info.training.get("au_source", "none") == "none" else "predicted"
+        # A model trained with annotated codes serves every source; without them it is calibrated on none.
+        self.au_source = "predicted" if self.model.info.training.get("au_source") == "predicted" else "none"
         self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
         self._session = onnx_session(self.model, au_source=self.au_source) if engine == "onnx" else None
 

@@ -7,7 +7,7 @@ import pytest
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
-from stag.motion.extract import extract_clip
+from stag.motion.extract import extract_clip, is_still
 from stag.motion.regions import LAYOUTS
 from stag.simulate.face import astronaut
 from stag.types import Frame, Landmarks
@@ -224,3 +224,16 @@ def test_a_head_that_turns_out_of_the_picture_is_flagged(degrees, flagged):
     (tensor,) = extract_clip(frames, Known(landmarks(points)), MotionConfig(), "clip")
     assert ("head turned" in tensor.flags) == flagged
     assert not any("lost" in flag for flag in tensor.flags)
+
+
+def test_noise_is_still_at_any_level_and_a_smooth_movement_is_not():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, (16, 18, 2)) + rng.normal(0, 1, (1, 18, 2))
+    noise[0] = 0
+    rise = np.sin(np.linspace(0, np.pi, 16))[:, None, None] * rng.normal(0, 1, (1, 18, 2))
+    for level_px in (0.01, 0.03, 0.1, 0.5):
+        assert is_still((level_px * noise).astype(np.float32), "first")
+        assert not is_still((level_px * noise + 5 * max(level_px, 0.02) * rise).astype(np.float32), "first")
+    assert is_still(np.zeros((16, 18, 2), np.float32), "first")
+    assert is_still((0.01 * noise).astype(np.float32), "previous")
+    assert not is_still((0.1 * noise).astype(np.float32), "previous")

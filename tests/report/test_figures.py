@@ -1,47 +1,19 @@
-import itertools
 import subprocess
 import sys
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
-from matplotlib.text import Text
+from readable import overlaps, texts
 
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.report import figures
-from stag.report.canvas import RULE, STYLE
+from stag.report.canvas import RULE
 from stag.report.face_plots import MAX_EDGES, arrow_scale, node_positions, strongest_edges
 from stag.report.words import apex_step
-
-
-def texts(figure):
-    """What a reader sees; matplotlib keeps, but does not draw, ticks outside the view or of an axis turned off."""
-    hidden = set()
-    for axis in (a for axes in figure.findobj(Axes) for a in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        shown = axis.axes.axison
-        beyond = (tick for tick in axis.get_major_ticks() if not (shown and low <= tick.get_loc() <= high))
-        hidden |= {label for tick in beyond for label in (tick.label1, tick.label2)}
-    return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in hidden]
-
-
-def overlaps(figure):
-    """Pairs of texts whose boxes overlap, and texts that leave the figure."""
-    with mpl.rc_context(STYLE):
-        figure.canvas.draw()
-        boxes = [(t.get_text(), t.get_window_extent()) for t in texts(figure)]
-    pairs = [
-        (a, b)
-        for (a, x), (b, y) in itertools.combinations(boxes, 2)
-        if min(x.x1, y.x1) - max(x.x0, y.x0) > 1 and min(x.y1, y.y1) - max(x.y0, y.y0) > 1
-    ]
-    page = figure.bbox
-    outside = [a for a, x in boxes if x.x0 < page.x0 - 1 or x.x1 > page.x1 + 1 or x.y0 < -1 or x.y1 > page.y1 + 1]
-    return pairs, outside
 
 
 def every_figure(p):
@@ -81,6 +53,18 @@ def test_arrows_are_as_long_as_the_caption_says(make_prediction):
     for arrow, vector in zip(arrows, vectors, strict=True):
         start, end = arrow._posA_posB
         assert np.allclose(np.subtract(end, start), vector * scale)
+
+
+def test_the_four_panels_show_mean_vectors(make_prediction):
+    p = make_prediction(
+        motion=np.tile(np.linspace(0.1, 0.8, 18)[None, :, None], (4, 1, 2)) * np.array([1, 2, 3, 0]).reshape(4, 1, 1)
+    )
+    face = figures.motion_figure(p.motion, p.layout).axes[0]
+    mean = p.motion.motion.astype(float).mean(axis=0)
+    arrows = [a for a in face.patches if isinstance(a, FancyArrowPatch)]
+    for arrow, vector in zip(arrows, mean, strict=True):
+        start, end = arrow._posA_posB
+        assert np.allclose(np.subtract(end, start), vector * arrow_scale(mean))
 
 
 def test_noise_is_never_blown_up_to_a_movement():

@@ -1,3 +1,6 @@
+import base64
+import hashlib
+import json
 import re
 import stat
 from html.parser import HTMLParser
@@ -7,7 +10,7 @@ import pytest
 
 from stag.errors import RunError
 from stag.report import html
-from stag.report.html import MAX_BYTES, prediction_page, run_page, write_page
+from stag.report.html import MAX_BYTES, prediction_page, report_run, run_page, study_page, write_page
 from stag.report.words import share
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -38,7 +41,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not {"style", "svg"} & set(self.open):
+        if not {"style", "svg", "script"} & set(self.open):
             self.words.append(data)
 
     @property
@@ -55,9 +58,13 @@ def sound(text):
     assert text.startswith("<!doctype html>")
     assert len(text.encode()) < MAX_BYTES
     assert page.all("html")[0]["lang"] == "en"
-    assert not page.all("script")
+    scripts = page.all("script")
+    assert [a for a in scripts if a.get("type") != "application/json"] == [{}]
+    runs = text[text.rindex("<script>") + 8 : text.rindex("</script>")]
+    digest = base64.b64encode(hashlib.sha256(runs.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
     assert not page.all("link")
-    assert not page.all("img")
+    assert all(len(a["alt"]) > 20 for a in page.all("img"))
     assert "http://" not in text
     assert "https://" not in text
     assert "@import" not in text
@@ -65,18 +72,20 @@ def sound(text):
         assert reference.startswith("#")
     for _, attrs in page.tags:
         for name in ("src", "href", "xlink:href", "action", "srcset"):
-            assert attrs.get(name, "#").startswith(("#", "data:image/png;base64,"))
+            assert attrs.get(name, "#").startswith(("#", "data:"))
         assert not [name for name in attrs if name.startswith("on")]
     identifiers = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(identifiers) == len(set(identifiers))
     for _, attrs in page.tags:
         assert attrs.get("aria-labelledby", identifiers[0]) in identifiers
-        assert attrs.get("href", "#" + identifiers[0])[1:] in identifiers
+        link = attrs.get("href", "#" + identifiers[0])
+        assert link.startswith("data:") or link[1:] in identifiers
     assert page.headings[0] == 1
     assert page.headings.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
     assert all(attrs.get("scope") in ("row", "col") for attrs in page.all("th"))
-    assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 20 for attrs in page.all("svg"))
+    drawn = [attrs for attrs in page.all("svg") if attrs.get("aria-hidden") != "true"]
+    assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 20 for attrs in drawn)
     return page
 
 
@@ -94,7 +103,7 @@ def test_a_page_of_predictions_is_sound_and_says_what_they_say(make_prediction):
     best = int(np.argmax(first.au_probabilities))
     assert f"AU {first.au_vocabulary[best]} " in page.text
     assert "imulated" not in page.text
-    assert len(page.all("svg")) == 10
+    assert len(page.all("svg")) == 14
 
 
 def test_what_the_user_supplied_is_escaped(make_prediction):
@@ -133,7 +142,7 @@ def test_pages_without_predictions():
 def test_a_model_without_units_or_graph(make_prediction):
     page = sound(prediction_page([make_prediction(units=(), graph_layers=0)]))
     assert "predicts no action units" in page.text
-    assert len(page.all("svg")) == 3
+    assert len(page.all("svg")) == 5
 
 
 def test_a_page_of_many_faces_stays_small(make_prediction, monkeypatch):
@@ -254,3 +263,65 @@ def contrast(one, other):
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def saved(page, name):
+    (link,) = (a["href"] for a in page.all("a") if a.get("download") == name)
+    return base64.b64decode(link.split("base64,")[1]).decode()
+
+
+def test_what_a_page_shows_can_be_taken_along(make_prediction, run_result, predictions_table):
+    p = make_prediction("my/clip.avi", units=(1, 2))
+    page = sound(prediction_page([p]))
+    told = json.loads(saved(page, "clip-face1.json"))
+    assert told["probabilities"] == dict(zip(p.classes, p.probabilities.tolist(), strict=True))
+    np.testing.assert_allclose(told["motion_px"], p.motion.motion, atol=1e-6)
+    assert len(saved(page, "clip-face1.csv").splitlines()) == 1 + 8 * 18
+    assert "my/clip.avi" in saved(page, "predictions.csv")
+    page = sound(run_page(run_result, predictions_table))
+    assert json.loads(saved(page, "result.json")) == json.loads(json.dumps(run_result))
+    assert saved(page, "predictions.csv") == predictions_table.to_csv(index=False)
+
+
+def scores(uf1):
+    return {"uf1": uf1, "uar": 0.51, "war": 0.52, "ci95": {"uf1": [0.4, 0.6], "uar": None}, "f1": None}
+
+
+def a_study(kind, **values):
+    named = {"ablation": ("configuration", "full"), "audit": ("leak", "honest")}[kind]
+    rows = [
+        {named[0]: "One <b>", "explanation": "why", "against": "honest", "scores": scores(0.61),
+         "difference": {"uf1": {"value": 0.08, "ci95": [0.03, 0.13]}}, "skipped": None},
+        {named[0]: "Two", "scores": scores(0.42), "difference": {"uf1": {"value": -0.11, "ci95": None}}},
+        {named[0]: "Three", "scores": None, "difference": None, "skipped": "no AU codes"},
+    ]  # fmt: skip
+    return {"kind": kind, "simulated": False, named[1]: scores(0.53), "rows": rows, **values}
+
+
+@pytest.mark.parametrize(("kind", "finding"), [("ablation", "−.110: Two"), ("audit", "worth +.080 UF1: One <b>")])
+def test_a_study_tells_its_differences_and_what_was_not_measured(tmp_path, kind, finding):
+    content = a_study(kind)
+    page = sound(study_page(content))
+    assert finding in page.text
+    assert "Not measured: no AU codes" in page.text
+    assert "+.030 to +.130" in page.text
+    assert not page.all("b")
+    assert "imulated" not in page.text
+    assert "Three" in saved(page, f"{kind}.csv")
+    assert json.loads(saved(page, f"{kind}.json")) == content
+    (tmp_path / f"{kind}.json").write_text(json.dumps(content))
+    assert report_run(tmp_path) == study_page(content)
+
+
+def test_a_simulated_study_says_so():
+    assert "no real face was filmed" in sound(study_page(a_study("audit", simulated=True))).text
+
+
+@pytest.mark.parametrize(("change", "words"), [({"rows": 3}, "rows"), ({"kind": "x"}, "kind 'x'")])
+def test_an_unfit_study_is_refused(change, words):
+    with pytest.raises(RunError, match=words):
+        study_page({**a_study("audit"), **change})
+
+
+def test_a_study_without_any_measured_row():
+    assert "No row could be measured" in sound(study_page(a_study("ablation", rows=[]))).text

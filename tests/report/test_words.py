@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from stag.report.words import apex_step, direction, is_still, share, strongest_movement, summary
+from stag.motion.regions import channel_names
+from stag.report.words import apex_step, direction, headline, share, signed, strongest_movement, summary
 
 
 @pytest.mark.parametrize(
@@ -57,11 +58,46 @@ def test_a_summary_names_a_close_second_and_no_distant_one(make_prediction):
 @pytest.mark.parametrize("where", ["flags", "motion_flags"])
 def test_a_still_clip_says_so_first(make_prediction, where):
     p = make_prediction(**{where: ("no clear movement",)})
-    assert is_still(p)
+    assert p.abstains
+    assert headline(p) == "No clear movement"
     assert summary(p).startswith("No clear movement")
     assert "Strongest" not in summary(p)
-    assert not is_still(make_prediction(flags=("low resolution",)))
+    assert not make_prediction(flags=("low resolution",)).abstains
 
 
 def test_a_motionless_tensor_has_no_strongest_movement(make_prediction):
     assert strongest_movement(make_prediction(motion=np.zeros((4, 18, 2))).motion, "roi18") == "none"
+
+
+NAMES = channel_names("roi18")
+
+
+@pytest.mark.parametrize(
+    ("moves", "words"),
+    [
+        ({"left outer brow": (0, -1), "right outer brow": (0.1, -0.8)}, "Outer brows rise"),
+        ({"left inner brow": (1, 0), "right inner brow": (-1, 0)}, "Inner brows draw together"),
+        ({"left mouth corner": (-1, 0), "right mouth corner": (1, 0)}, "Mouth corners draw apart"),
+        ({"lower lip": (0, 1)}, "Lower lip drops"),
+        ({"left mouth corner": (0, -1), "right mouth corner": (0, -0.2)}, "Left mouth corner rises"),
+        ({"left brow": (0, -3), "left mid brow": (0, -1)}, "Left mid brow rises"),
+        (
+            {"left outer brow": (0, -1), "right outer brow": (0, -1), "left inner brow": (0, -1),
+             "right inner brow": (0, -1)},
+            "Inner brows and outer brows rise",
+        ),
+    ],
+)  # fmt: skip
+def test_a_headline_tells_movement_time_and_answer(make_prediction, moves, words):
+    motion = np.zeros((8, 18, 2))
+    for name, vector in moves.items():
+        motion[4, NAMES.index(name)] = vector
+    p = make_prediction(motion=motion, probabilities=[0.09, 0.2, 0.71])
+    assert headline(p) == f"{words} at 0.20 s; surprise .71"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.04, "+.040"), (-0.2, "−.200"), (0.0001, ".000"), (None, "–"), (float("nan"), "–")]
+)
+def test_a_difference_has_its_sign(value, text):
+    assert signed(value) == text

@@ -60,6 +60,7 @@ def evaluate(
     progress: Progress | None = None,
     learner: Learner | None = None,
     baselines: bool = True,
+    device: str = "auto",
 ) -> Result:
     """Evaluate a configuration by a protocol; a second call does only what is missing.
 
@@ -77,9 +78,11 @@ def evaluate(
         progress: Called with (done, total) as units and baselines finish.
         learner: Another learner than STAG, for ablations and tests; with ``jobs`` above 1 it must be picklable.
         baselines: Whether to compute the baselines too.
+        device: ``cpu`` trains one unit a process; ``cuda`` the folds of a seed as one stacked model, which rounds sums
+            differently; ``auto`` takes a GPU where there is one. Other learners choose for themselves.
 
     Raises:
-        ConfigError: The protocol, folds, seeds or jobs are not acceptable.
+        ConfigError: The protocol, folds, seeds, jobs or device are not acceptable.
         DatasetError: The data has too few subjects, or lacks the AU codes that ``config.au`` needs.
         RunError: The folder is in use or of another run, or units failed; those that did not are kept.
 
@@ -91,7 +94,7 @@ def evaluate(
     motion = _ordered(motion, motion.classes)
     dealt = split(protocol, motion.group, motion.label, folds)
     plan = _plan(motion, config, protocol, dealt, seeds, learner, {"data": fingerprint_data(motion)}, baselines)
-    return _run(plan, Path(out), jobs, progress)
+    return _run(_on_device(plan, device), Path(out), jobs, progress)
 
 
 def evaluate_split(
@@ -105,6 +108,7 @@ def evaluate_split(
     progress: Progress | None = None,
     learner: Learner | None = None,
     baselines: bool = True,
+    device: str = "auto",
 ) -> Result:
     """Train on one set and test on another: cross-dataset, or the fixed split of a data set.
 
@@ -118,6 +122,7 @@ def evaluate_split(
         progress: Called with (done, total) as units and baselines finish.
         learner: Another learner than STAG.
         baselines: Whether to compute the baselines too.
+        device: As for :func:`evaluate`.
 
     Raises:
         DatasetError: A subject is in both sets, or the test set has a class that training cannot teach.
@@ -134,7 +139,7 @@ def evaluate_split(
     trained_on = fingerprint_data(_ordered(train, train.classes))
     identity = {"data": fingerprint_data(motion), "data_train": trained_on}
     plan = _plan(motion, config, "cross-dataset", [fold], seeds, learner, identity, baselines)
-    return _run(plan, Path(out), jobs, progress)
+    return _run(_on_device(plan, device), Path(out), jobs, progress)
 
 
 def evaluate_model(
@@ -207,7 +212,23 @@ def _plan(
         learner=learner or stag_learner,
         baselines=tuple(BASELINES) if baselines else (),
         identity={"stag": stag.__version__, "method": method, "protocol": protocol, "folds": len(folds), **identity},
+        selection=getattr(learner, "selection", "") or _selection(config),
+        leak=getattr(learner, "leak", ""),
     )
+
+
+def _selection(config: Config) -> str:
+    """What chooses the epoch: clips of training subjects that are held back, or nothing at all."""
+    return "inner-validation" if config.train.validation_share > 0 else "none"
+
+
+def _on_device(plan: Plan, device: str) -> Plan:
+    """The plan with its device, where the learner is STAG itself; asking for a GPU means loading torch."""
+    if plan.learner is not stag_learner or device == "cpu":
+        return plan
+    from stag.training.device import pick_device
+
+    return replace(plan, device=pick_device(device).type)
 
 
 def _run(plan: Plan, out: Path, jobs: int, progress: Progress | None) -> Result:
@@ -254,7 +275,7 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
         **summarise(table, classes),
         "action_units": unit_scores(motion, units),
         "baselines": baseline_scores(motion, baselines, tuple(BASELINES)),
-        "notes": notes(table, classes, subject_dependent=dependent, simulated=motion.simulated),
+        "notes": notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
         "run": dict(plan.identity),
     }
     return Result(content, table, out)

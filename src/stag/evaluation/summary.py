@@ -75,7 +75,7 @@ def summarise(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     runs = [run for _, run in table.groupby("seed", sort=True)]
     scores = [score(run["truth"], run["predicted"], classes) for run in runs]
     folds = [fold_scores(run["truth"], run["predicted"], run["fold"]) for run in runs]
-    replicates = [bootstrap_replicates(run["truth"], run["predicted"], _people(run), classes) for run in runs]
+    replicates = [bootstrap_replicates(run["truth"], run["predicted"], people(run), classes) for run in runs]
     pooled = {metric: _rounded(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
     fold_means = {metric: np.mean([fold[metric] for fold in folds], axis=0) for metric in METRICS}
     return {
@@ -159,11 +159,15 @@ def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> dict[s
     }
 
 
-def notes(table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: bool, simulated: bool) -> list[str]:
+def notes(
+    table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: bool, simulated: bool, leak: str = ""
+) -> list[str]:
     """Remarks without which the numbers would mislead."""
     shown = set(table["truth"])
     missing = [name for name in classes if name not in shown]
     remarks = [f"class {name} has no clip here; it counts as 0 in the pooled UF1 and UAR" for name in missing]
+    if leak:
+        remarks.append(f"leaky: {leak}")
     if subject_dependent:
         remarks.append("subject-dependent: train and test share subjects, so this says nothing about new people")
     if simulated:
@@ -171,7 +175,8 @@ def notes(table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: boo
     return remarks
 
 
-def _people(table: pd.DataFrame) -> pd.Series[str]:
+def people(table: pd.DataFrame) -> pd.Series[str]:
+    """Person key of each row: data set and subject, so that equal numbers of two sets stay two people."""
     return table["dataset"].astype(str) + "/" + table["subject"].astype(str)
 
 

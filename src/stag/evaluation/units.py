@@ -37,6 +37,9 @@ class Judged(NamedTuple):
 Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64] | Judged]
 """(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities, or all of it."""
 
+STACKED_AT_MOST = 64
+"""Folds that train as one stacked model on a GPU."""
+
 _DIGITS = 6
 
 
@@ -54,6 +57,8 @@ class Plan:
         baselines: Names of the baselines to compute.
         identity: What makes this run another than others, as plain JSON values; ``data`` is among them.
         selection: What the choice of epochs looked at.
+        leak: What the learner is told that it should not know; empty for every honest one.
+        device: Where STAG trains: ``cpu`` one unit a process, ``cuda`` the folds of a seed as one stacked model.
     """
 
     motion: MotionSet
@@ -65,6 +70,8 @@ class Plan:
     baselines: tuple[str, ...]
     identity: Mapping[str, Any]
     selection: str = "inner-validation"
+    leak: str = ""
+    device: str = "cpu"
 
     @property
     def tasks(self) -> list[Task]:
@@ -89,7 +96,7 @@ def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -
     """The learner of an evaluation: trains STAG on the training clips alone and judges the test clips."""
     from stag.training import fit
 
-    return judge(fit.train(train, config, seed=seed), test, config)
+    return judge(fit.fit(train, config, seed=seed, device="cpu").model, test, config)
 
 
 def judge(model: STAG, test: MotionSet, config: Config) -> Judged:
@@ -108,8 +115,48 @@ def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -
     Yields:
         As each ends: its name, and why it failed, or ``None`` where its file is written.
     """
+    stacked = [task for task in tasks if plan.device == "cuda" and task.seed is not None]
+    rest = [task for task in tasks if task not in stacked]
     lean = replace(plan, folds=())  # every task brings its own fold
-    yield from spread(_work, ((lean, folder, task) for task in tasks), min(jobs, len(tasks)), ordered=False)
+    yield from spread(_work, ((lean, folder, task) for task in rest), min(jobs, len(rest)), ordered=False)
+    yield from run_stacked(plan, folder, stacked)
+
+
+def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
+    """Train STAG for many units at once, the folds of one seed side by side as one stacked model.
+
+    Args:
+        plan: The run; its ``device`` is where the models train.
+        folder: Where the files of the units go.
+        tasks: Units, no baselines.
+
+    Yields:
+        As for :func:`run_tasks`.
+    """
+    from stag.training.fit import Part, fit_many
+
+    for seed in sorted({task.seed for task in tasks if task.seed is not None}):
+        mine = [task for task in tasks if task.seed == seed]
+        for begin in range(0, len(mine), STACKED_AT_MOST):
+            some = mine[begin : begin + STACKED_AT_MOST]
+            parts = [Part(task.fold.train, seed) for task in some]
+            try:
+                fitted = fit_many(plan.motion, parts, plan.config, device=plan.device)
+            except StagError as error:
+                yield from ((str(task), str(error)) for task in some)
+                continue
+            for task, one in zip(some, fitted, strict=True):
+                yield _work(replace(plan, folds=(), learner=_Finished(one.model)), folder, task)
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """The learner of a unit whose model is already trained."""
+
+    model: STAG
+
+    def __call__(self, _train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Judged:
+        return judge(self.model, test, config)
 
 
 def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | None:
@@ -126,7 +173,7 @@ def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
     test = plan.motion.subset(task.fold.test)
     # From here on nothing that judges a clip can know its answer.
     test = replace(test, label=np.full(len(test), ""))
-    if task.seed is not None and plan.learner is stag_learner:
+    if task.seed is not None and (plan.learner is stag_learner or plan.leak):
         import_module("stag.training.fit")  # torch has to be loaded before its threads can be limited
     try:
         with one_thread():

@@ -43,6 +43,8 @@ class _Answer(nn.Module):
     def forward(self, motion: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         judge = self.model.forward_with_predicted_aus if self.au_source == "predicted" else self.model
         out = judge(motion, return_attention=True)
+        assert out.adjacency is not None
+        assert out.temporal_attention is not None
         return out.logits, out.au_logits, out.adjacency, out.temporal_attention
 
 

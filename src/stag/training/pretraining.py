@@ -35,6 +35,7 @@ PRETRAINING = Config().override(
         "model.fusion_dim=32",
         "model.au_embed_dim=16",
         "model.dropout=0.1",
+        "model.heads=4",
         "train.epochs=6",
         "train.swa_start=0.6",
         "train.oversample=false",
@@ -51,6 +52,17 @@ PRETRAINING = Config().override(
         "train.noise=0.15",
         "train.drift=0.2",
         "train.rotation_deg=6",
+        "train.magnitude=0.2",
+        "train.mirror=0.5",
+        "train.weight_decay=0.01",
+        "train.class_weights=true",
+        "train.au_dropout=0.5",
+        "train.au_own=0.5",
+        "train.mixup_alpha=0.2",
+        "train.cutmix_alpha=1.0",
+        "train.swa=true",
+        "train.swa_lr=1e-4",
+        "train.patience=30",
     ]
 )
 """How the model that ships is trained.  # assumed; by shifted simulations, see docs/model.md"""
@@ -61,6 +73,7 @@ DOMAINS, PEOPLE, CLIPS = 30, 200, 20
 _NOSE = [14, 15]
 
 Shift = Literal["inside", "outside"]
+SHIFTS: tuple[Shift, Shift] = ("inside", "outside")
 
 
 @dataclass(frozen=True)
@@ -158,8 +171,8 @@ def calibrate(model: STAG, motion: MotionSet) -> float:
     position = {name: i for i, name in enumerate(model.classes)}
     label = torch.tensor([position[str(name)] for name in motion.label])
     with torch.no_grad():
-        chunks = torch.from_numpy(motion.motion).split(512)
-        logits = torch.cat([model(chunk).logits for chunk in chunks]).double()
+        chunks = np.array_split(motion.motion, -(-len(motion) // 512))
+        logits = torch.cat([model(torch.from_numpy(chunk)).logits for chunk in chunks]).double()
 
     def loss(log_temperature: float) -> float:
         return float(torch.nn.functional.cross_entropy(logits / float(np.exp(log_temperature)), label))
@@ -190,9 +203,10 @@ def make_weights(
     """
     motion = domain_corpus(seed, domains=domains, people=people, clips=clips)
     fitted = fit(motion, config, seed=seed, device="cpu", progress=progress)
-    held_out = {"domains": max(domains // 5, 1), "people": min(people, 20), "clips": clips}
-    inside = domain_corpus(seed + 1, **held_out)
-    outside = domain_corpus(seed + 1, **held_out, shift="outside")
+    inside, outside = (
+        domain_corpus(seed + 1, domains=max(domains // 5, 1), people=min(people, 20), clips=clips, shift=shift)
+        for shift in SHIFTS
+    )
     temperature = calibrate(fitted.model, MotionSet.concatenate([inside, outside]))
     training: dict[str, Any] = {**fitted.model.info.training, "datasets": ["simulated"], "domains": domains}
     fitted.model.info = replace(

@@ -1,0 +1,64 @@
+"""Two runs on the same clips: the difference of their scores, with its interval over subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stag.errors import RunError
+from stag.evaluation.metrics import METRICS, bootstrap_replicates, interval, score
+from stag.evaluation.summary import people
+
+_DIGITS = 6
+
+
+def paired_difference(
+    run: pd.DataFrame, reference: pd.DataFrame, classes: Sequence[str], n: int = 1000
+) -> dict[str, dict[str, Any]]:
+    """Scores of one run minus those of another on the same clips, with 95 % intervals over subjects.
+
+    Both are resampled by the same subjects, so what makes a person easy or hard for both cancels out, and the interval
+    is narrower than the intervals of the two scores suggest. With several seeds, scores are averaged over them first.
+
+    Args:
+        run: Columns dataset, clip_id, subject, seed, truth, predicted.
+        reference: The same of the run to compare with.
+        classes: The fixed class list.
+        n: Number of resamples.
+
+    Returns:
+        ``uf1``, ``uar`` and ``war`` -> ``value`` and ``ci95``.
+
+    Raises:
+        RunError: The runs are not about the same clips with the same truth.
+    """
+    key = ["dataset", "clip_id", "subject", "truth"]
+    here, there = (set(table[key].itertuples(index=False, name=None)) for table in (run, reference))
+    if here != there:
+        odd = sorted("/".join(map(str, one[:2])) for one in here ^ there)[0]
+        raise RunError(f"clip {odd} is in one of the two runs only, or with another truth; compare runs of equal clips")
+    ours, theirs = _replicates(run, classes, n), _replicates(reference, classes, n)
+    points = _points(run, classes), _points(reference, classes)
+    return {
+        metric: {
+            "value": round(points[0][metric] - points[1][metric], _DIGITS),
+            "ci95": [round(end, _DIGITS) for end in interval(ours[metric] - theirs[metric])],
+        }
+        for metric in METRICS
+    }
+
+
+def _points(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:
+    scores = [score(run["truth"], run["predicted"], classes) for _, run in table.groupby("seed", sort=True)]
+    return {metric: float(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
+
+
+def _replicates(table: pd.DataFrame, classes: Sequence[str], n: int) -> dict[str, Any]:
+    each = [
+        bootstrap_replicates(run["truth"], run["predicted"], people(run), classes, n)
+        for _, run in table.groupby("seed", sort=True)
+    ]
+    return {metric: np.mean([one[metric] for one in each], axis=0) for metric in METRICS}

@@ -1,0 +1,124 @@
+"""The page itself: where a clip comes from on the left, what came out below; files go when they have been read."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from stag.errors import MissingDependency
+from stag.parallel import one_thread
+from stag.predictor import Predictor
+from stag.web.answer import answer, message
+from stag.web.examples import EXAMPLES, example_clip
+from stag.web.limits import Limits
+
+QUEUE = 32
+"""Clips that wait at most; one is looked at at a time."""
+
+KEPT_S = 600
+"""Uploads that were never analysed go after this long."""
+
+FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv")
+
+_TITLE = "What a face did, and why the model says so"
+
+
+def load_gradio() -> Any:
+    """gradio, with its telemetry switched off.
+
+    Raises:
+        MissingDependency: It is not installed.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    try:
+        import gradio
+    except ImportError as error:
+        raise MissingDependency("the web page needs gradio, which is not installed: pip install 'stag[web]'") from error
+    return gradio
+
+
+def look() -> dict[str, Any]:
+    """Theme and style of the page; fonts of the system only."""
+    gr = load_gradio()
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+    theme = gr.themes.Base(
+        primary_hue="blue", neutral_hue="stone", radius_size="md", font=fonts, font_mono=["ui-monospace", "monospace"]
+    )
+    style = resources.files("stag.web").joinpath("page.css").read_text(encoding="utf-8")
+    return {"theme": theme, "css": style}
+
+
+def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) -> Any:
+    """The page as gradio Blocks.
+
+    Args:
+        predictor: Who judges.
+        folder: Where examples are drawn.
+        limits: What is accepted.
+    """
+    gr = load_gradio()
+    limits = limits or Limits()
+
+    def judge(file: str | None, progress: Any = gr.Progress()) -> str:
+        if not file:
+            return message("Choose a clip first.")
+        path = Path(file)
+        try:
+            with one_thread():
+                return answer(path, path.name, predictor, limits, lambda done, text: progress(done, desc=text))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def judge_example(name: str, progress: Any = gr.Progress()) -> str:
+        if name not in EXAMPLES:
+            return message("Choose an example first.")
+        progress(0.0, desc="Drawing the example")
+        with one_thread():
+            clip = example_clip(name, folder)
+            return answer(clip, clip.name, predictor, limits, lambda done, text: progress(done, desc=text))
+
+    with gr.Blocks(title="stag", analytics_enabled=False, delete_cache=(60, KEPT_S)) as page:
+        gr.HTML(_head(predictor, limits), elem_classes="stag-head")
+        with gr.Tabs():
+            with gr.Tab("Upload"):
+                upload = gr.File(label="A clip of one face", file_types=list(FILE_TYPES), height=170)
+                upload_go = gr.Button("Analyse the clip", variant="primary")
+            with gr.Tab("Record"):
+                camera = gr.Video(
+                    label="A few seconds from your camera",
+                    sources=["webcam"],
+                    include_audio=True,
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                    height=300,
+                )
+                camera_go = gr.Button("Analyse the recording", variant="primary")
+            with gr.Tab("Example"):
+                choice = gr.Radio(list(EXAMPLES), value=next(iter(EXAMPLES)), label="A simulated clip")
+                example_go = gr.Button("Analyse the example", variant="primary")
+        shown = gr.HTML(elem_classes="stag-shown", min_height=120)
+        queue: dict[str, Any] = {"concurrency_id": "clips", "concurrency_limit": 1, "api_visibility": "undocumented"}
+        clear: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+        upload_go.click(judge, upload, shown, api_name="analyse", **queue).then(lambda: None, None, upload, **clear)
+        camera_go.click(judge, camera, shown, api_name="recording", **queue).then(lambda: None, None, camera, **clear)
+        example_go.click(judge_example, choice, shown, api_name="example", **queue)
+    page.queue(max_size=QUEUE)
+    return page
+
+
+def _head(predictor: Predictor, limits: Limits) -> str:
+    simulated = bool(predictor.model.info.training.get("simulated", False))
+    note = (
+        "<p class='stag-note'><strong>Simulated training.</strong> The model has never seen a real micro-expression; "
+        "take its answers as a demonstration.</p>"
+        if simulated
+        else ""
+    )
+    return (
+        f"<h1>{_TITLE}</h1><p>stag follows one face, measures how its regions move, names the most probable class and "
+        "shows what spoke for it. It is not lie detection, and not for decisions about people. Analyse only people who "
+        f"know about it and have agreed.</p><p class='stag-small'>{limits.sentence} The clip stays on the machine "
+        f"that runs this page, and is deleted as soon as it has been read.</p>{note}"
+    )

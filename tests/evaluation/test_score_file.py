@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, recall_score
+from synthetic import nearest_mean
+
+from stag.errors import DatasetError
+from stag.evaluation.experiment import evaluate
+from stag.evaluation.score_file import score_predictions
+from stag.evaluation.side_by_side import score_lines
+
+GOOD = "clip_id,subject,truth,predicted\nc1,007,a,a\nc2,007,b,a\nc3,8,b,b\n"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "predictions.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_a_run_scores_the_same_from_its_own_predictions(motion, config, tmp_path):
+    result = evaluate(motion, config, out=tmp_path, seeds=(0, 1), learner=nearest_mean, baselines=False)
+    found = score_predictions(tmp_path / "predictions.csv")
+    for part in ("classes", "pooled", "folds", "ci95", "per_dataset", "seeds_spread", "n_clips", "n_subjects", "seeds"):
+        assert found[part] == result.json[part], part
+    assert found["notes"] == []
+
+
+def test_the_smallest_file(tmp_path):
+    found = score_predictions(write(tmp_path, GOOD))
+    assert (found["n_clips"], found["n_subjects"], found["n_folds"], found["folds"]) == (3, 2, 1, None)
+    assert found["pooled"]["uf1"] == pytest.approx(f1_score(list("abb"), list("aab"), average="macro"), abs=1e-6)
+    lines = "\n".join(score_lines(found))
+    assert "3 clips, 2 subjects" in lines
+    assert "mean of folds" not in lines
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 3)), min_size=1, max_size=20),
+    st.integers(0, 99),
+)
+def test_any_order_of_rows_and_columns_gives_the_metrics_of_scikit_learn(tmp_path_factory, rows, seed):
+    table = pd.DataFrame(rows, columns=["truth", "predicted", "subject"]).assign(
+        clip_id=[f"c{i}" for i in range(len(rows))]
+    )
+    table["extra"] = "x"
+    rng = np.random.default_rng(seed)
+    mixed = table.sample(frac=1, random_state=seed)[list(rng.permutation(table.columns))]
+    path = tmp_path_factory.mktemp("s") / "p.csv"
+    mixed.to_csv(path, index=False)
+    pooled = score_predictions(path)["pooled"]
+    names = sorted({*table["truth"], *table["predicted"]})
+    options = {"labels": names, "average": "macro", "zero_division": 0}
+    assert pooled["uf1"] == pytest.approx(f1_score(table["truth"], table["predicted"], **options), abs=1e-6)
+    assert pooled["uar"] == pytest.approx(recall_score(table["truth"], table["predicted"], **options), abs=1e-6)
+
+
+def test_folds_are_told_apart_and_shared_people_are_noted(tmp_path):
+    text = "clip_id,subject,truth,predicted,fold\nc1,1,a,a,x\nc2,1,b,a,y\nc3,2,b,b,y\n"
+    found = score_predictions(write(tmp_path, text))
+    assert found["folds"]["war_mean"] == pytest.approx(0.75)
+    assert any(note.startswith("subject-dependent") for note in found["notes"])
+
+
+def test_what_would_mislead_is_said(tmp_path):
+    found = score_predictions(write(tmp_path, "clip_id,subject,truth,predicted\nc1,1,a,b\nc2,1,a,a\n"))
+    assert "class b is predicted but has no clip" in found["notes"][0]
+    assert "one subject" in found["notes"][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no CSV table"),
+        ("clip_id,subject,truth\nc1,1,a\n", "has no column 'predicted', but clip_id, subject, truth"),
+        ("clip_id,subject,truth,predicted\n", "holds no prediction"),
+        ("clip_id,subject,truth,predicted\nc1,1,a,\n", "line 2: predicted is empty"),
+        ("clip_id,subject,truth,predicted\nc1,1,a,a\nc1,1,a,b\n", "line 3: clip c1 of seed 0 is told twice"),
+        ("clip_id,subject,truth,predicted,seed\nc1,1,a,a,x\n", "line 2: seed 'x' is not a whole number"),
+        ("clip_id,subject,truth,predicted,seed\nc1,1,a,a,0\nc1,1,b,a,1\n", "clip c1 has another truth"),
+        ("clip_id,subject,truth,predicted,seed\nc1,1,a,a,0\nc2,1,b,a,0\nc1,1,a,a,1\n", "1 clip.* first c2"),
+        (b"PK\x03\x04\xff\xfe\x00\x00", "no CSV table|has no column"),
+    ],
+)
+def test_a_bad_file_is_named_in_one_sentence(tmp_path, text, says):
+    with pytest.raises(DatasetError, match=says) as error:
+        score_predictions(write(tmp_path, text))
+    assert "predictions.csv" in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"none\.csv: cannot be read"):
+        score_predictions(tmp_path / "none.csv")
