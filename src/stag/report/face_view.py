@@ -9,9 +9,11 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from stag.explanation.attribution import Attribution
 from stag.facs import AU_NAMES
 from stag.motion.regions import channel_names
 from stag.report.canvas import figure_inline
+from stag.report.downloads import data_link, fitting, motion_csv, prediction_dict, to_json
 from stag.report.face_plots import arrow_scale, strongest_edges
 from stag.report.figures import (
     TOP_CURVES,
@@ -21,8 +23,9 @@ from stag.report.figures import (
     motion_curves_figure,
     motion_heatmap_figure,
 )
-from stag.report.words import NO_MOVEMENT, all_flags, apex_step, is_still, share, strongest_movement, summary
-from stag.types import FloatArray, Prediction
+from stag.report.player import player_view
+from stag.report.words import all_flags, apex_step, headline, regions_in_words, share, strongest_movement, summary
+from stag.types import NO_MOVEMENT, FloatArray, Prediction
 
 TOP_UNITS = 6
 
@@ -48,22 +51,37 @@ def inline_plot(figure: Figure, prefix: str, alternative: str, caption: str) -> 
     return {"svg": Markup(figure_inline(figure, prefix, alternative)), "caption": caption}
 
 
-def face_view(p: Prediction, anchor: str) -> View:
-    """Everything that ``_face.html.j2`` shows of a prediction; ``anchor`` is its id on the page."""
+def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> View:
+    """Everything that ``_face.html.j2`` shows of a prediction.
+
+    Args:
+        p: The prediction.
+        anchor: Its id on the page.
+        found: What spoke for the answer.
+    """
     motion = p.motion
     order = np.argsort(-p.probabilities, kind="stable")
     units = np.argsort(-p.au_probabilities, kind="stable")[:TOP_UNITS]
     return {
         "id": anchor,
         "file": p.file,
-        "still": is_still(p),
+        "still": p.abstains,
         "simulated": p.simulated,
         "meta": (
             f"face {p.face_id + 1} · {p.start_s:.2f}–{p.end_s:.2f} s · {motion.n_frames} frames · "
             f"{len(channel_names(p.layout))} channels · strength {share(motion.strength_px)} px"
         ),
+        "headline": headline(p),
         "summary": summary(p),
-        "flags": [flag for flag in all_flags(p) if NO_MOVEMENT not in flag],
+        "why": _why(found),
+        "player": player_view(p, anchor, found),
+        "links": fitting(
+            [
+                data_link(f"{_stem(p)}.csv", motion_csv(p, found), "every step and channel"),
+                data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, found)), "everything shown of this face"),
+            ]
+        ),
+        "flags": [flag for flag in all_flags(p) if flag != NO_MOVEMENT],
         "classes": [bar(p.classes[i], float(p.probabilities[i]), first=rank == 0) for rank, i in enumerate(order)],
         "units": [
             bar(_unit_name(p.au_vocabulary[i]), float(p.au_probabilities[i]), first=rank == 0)
@@ -77,6 +95,19 @@ def face_view(p: Prediction, anchor: str) -> View:
     }
 
 
+def _why(found: Attribution | None) -> str:
+    if found is None:
+        return ""
+    text = regions_in_words(found.by_channel, found.layout, signed=found.signed)
+    return f"Why {found.class_name}? {text} ({found.title}, summed over time.)"
+
+
+def _stem(p: Prediction) -> str:
+    """The name of the clip without its folder and ending, fit for a file name."""
+    name = p.file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] + f"-face{p.face_id + 1}"
+
+
 def overview_row(p: Prediction, link: str) -> View:
     """One line of the overview table; ``link`` is the id of its section, or empty where it has none."""
     return {
@@ -85,9 +116,9 @@ def overview_row(p: Prediction, link: str) -> View:
         "face": p.face_id + 1,
         "predicted": p.predicted,
         "probability": share(float(p.probabilities.max())),
-        "movement": NO_MOVEMENT if is_still(p) else strongest_movement(p.motion, p.layout),
+        "movement": NO_MOVEMENT if p.abstains else strongest_movement(p.motion, p.layout),
         "flags": "; ".join(all_flags(p)),
-        "still": is_still(p),
+        "still": p.abstains,
     }
 
 

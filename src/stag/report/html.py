@@ -1,12 +1,16 @@
-"""Reports: one self-contained HTML page for predictions, and one for an evaluation.
+"""Reports: one self-contained HTML page for predictions, an evaluation, an ablation or an audit.
 
-The pages load nothing and run no script. Everything that a user or a file supplied is escaped by the templates.
+The pages load nothing. One script moves the players; the policy of the page names it by its hash, and no other runs.
+Everything that a user or a file supplied is escaped by the templates.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +19,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stag import __version__
+from stag.explanation.attribution import Attribution
 from stag.files import write_text
+from stag.report.downloads import data_link, fitting, rows_csv, to_json
 from stag.report.face_view import View, au_notes, face_view, overview_row
 from stag.report.run_file import parse_predictions, parse_result, read_run
 from stag.report.run_view import run_view
+from stag.report.study_file import KINDS, parse_study, read_study
+from stag.report.study_view import study_csv, study_view
+from stag.report.words import headline
 from stag.types import Prediction
 
 MAX_BYTES = 5_000_000
@@ -28,18 +37,25 @@ _FOR_FACES = 4_000_000
 _OVERVIEW_ROW_BYTES = 600
 
 
-def prediction_page(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> str:
+def prediction_page(
+    predictions: Sequence[Prediction],
+    failures: Sequence[tuple[str, str]] = (),
+    *,
+    attributions: Sequence[Attribution | None] = (),
+) -> str:
     """The report of ``stag predict --report``.
 
     Args:
         predictions: What the model said, one per face.
         failures: ``(file, reason)`` of every file without a usable face.
+        attributions: What spoke for each answer, in the order of ``predictions``; the players show motion alone
+            without it.
 
     Returns:
         An HTML document. Equal input gives equal text.
     """
     room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures))
-    sections = _sections(predictions, level=2, room=room)
+    sections = _sections(predictions, attributions, level=2, room=room)
     shown, n = len(sections), len(predictions)
     note = (
         ""
@@ -54,6 +70,10 @@ def prediction_page(predictions: Sequence[Prediction], failures: Sequence[tuple[
         "prediction.html.j2",
         counts=" · ".join(counts),
         simulated=_simulated_note(predictions),
+        title=headline(predictions[0]) if n == 1 else "What moved, and what the model makes of it",
+        links=fitting(
+            [data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict --csv")]
+        ),
         overview=overview if n > 1 else [],
         shown_note=note,
         failures=failures,
@@ -62,13 +82,20 @@ def prediction_page(predictions: Sequence[Prediction], failures: Sequence[tuple[
     )
 
 
-def run_page(result: Mapping[str, Any], predictions: pd.DataFrame, *, examples: Sequence[Prediction] = ()) -> str:
+def run_page(
+    result: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    *,
+    examples: Sequence[Prediction] = (),
+    attributions: Sequence[Attribution | None] = (),
+) -> str:
     """The report of an evaluation.
 
     Args:
         result: Content of ``result.json``.
         predictions: Content of ``predictions.csv``.
         examples: Predictions to show in full after the scores.
+        attributions: What spoke for the answer of each example.
 
     Returns:
         An HTML document. Equal input gives equal text.
@@ -78,7 +105,7 @@ def run_page(result: Mapping[str, Any], predictions: pd.DataFrame, *, examples: 
     """
     run = parse_result(result)
     view = run_view(run, parse_predictions(predictions, run))
-    sections = _sections(examples, level=3, room=_FOR_FACES)
+    sections = _sections(examples, attributions, level=3, room=_FOR_FACES)
     simulated = any(p.simulated for p in examples)
     note = f"{_plural(len(sections), 'clip')} of this evaluation, seen through the model."
     return _render(
@@ -86,18 +113,50 @@ def run_page(result: Mapping[str, Any], predictions: pd.DataFrame, *, examples: 
         **view,
         sections=sections,
         examples_note=note,
+        links=fitting(
+            [
+                data_link("predictions.csv", predictions.to_csv(index=False), "every answer"),
+                data_link("result.json", to_json(result), "every score"),
+            ]
+        ),
         examples_simulated=simulated or run.simulated,
         au_notes=au_notes(examples),
     )
 
 
-def report_run(folder: str | Path) -> str:
-    """The report of a run folder, from its ``result.json`` and ``predictions.csv``.
+def study_page(content: Mapping[str, Any]) -> str:
+    """The report of an ablation or an audit.
+
+    Args:
+        content: Content of ``ablation.json`` or ``audit.json``.
+
+    Returns:
+        An HTML document. Equal input gives equal text.
 
     Raises:
-        RunError: A file is missing, damaged or incomplete, or the two are not of one run.
+        RunError: The content lacks a key.
     """
-    return run_page(*read_run(Path(folder)))
+    study = parse_study(content)
+    view = study_view(study)
+    view["plot_view"] = view.pop("plot")
+    links = [
+        data_link(f"{study.kind}.csv", study_csv(study), "the rows below"),
+        data_link(f"{study.kind}.json", to_json(content), "everything that was measured"),
+    ]
+    return _render("study.html.j2", **view, links=fitting(links))
+
+
+def report_run(folder: str | Path) -> str:
+    """The report of a folder that ``stag evaluate``, ``stag ablate`` or ``stag audit`` wrote.
+
+    Raises:
+        RunError: A file is missing, damaged or incomplete, or the files are not of one run.
+    """
+    folder = Path(folder)
+    for kind in KINDS:
+        if (folder / f"{kind}.json").is_file():
+            return study_page(read_study(folder / f"{kind}.json"))
+    return run_page(*read_run(folder))
 
 
 def write_page(path: str | Path, html: str) -> None:
@@ -105,13 +164,16 @@ def write_page(path: str | Path, html: str) -> None:
     write_text(path, html)
 
 
-def _sections(predictions: Sequence[Prediction], level: int, room: int) -> list[Markup]:
+def _sections(
+    predictions: Sequence[Prediction], attributions: Sequence[Attribution | None], level: int, room: int
+) -> list[Markup]:
     """The faces in full, as many as fit into ``room`` bytes."""
     sections: list[Markup] = []
     for i, prediction in enumerate(predictions):
-        view: View = face_view(prediction, f"face-{i + 1}")
+        found = attributions[i] if i < len(attributions) else None
+        view: View = face_view(prediction, f"face-{i + 1}", found)
         # Rendered by an escaping template, so it is markup already.
-        section = Markup(_render("_face.html.j2", face=view, level=level))
+        section = Markup(_render("_face.html.j2", face=view, level=level, alone=len(predictions) == 1))
         room -= len(section.encode("utf-8"))
         if room < 0:
             break
@@ -146,4 +208,13 @@ def _environment() -> Environment:
 
 
 def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(version=__version__, **values)
+    script, policy = _script()
+    return _environment().get_template(template).render(version=__version__, script=script, policy=policy, **values)
+
+
+@cache
+def _script() -> tuple[Markup, str]:
+    """The script of the players, and its hash for the policy of the page."""
+    text = resources.files("stag.report").joinpath("templates/player.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return Markup(text), f"sha256-{digest}"

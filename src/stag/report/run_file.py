@@ -140,7 +140,7 @@ def read_run(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise RunError(f"{result_file}: cannot be read as JSON ({error}); run `stag evaluate` again") from error
     if not isinstance(content, dict):
         raise RunError(f"{result_file}: holds {type(content).__name__}, not an object; run `stag evaluate` again")
-    text_columns = dict.fromkeys(_COLUMNS, str)
+    text_columns = dict.fromkeys((*_COLUMNS, "fold"), str)
     try:
         # A subject or class may be called "NA" or "None"; nothing in a text column means missing.
         table = pd.read_csv(table_file, dtype=text_columns, keep_default_na=False)

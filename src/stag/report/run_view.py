@@ -10,7 +10,7 @@ import pandas as pd
 from stag.report.face_view import View, inline_plot
 from stag.report.run_file import RunResult
 from stag.report.score_figures import baseline_figure, confusion_figure, subject_figure
-from stag.report.words import share
+from stag.report.words import share, signed
 
 _METRICS = {
     "uf1": ("UF1", "mean F1 of the classes"),
@@ -180,15 +180,10 @@ def _baseline_rows(run: RunResult) -> list[View]:
                 "meaning": meaning,
                 "uf1": share(uf1, 3) if measured else _NOT_MEASURED,
                 "uar": share(scores.uar, 3) if measured and scores is not None else _NOT_MEASURED,
-                "difference": _signed(uf1 - run.pooled.uf1) if uf1 is not None else "",
+                "difference": signed(uf1 - run.pooled.uf1) if uf1 is not None else "",
             }
         )
     return rows
-
-
-def _signed(difference: float) -> str:
-    size = share(abs(difference), 3)
-    return size if float(f"{difference:.3f}") == 0 else ("+" if difference > 0 else "−") + size
 
 
 def _baseline_plot(run: RunResult, tag: str) -> View:

@@ -22,6 +22,14 @@ KEPT_S = 600
 
 FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv")
 
+_NAMED_BY_ITS_WORDS = """() => {
+  const mend = () => document.querySelectorAll("button.upload-container[aria-label]").forEach(
+    (button) => button.removeAttribute("aria-label"));
+  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true, attributes: true });
+  mend();
+}"""
+"""gradio gives the upload button another name than the one written on it, so that speech input cannot find it."""
+
 _TITLE = "What a face did, and why the model says so"
 
 
@@ -48,7 +56,7 @@ def look() -> dict[str, Any]:
         primary_hue="blue", neutral_hue="stone", radius_size="md", font=fonts, font_mono=["ui-monospace", "monospace"]
     )
     style = resources.files("stag.web").joinpath("page.css").read_text(encoding="utf-8")
-    return {"theme": theme, "css": style}
+    return {"theme": theme, "css": style, "js": _NAMED_BY_ITS_WORDS}
 
 
 def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) -> Any:

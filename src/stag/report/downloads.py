@@ -1,0 +1,96 @@
+"""What a page shows, to take along: CSV and JSON inside the page, as links that need no server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stag import __version__
+from stag.explanation.attribution import Attribution
+from stag.motion.regions import channel_names
+from stag.report.explanation_file import CAVEAT, explanation_dict
+from stag.report.table import prediction_rows
+from stag.report.words import all_flags, headline
+from stag.types import Prediction
+
+_TYPES = {"csv": "text/csv", "json": "application/json", "html": "text/html"}
+LARGEST = 900_000
+"""A file over this many bytes is left beside the page."""
+
+View = dict[str, Any]
+
+
+def data_link(name: str, text: str, about: str) -> View:
+    """A link that saves ``text`` as a file of that name."""
+    kind = _TYPES[name.rsplit(".", 1)[-1]]
+    coded = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    return {"name": name, "about": about, "href": f"data:{kind};charset=utf-8;base64,{coded}"}
+
+
+def fitting(links: Sequence[View]) -> list[View]:
+    """Those of the links that a page can carry."""
+    return [link for link in links if len(link["href"]) <= LARGEST]
+
+
+def to_json(content: Any) -> str:
+    """JSON text for a download; numbers that JSON cannot hold become ``null``."""
+    return json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def rows_csv(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> str:
+    """The rows of ``stag predict --csv``."""
+    return str(prediction_rows(predictions, failures).to_csv(index=False))
+
+
+def motion_csv(p: Prediction, found: Attribution | None = None) -> str:
+    """One row per step and channel: ``step, time_s, channel, u_px, v_px, attribution``."""
+    motion, names = p.motion, channel_names(p.layout)
+    lines = ["step,time_s,channel,u_px,v_px,attribution"]
+    for t, r in np.ndindex(*motion.motion.shape[:2]):
+        u, v = motion.motion[t, r]
+        why = "" if found is None else f"{found.values[t, r]:.8g}"
+        lines.append(f"{t},{motion.time_s[t]:.6f},{names[r]},{u:.6f},{v:.6f},{why}")
+    return "\n".join(lines) + "\n"
+
+
+def prediction_dict(p: Prediction, found: Attribution | None = None) -> dict[str, Any]:
+    """A prediction, and why, as plain data."""
+    return {
+        "file": p.file,
+        "face_id": p.face_id,
+        "summary": headline(p),
+        "predicted": p.predicted,
+        "abstains": p.abstains,
+        "probabilities": dict(zip(p.classes, p.probabilities.tolist(), strict=True)),
+        "action_units": dict(zip(map(str, p.au_vocabulary), p.au_probabilities.tolist(), strict=True)),
+        "au_source": p.au_source,
+        "simulated_training": p.simulated,
+        "flags": list(all_flags(p)),
+        "start_s": p.start_s,
+        "end_s": p.end_s,
+        "frames": p.motion.n_frames,
+        "face_score": p.motion.face_score,
+        "strength_px": p.motion.strength_px,
+        "channels": list(channel_names(p.layout)),
+        "time_s": p.motion.time_s.astype(float).round(6).tolist(),
+        "motion_px": p.motion.motion.astype(float).round(6).tolist(),
+        "adjacency": p.adjacency[-1].mean(axis=0).round(6).tolist() if p.adjacency.size else None,
+        "temporal_attention": p.temporal_attention.round(6).tolist(),
+        "explanation": None if found is None else explanation_dict(found, p),
+        "caveat": CAVEAT,
+        "version": __version__,
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
