@@ -41,7 +41,7 @@ format: $(READY_ALL)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The model that ships, from its seed: about an hour.
+# The model that ships, from its seed: about half an hour on one core of its own.
 weights: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m stag.training.pretraining --out src/stag/weights/megc3
 

@@ -34,7 +34,9 @@ def test_upload_see_and_download(visit, address, clip, folder, tmp_path):
         assert started.value.suggested_filename == name
     assert serious(page) == []
     assert list(folder.glob("stag-web-*/uploads")) != []
-    assert [p for p in folder.glob("stag-web-*/uploads/**/*") if p.is_file()] == []
+    # gradio leaves an empty file behind each upload until it stops; nothing of a clip may be in it.
+    left = [p for p in folder.glob("stag-web-*/uploads/**/*") if p.is_file() and p.stat().st_size]
+    assert left == []
 
 
 def test_an_example_needs_no_file(visit, address):

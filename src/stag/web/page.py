@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import threading
+import uuid
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,45 @@ def look() -> dict[str, Any]:
     return {"theme": theme, "css": style, "js": _NAMED_BY_ITS_WORDS}
 
 
+class Claims:
+    """Who still needs an upload: gradio keeps equal uploads of several visitors as one file.
+
+    Args:
+        folder: Where visitors get a name of their own for the file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "claims"
+        self._lock = threading.Lock()
+        self._shared: dict[Path, Path] = {}
+
+    def claim(self, file: str | None) -> str | None:
+        """A path of this visitor's own to the uploaded file, or ``None`` where it is gone."""
+        if not file:
+            return None
+        shared = Path(file)
+        own = self._folder / uuid.uuid4().hex / shared.name
+        with self._lock:
+            own.parent.mkdir(parents=True)
+            try:
+                os.link(shared, own)
+            except OSError:
+                if not shared.is_file():
+                    own.parent.rmdir()
+                    return None
+                shutil.copyfile(shared, own)
+            self._shared[own] = shared
+        return str(own)
+
+    def release(self, own: Path) -> None:
+        """Delete the visitor's file, and the upload when nobody else has a claim on it."""
+        with self._lock:
+            shared = self._shared.pop(own, None)
+            shutil.rmtree(own.parent, ignore_errors=True)
+            if shared is not None and shared not in self._shared.values():
+                shared.unlink(missing_ok=True)
+
+
 def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) -> Any:
     """The page as gradio Blocks.
 
@@ -70,15 +112,17 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
     gr = load_gradio()
     limits = limits or Limits()
 
-    def judge(file: str | None, progress: Any = gr.Progress()) -> str:
-        if not file:
-            return message("Choose a clip first.")
-        path = Path(file)
+    claims = Claims(folder)
+
+    def judge(claimed: str | None, progress: Any = gr.Progress()) -> str:
+        if not claimed:
+            return message("Choose a clip first. One that was chosen a while ago has to be uploaded again.")
+        path = Path(claimed)
         try:
             with one_thread():
                 return answer(path, path.name, predictor, limits, lambda done, text: progress(done, desc=text))
         finally:
-            path.unlink(missing_ok=True)
+            claims.release(path)
 
     def judge_example(name: str, progress: Any = gr.Progress()) -> str:
         if name not in EXAMPLES:
@@ -109,8 +153,11 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
         shown = gr.HTML(elem_classes="stag-shown", min_height=120)
         queue: dict[str, Any] = {"concurrency_id": "clips", "concurrency_limit": 1, "api_visibility": "undocumented"}
         clear: dict[str, Any] = {"queue": False, "api_visibility": "private"}
-        upload_go.click(judge, upload, shown, api_name="analyse", **queue).then(lambda: None, None, upload, **clear)
-        camera_go.click(judge, camera, shown, api_name="recording", **queue).then(lambda: None, None, camera, **clear)
+        for button, source, name in ((upload_go, upload, "analyse"), (camera_go, camera, "recording")):
+            own = gr.State(None)
+            claimed = button.click(claims.claim, source, own, **clear)
+            judged = claimed.then(judge, own, shown, api_name=name, **queue)
+            judged.then(lambda: None, None, source, **clear)
         example_go.click(judge_example, choice, shown, api_name="example", **queue)
     page.queue(max_size=QUEUE)
     return page
