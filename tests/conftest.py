@@ -1,9 +1,13 @@
 """Fixtures that every room uses."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from stag import cli
 
 cv2.setNumThreads(1)
 # The same cases every time, and no verdict on how busy the machine is.
@@ -30,6 +34,20 @@ def face_points():
     inner = np.array(
         [[94, 187], [119, 185], [128, 186], [137, 185], [162, 187], [137, 191], [128, 192], [119, 191]], float
     )
-    mirror = lambda points: np.stack([256 - points[::-1, 0], points[::-1, 1]], axis=1)  # noqa: E731
+    mirror = lambda points: np.stack([256 - points[::-1, 0], points[::-1, 1]], axis=1)
     right_eye = np.array([[160, 96], [176, 88], [194, 88], [208, 97], [194, 104], [176, 103]], float)
     return np.concatenate([jaw, brow, mirror(brow), bridge, nostrils, eye, right_eye, outer, lower, inner])
+
+
+@pytest.fixture
+def stag(monkeypatch, capsys):
+    """Run a command line; returns exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["stag", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run

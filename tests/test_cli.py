@@ -1,14 +1,12 @@
 """The command line from outside: what is printed, what is written, and one sentence for everything that is wrong."""
 
 import json
-import sys
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from stag import cli
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.facs import AU_VOCABULARY
@@ -25,20 +23,6 @@ FAST = [
     "--set",
     "model.transformer_layers=1",
 ]
-
-
-@pytest.fixture
-def stag(monkeypatch, capsys):
-    """Run a command line; returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["stag", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

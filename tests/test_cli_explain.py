@@ -1,32 +1,20 @@
 """``stag explain`` from outside."""
 
 import json
-import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from stag import cli
 from stag.config import ModelConfig
 from stag.model.stag import STAG
 from stag.simulate.corpus import simulate_corpus
 
-pytest.importorskip("captum")
-
 
 @pytest.fixture
-def stag(monkeypatch, capsys):
-    """Run a command line; returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["stag", "explain", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return run
+def why(stag):
+    return partial(stag, "explain")
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +31,8 @@ def video(tmp_path_factory):
     return next((corpus.parent if corpus.is_file() else corpus).rglob("*.mkv"))
 
 
-def test_a_video_is_explained(stag, model, video, tmp_path):
-    pytest.importorskip("_dlib_pybind11")
-    code, out, err = stag(video, "--model", model, "--out", tmp_path / "why", "--class", "surprise", "--quiet")
+def test_a_video_is_explained(why, model, video, tmp_path):
+    code, out, err = why(video, "--model", model, "--out", tmp_path / "why", "--class", "surprise", "--quiet")
     assert (code, err) == (0, "")
     assert "surprise" in out
     assert "Integrated Gradients" in out
@@ -57,8 +44,8 @@ def test_a_video_is_explained(stag, model, video, tmp_path):
     assert (tmp_path / "why" / "face.png").exists()
 
 
-def test_the_methods_are_scored(stag, model, tmp_path):
-    code, out, _ = stag("--score", "--model", model, "--clips", 3, "--out", tmp_path, "--quiet")
+def test_the_methods_are_scored(why, model, tmp_path):
+    code, out, _ = why("--score", "--model", model, "--clips", 3, "--out", tmp_path, "--quiet")
     assert code == 0
     assert "3 simulated clips" in out
     for title in ("Integrated Gradients", "Cross-attention", "Size of the motion", "chance"):
@@ -80,9 +67,9 @@ def test_the_methods_are_scored(stag, model, tmp_path):
         (["a.mp4", "--out", "x", "--model", "MODEL"], 1, "a.mp4: no such file"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(stag, model, tmp_path, monkeypatch, arguments, code, words):
+def test_what_is_wrong_is_one_sentence(why, model, tmp_path, monkeypatch, arguments, code, words):
     monkeypatch.chdir(tmp_path)
-    found, out, err = stag(*(str(model) if word == "MODEL" else word for word in arguments))
+    found, out, err = why(*(str(model) if word == "MODEL" else word for word in arguments))
     assert found == code
     assert words in err
     assert out == ""

@@ -165,7 +165,8 @@ def test_the_package_for_clusters_is_named(monkeypatch):
 
 @pytest.fixture(scope="module")
 def cluster():
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as two:
@@ -194,7 +195,8 @@ def test_a_cluster_hands_on_errors_and_can_be_left_early(cluster):
 
 
 def test_a_cluster_without_workers_is_one_sentence(monkeypatch):
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     monkeypatch.setattr(parallel, "CONNECT_S", 1)
     with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty:
         how = {"backend": "dask", "address": empty.scheduler_address}

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from stag.simulate.motion import simulate_motion
 from stag.training.fit import train
 from stag.video import write_video
 from stag.web.examples import example_clip
+
+AXE = Path(__file__).parents[2] / "build/browser/node_modules/axe-core/axe.min.js"
 
 
 @pytest.fixture(scope="session")
@@ -81,11 +84,11 @@ def address(predictor, folder, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
-    api = pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright  # only `make test-browser` installs it
+
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium; make test-browser installs it")
-    with api.sync_playwright() as playwright:
+    assert chromium is not None, "there is no chromium; make test-browser installs it"
+    with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
         running.close()
@@ -114,3 +117,20 @@ def visit(browser):
     local = ("data:", "blob:", "about:", "file:")
     assert [url for home, url in asked if not url.startswith((f"http://{home}/", *local))] == []
     assert failed == []
+
+
+@pytest.fixture(scope="session")
+def serious():
+    """What axe finds that keeps somebody out; evaluated past the policy of the page, which refuses added scripts."""
+    script = AXE.read_text(encoding="utf-8")
+
+    def find(page):
+        page.evaluate(script)
+        found = page.evaluate("axe.run(document, {iframes: false}).then((result) => result.violations)")
+        return [
+            (v["id"], [node["html"][:200] for node in v["nodes"]])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+
+    return find

@@ -3,7 +3,6 @@
 import http.client
 
 import pytest
-from access import serious
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +15,7 @@ def analyse(page, path):
     page.get_by_role("button", name="Analyse the clip").click()
 
 
-def test_upload_see_and_download(visit, address, clip, folder, tmp_path):
+def test_upload_see_and_download(visit, address, clip, folder, tmp_path, serious):
     page = visit(address)
     analyse(page, clip)
     page.locator(".stag-verdict").wait_for(timeout=PATIENCE_MS)
@@ -39,7 +38,7 @@ def test_upload_see_and_download(visit, address, clip, folder, tmp_path):
     assert left == []
 
 
-def test_an_example_needs_no_file(visit, address):
+def test_an_example_needs_no_file(visit, address, serious):
     page = visit(address, scheme="dark", width=420)
     page.get_by_role("tab", name="Example").click()
     page.get_by_role("button", name="Analyse the example").click()

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from access import serious
 
 from stag.explanation.attribution import explain
 from stag.report.html import prediction_page, run_page, study_page, write_page
@@ -63,7 +62,7 @@ KINDS = ("prediction", "evaluation", "ablation", "audit")
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_report_keeps_nobody_out_and_fetches_nothing(visit, reports, kind, scheme):
+def test_a_report_keeps_nobody_out_and_fetches_nothing(visit, reports, kind, scheme, serious):
     page = visit(f"file://{reports / kind}.html", scheme=scheme)
     assert serious(page) == []
     page.set_viewport_size({"width": 400, "height": 800})

@@ -1,8 +1,8 @@
 """Fabricated trees of every set: the full ones are made once, and copies share their files."""
 
 import pytest
-from planted import SMALL, Tree, link_tree
 
+from planted import SMALL, Tree, link_tree
 from stag.simulate.shapes.tree import simulate_tree
 
 

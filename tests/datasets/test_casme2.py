@@ -1,8 +1,8 @@
 """CASME II: both layouts, both editions, and whatever may be wrong with a copy."""
 
 import pytest
-from planted import SHEET_FAULTS, assert_verdict, link_tree, put, relative
 
+from planted import SHEET_FAULTS, assert_verdict, link_tree, put, relative
 from stag.datasets.audit import audit
 from stag.datasets.audit_text import audit_lines
 from stag.datasets.clips import load_dataset, load_set

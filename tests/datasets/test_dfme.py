@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from planted import SHEET_FAULTS, assert_verdict, link_tree, no_preamble, put, relative
 
+from planted import SHEET_FAULTS, assert_verdict, link_tree, no_preamble, put, relative
 from stag.datasets.audit import audit
 from stag.datasets.clips import load_dataset, load_set
 from stag.datasets.loaded import Options

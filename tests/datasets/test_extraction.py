@@ -112,7 +112,8 @@ def test_what_is_in_the_cache_is_not_computed_again(clips, undisturbed, finished
 
 
 def test_a_cluster_of_two_processes_gives_the_same_bytes(clips, undisturbed, tmp_path):
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as cluster:

@@ -2,8 +2,8 @@
 
 import openpyxl
 import pytest
-from planted import SHEET_FAULTS, assert_verdict
 
+from planted import SHEET_FAULTS, assert_verdict
 from stag.datasets.audit import audit
 from stag.datasets.audit_text import audit_lines
 from stag.datasets.clips import load_dataset, load_set

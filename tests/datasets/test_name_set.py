@@ -1,8 +1,8 @@
 """NaME through a manifest: published counts, and whatever may be wrong with a manifest."""
 
 import pytest
-from planted import link_tree, put
 
+from planted import link_tree, put
 from stag.datasets.audit import audit
 from stag.datasets.audit_text import audit_lines
 from stag.datasets.clips import load_dataset, load_set

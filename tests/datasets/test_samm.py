@@ -1,8 +1,8 @@
 """SAMM: preambles, key frames known to be wrong, and action units in every notation."""
 
 import pytest
-from planted import SHEET_FAULTS, assert_verdict, images, put
 
+from planted import SHEET_FAULTS, assert_verdict, images, put
 from stag.datasets import samm
 from stag.datasets.audit import audit
 from stag.datasets.audit_text import audit_lines

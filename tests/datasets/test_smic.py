@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+
 from planted import (
     FOLDER_FAULTS,
     assert_verdict,
@@ -13,7 +14,6 @@ from planted import (
     relative,
     skip,
 )
-
 from stag.datasets.audit import audit
 from stag.datasets.audit_text import audit_lines
 from stag.datasets.clips import load_set

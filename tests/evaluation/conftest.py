@@ -1,7 +1,7 @@
 import pytest
-from synthetic import synthetic_motion
 
 from stag.config import Config
+from synthetic import synthetic_motion
 
 
 @pytest.fixture(scope="session")

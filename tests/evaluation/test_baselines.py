@@ -6,11 +6,11 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from synthetic import CLASSES, shuffled_rows, synthetic_motion
 
 from stag.evaluation.baselines import BASELINES, GRID, au_only, choose_svm, majority, motion_svm
 from stag.evaluation.metrics import score
 from stag.evaluation.splits import split
+from synthetic import CLASSES, shuffled_rows, synthetic_motion
 
 
 @pytest.fixture(scope="module")

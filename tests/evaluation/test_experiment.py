@@ -10,6 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+from stag.config import Config
+from stag.datasets.motion_file import MotionSet
+from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, RunError
+from stag.evaluation.baselines import motion_svm
+from stag.evaluation.experiment import evaluate, evaluate_model, evaluate_split
+from stag.evaluation.metrics import score, subject_bootstrap
+from stag.motion.regions import LAYOUTS
+from stag.parallel import one_thread
 from synthetic import (
     CLASSES,
     Recorder,
@@ -21,15 +30,6 @@ from synthetic import (
     synthetic_motion,
     with_labels,
 )
-
-from stag.config import Config
-from stag.datasets.motion_file import MotionSet
-from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, RunError
-from stag.evaluation.baselines import motion_svm
-from stag.evaluation.experiment import evaluate, evaluate_model, evaluate_split
-from stag.evaluation.metrics import score, subject_bootstrap
-from stag.motion.regions import LAYOUTS
-from stag.parallel import one_thread
 
 ARRAYS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
 
@@ -236,7 +236,7 @@ evaluate(synthetic_motion(), Config.preset("quick"), out={out!r}, learner=learne
 
 
 def test_a_killed_run_keeps_every_finished_unit_and_ends_in_the_same_bytes(motion, config, tmp_path):
-    code = KILLED.format(here=str(Path(__file__).parent), out=str(tmp_path / "killed"))
+    code = KILLED.format(here=str(Path(__file__).parents[1]), out=str(tmp_path / "killed"))
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "killed" / "units").iterdir())) == 3

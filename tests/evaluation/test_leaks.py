@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import synthetic_motion
-from tiny import TINY
 
 from stag.config import Config
 from stag.evaluation import leaks
@@ -19,6 +17,8 @@ from stag.evaluation.leaks import (
     filled_up,
 )
 from stag.training.fit import Part, fit_many
+from synthetic import synthetic_motion
+from tiny import TINY
 
 CONFIG = Config.preset("quick").override(TINY)
 

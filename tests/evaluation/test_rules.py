@@ -8,8 +8,6 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from synthetic import contents, nearest_mean, synthetic_motion
-from tiny import TINY
 
 from stag.config import Config
 from stag.errors import RunError
@@ -18,6 +16,8 @@ from stag.evaluation.run_folder import RunFolder
 from stag.evaluation.splits import split
 from stag.evaluation.units import Plan, Task, read_task, run_stacked, stag_learner
 from stag.training.fit import Part, fit_many
+from synthetic import contents, nearest_mean, synthetic_motion
+from tiny import TINY
 
 CONFIG = Config.preset("quick").override(TINY)
 

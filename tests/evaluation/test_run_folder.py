@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import shuffled_rows
 
 from stag.errors import RunError
 from stag.evaluation.run_folder import RunFolder, fingerprint_data, read_unit
+from synthetic import shuffled_rows
 
 NAMES = st.text(min_size=1, max_size=20)
 

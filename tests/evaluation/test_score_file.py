@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score
-from synthetic import nearest_mean
 
 from stag.errors import DatasetError
 from stag.evaluation.experiment import evaluate
 from stag.evaluation.score_file import score_predictions
 from stag.evaluation.side_by_side import score_lines
+from synthetic import nearest_mean
 
 GOOD = "clip_id,subject,truth,predicted\nc1,007,a,a\nc2,007,b,a\nc3,8,b,b\n"
 

@@ -7,8 +7,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import contents, nearest_mean, synthetic_motion
-from tiny import TINY
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
@@ -19,6 +17,8 @@ from stag.evaluation.comparison import paired_difference
 from stag.evaluation.sources import Sources
 from stag.motion.regions import LAYOUTS
 from stag.simulate.motion import simulate_motion
+from synthetic import contents, nearest_mean, synthetic_motion
+from tiny import TINY
 
 CONFIG = Config.preset("quick").override(["train.epochs=60"])
 OPTIONS = {"protocol": "gkf", "folds": 3}

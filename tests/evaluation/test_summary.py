@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
-from synthetic import CLASSES, synthetic_motion
 
 from stag.evaluation.summary import baseline_scores, prediction_table, unit_scores
 from stag.facs import AU_VOCABULARY
+from synthetic import CLASSES, synthetic_motion
 
 
 def unit(motion, rows, seed=0):

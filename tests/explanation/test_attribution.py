@@ -10,8 +10,6 @@ from stag.explanation.question import mirrored
 from stag.motion.regions import mirror_order
 from stag.simulate.motion import simulate_motion
 
-pytest.importorskip("captum")
-
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("layout", ["roi18", "roi14"])

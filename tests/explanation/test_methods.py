@@ -16,8 +16,6 @@ from stag.explanation.methods import (
     rollout,
 )
 
-pytest.importorskip("captum")
-
 
 @pytest.mark.parametrize("seed", range(6))
 def test_integrated_gradients_are_complete(make_model, make_motion, ask, seed):

@@ -85,7 +85,7 @@ class Waves:
 def shift_of(crop, picture, from_crop):
     """Least-squares shift ``(2,)`` of a crop against what the picture says it should be, crop pixels."""
     inner = grid[24:-24, 24:-24]
-    at = lambda dx, dy: picture(transform_points(inner + np.array([dx, dy]), from_crop)).ravel()  # noqa: E731
+    at = lambda dx, dy: picture(transform_points(inner + np.array([dx, dy]), from_crop)).ravel()
     design = np.stack([at(0.01, 0) - at(-0.01, 0), at(0, 0.01) - at(0, -0.01)], axis=1) / 0.02
     return np.linalg.lstsq(design, at(0, 0) - crop[24:-24, 24:-24].ravel(), rcond=None)[0]
 

@@ -1,8 +1,8 @@
-import by_hand
 import numpy as np
 import pytest
 import torch
 
+import by_hand
 from stag.facs import AU_REGIONS, AU_VOCABULARY
 from stag.model.action_units import ActionUnitEmbedding, anatomical_edges, separate_unknown
 from stag.motion.regions import LAYOUTS

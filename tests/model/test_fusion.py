@@ -1,8 +1,8 @@
-import by_hand
 import numpy as np
 import pytest
 import torch
 
+import by_hand
 from stag.model.fusion import CrossAttentionFusion
 
 B, T, R, D, G, M, F, H = 2, 4, 3, 5, 7, 6, 8, 2

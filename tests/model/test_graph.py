@@ -1,8 +1,8 @@
-import by_hand
 import numpy as np
 import pytest
 import torch
 
+import by_hand
 from stag.model.graph import EGAT, GraphBranch, RoiEmbedding, TemporalPooling, initial_graph
 
 B, T, R, D, H, A = 2, 4, 5, 6, 2, 3

@@ -1,12 +1,12 @@
 import copy
 import pickle
 
-import by_hand
 import numpy as np
 import pytest
 import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
 
+import by_hand
 from stag.config import Config, ModelConfig
 from stag.errors import ConfigError, ModelError
 from stag.facs import AU_VOCABULARY

@@ -1,10 +1,10 @@
 """The switches of an ablation: what each takes out, what it leaves, and that weights fit all of them."""
 
-import by_hand
 import numpy as np
 import pytest
 import torch
 
+import by_hand
 from stag.config import Config, ModelConfig
 from stag.errors import ConfigError
 from stag.facs import AU_VOCABULARY

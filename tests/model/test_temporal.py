@@ -1,8 +1,8 @@
-import by_hand
 import numpy as np
 import pytest
 import torch
 
+import by_hand
 from stag.model.temporal import TemporalTransformer
 
 B, T, R, D, M, H = 2, 4, 3, 2, 6, 2

@@ -47,7 +47,7 @@ def test_pool_of_an_empty_window_is_zero():
 
 def test_windows_follow_the_table(face_points):
     p = face_points
-    rounded = lambda *edges: tuple(int(np.floor(e + 0.5)) for e in edges)  # noqa: E731
+    rounded = lambda *edges: tuple(int(np.floor(e + 0.5)) for e in edges)
     brow = p[17:22]
     assert channel_window(CHANNELS[0], p) == rounded(
         brow[:, 1].min() - 5, brow[:, 1].max() - 5, brow[:, 0].min() + 5, brow[:, 0].max() - 10

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
-from readable import overlaps, texts
 
+from readable import overlaps, texts
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
 from stag.report.attribution_figures import attention_maps_figure, attribution_figure, lit_face_figure
 from stag.report.canvas import figure_inline, figure_png

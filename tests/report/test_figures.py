@@ -7,8 +7,8 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
-from readable import overlaps, texts
 
+from readable import overlaps, texts
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.report import figures
 from stag.report.canvas import RULE

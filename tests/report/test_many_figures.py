@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.patches import FancyArrowPatch
-from readable import overlaps, texts
 
+from readable import overlaps, texts
 from stag.errors import MissingDependency
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.report.canvas import SERIES, figure_png
@@ -70,7 +70,6 @@ def test_every_clip_is_on_the_map_from_both_sides(clips):
 
 
 def test_the_turning_map_stands_alone(clips):
-    pytest.importorskip("plotly")
     points, labels = clips
     names = [f"clip<{i}>" for i in range(90)]
     page = embedding_page(points, labels, CLASSES, names=names, title="a <b> & c")

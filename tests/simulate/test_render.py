@@ -30,7 +30,7 @@ def on_lattice(image, places):
 def left_over_px(first, then):
     """Least-squares shift between two pictures that should be one, in windows of 9 px; nan where nothing is to see."""
     down, right = np.gradient(first)
-    mean = lambda values: cv2.blur(values, (9, 9))  # noqa: E731
+    mean = lambda values: cv2.blur(values, (9, 9))
     a, b, c = mean(right * right), mean(right * down), mean(down * down)
     d, e = mean(right * (first - then)), mean(down * (first - then))
     determinant = a * c - b * b

@@ -39,7 +39,8 @@ class Question:
         """What the model says of ``motion (B, T, R, 2)``."""
         if self.predicted_aus:
             return self.model.forward_with_predicted_aus(motion, return_attention=return_attention)
-        return self.model(motion, au, return_attention=return_attention)  # type: ignore[no-any-return]
+        output: StagOutput = self.model(motion, au, return_attention=return_attention)
+        return output
 
     def score(self, motion: Tensor, target: Tensor, au: Tensor | None) -> Tensor:
         """The score that is explained: ``(B, T, R, 2)`` and ``(B,)`` class numbers -> ``(B,)``."""

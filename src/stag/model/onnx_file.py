@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,8 @@ def onnx_bytes(model: STAG, *, au_source: str = "none") -> bytes:
         raise ModelError(f"--au {au_source}: an ONNX file has no input for expert codes; use none or predicted")
     try:
         import onnx
-        import onnxscript  # noqa: F401
+
+        import_module("onnxscript")  # the exporter imports it by itself
     except ImportError as error:
         raise StagError(f"export needs the packages onnx and onnxscript: {_NEEDED}") from error
     motion = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(0))

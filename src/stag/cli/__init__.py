@@ -1,0 +1,19 @@
+"""The command line: verbs only. Heavy imports live inside the verbs, so that help comes at once."""
+
+import sys
+
+from stag.cli import clips, data, learning, studies, upkeep
+from stag.cli.app import app
+from stag.console import fail
+from stag.errors import StagError
+
+__all__ = ["app", "clips", "data", "learning", "main", "studies", "upkeep"]
+
+
+def main() -> None:
+    """Run the command line; every error that a user can act on is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except (StagError, OSError, MemoryError) as error:
+        fail(error)
+        sys.exit(1)

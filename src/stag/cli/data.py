@@ -1,0 +1,179 @@
+"""Data sets: made, checked, extracted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from stag.cli.app import app
+from stag.cli.options import (
+    Annotation,
+    ConfigFile,
+    Jobs,
+    Joined,
+    Layout,
+    Preset,
+    Quiet,
+    Seed,
+    Sets,
+    Split,
+    must_end_in_npz,
+    settings_of,
+)
+from stag.console import progress_bar, say, warn
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to make, or the .npz of --as motion.")],
+    shape: Annotated[
+        Literal["manifest", "motion", "casme2", "samm", "smic", "dfme", "fourdme"],
+        typer.Option("--as", help="Shape of the corpus: a manifest, a motion file, or the tree of a published set."),
+    ] = "manifest",
+    subjects: Annotated[int | None, typer.Option(min=1, help="People; 12, or as many as the published set.")] = None,
+    clips: Annotated[int | None, typer.Option(min=1, help="Clips of each; 6, or as the published set.")] = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Published sets: a few tiny frames a clip, no faces.")] = False,
+    portrait: Annotated[Path | None, typer.Option(help="Another grey portrait, with --points.")] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV of its 68 landmarks.")] = None,
+    scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
+    fps: Annotated[float, typer.Option(min=10, max=1000)] = 100.0,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Make face clips in which action units fire, with everything known."""
+    from stag.datasets.labels import scheme as named_scheme
+
+    labels = named_scheme(scheme).name
+    if (portrait is None) != (points is None):
+        raise typer.BadParameter("--portrait and --points go together")
+    if shape == "motion":
+        from stag.simulate.motion import simulate_motion
+
+        must_end_in_npz(out)
+        simulate_motion(subjects or 12, clips or 6, seed=seed, scheme=labels).save(out)
+        say(f"simulated  {out}")
+        return
+    from stag.simulate.corpus import simulate_corpus
+    from stag.simulate.portraits import load_portrait
+    from stag.simulate.shapes.tree import simulate_tree
+
+    face = load_portrait(portrait, points) if portrait and points else None
+    with progress_bar("simulate", quiet) as progress:
+        if shape == "manifest":
+            simulate_corpus(
+                out,
+                subjects=subjects or 12,
+                clips=clips or 6,
+                seed=seed,
+                fps=fps,
+                scheme=labels,
+                portrait=face,
+                jobs=jobs,
+                progress=progress,
+            )
+        else:
+            simulate_tree(
+                out,
+                shape,
+                subjects=subjects,
+                clips=clips,
+                tiny=tiny,
+                seed=seed,
+                portrait=face,
+                jobs=jobs,
+                progress=progress,
+            )
+    say(f"simulated  {out}")
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name, manifest.")],
+    root: Annotated[Path, typer.Option(help="Folder of the data set, or a parent of it.")],
+    scheme: Annotated[str | None, typer.Option(help="Label scheme; every one of the set if omitted.")] = None,
+    annotation: Annotation = None,
+    layout: Layout = None,
+    split: Split = None,
+    joined: Joined = "scheme",
+    json: Annotated[Path | None, typer.Option(help="Write the whole audit here.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Audit a data set on disk against its published counts; exit code 1 where they differ."""
+    from stag.datasets.audit import audit
+    from stag.datasets.audit_text import audit_lines
+    from stag.datasets.loaded import Options
+    from stag.files import write_json
+
+    with progress_bar("check", quiet) as progress:
+        found = audit(name, root, scheme, Options(annotation, layout, split, joined), progress)
+    for line in audit_lines(found):
+        say(line)
+    if json is not None:
+        write_json(json, found.as_dict())
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+@app.command()
+def extract(
+    inputs: Annotated[list[str], typer.Argument(metavar="DATASET|VIDEO...", help="A data set, or your own clips.")],
+    out: Annotated[Path, typer.Option(help="Motion file to write.")],
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
+    annotation: Annotation = None,
+    layout: Layout = None,
+    split: Split = None,
+    joined: Joined = "scheme",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    jobs: Jobs = 1,
+    backend: Annotated[Literal["loky", "dask"], typer.Option(help="Processes here, or workers of a cluster.")] = "loky",
+    scheduler: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="Of --backend dask.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of finished clips, kept; OUT.cache, until OUT is written, if omitted.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a data set, videos or folders of frames into a motion file; the same command resumes a stopped one."""
+    from stag.datasets.cache import ClipCache
+    from stag.datasets.clips import load_dataset
+    from stag.datasets.extraction import extract_files, extract_motion
+    from stag.datasets.summary import summary
+
+    settings = settings_of(preset, config, set_, None)
+    must_end_in_npz(out)
+    if root is not None and len(inputs) != 1:
+        raise typer.BadParameter("with --root, name exactly one data set")
+    finished = ClipCache(cache or out.with_name(f"{out.name}.cache"))
+    known = len(finished)
+    if known and not quiet:
+        warn(f"{known} finished clips are in {finished.folder}; those that fit are taken from there")
+    copy: dict[str, Any] = {"annotation": annotation, "layout": layout, "split": split, "joined": joined}
+    table = load_dataset(inputs[0], root, scheme, **copy) if root is not None else None
+    how: dict[str, Any] = {"jobs": jobs, "backend": backend, "scheduler": scheduler, "cache": finished.folder}
+    try:
+        with progress_bar("extract", quiet, unit="clips") as progress:
+            if table is not None:
+                motion = extract_motion(table, settings, **how, progress=progress)
+            else:
+                motion = extract_files([Path(name) for name in inputs], settings, **how, progress=progress)
+        motion.save(out)
+    except KeyboardInterrupt:
+        warn(
+            f"stag: interrupted; {len(finished)} finished clips are kept in {finished.folder}, "
+            f"and the same command goes on from there"
+        )
+        raise typer.Exit(130) from None
+    if cache is None:
+        finished.remove()
+    for clip_id, reason in motion.meta["skipped"]:
+        warn(f"skipped {clip_id}: {reason}")
+    for what, counts in summary(motion):
+        say(f"{what:<10}" + ", ".join(f"{name} {count}" for name, count in counts))
+    say(f"{len(motion)} clips, {len(motion.meta['skipped'])} skipped  {out}")
+    if root is None and motion.meta["skipped"]:
+        raise typer.Exit(1)

@@ -1,0 +1,74 @@
+"""Models: trained, exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stag.cli.app import app
+from stag.cli.options import (
+    Au,
+    ConfigFile,
+    Device,
+    Model,
+    MotionFiles,
+    Preset,
+    Quiet,
+    Seed,
+    Sets,
+    load_motion,
+    settings_of,
+)
+from stag.console import progress_bar, say
+from stag.model.shipped import DEFAULT_MODEL
+
+
+@app.command()
+def train(
+    files: MotionFiles,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    init: Annotated[str | None, typer.Option(help="Start from this model: a folder, or the name of one.")] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on motion files."""
+    from stag.model.stag import STAG
+    from stag.training.fit import fit
+    from stag.training.inference import conformed
+
+    motion = load_motion(files)
+    start = None
+    if init is not None:
+        start = STAG.from_pretrained(init)
+        motion = conformed(motion, start.info)
+    settings = settings_of(preset, config, set_, au)
+    with progress_bar("train", quiet) as progress:
+        fitted = fit(motion, settings, seed=seed, init=start, device=device, progress=progress)
+    fitted.model.save_pretrained(out)
+    losses = [row["val_loss"] for row in fitted.history if "val_loss" in row]
+    say(f"{len(fitted.history)} epochs" + (f", inner validation loss {min(losses):.3f} at best" if losses else ""))
+    say(f"model  {out}")
+
+
+@app.command()
+def export(
+    onnx: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    model: Model = DEFAULT_MODEL,
+    au: Annotated[Literal["none", "predicted"] | None, typer.Option(help="AU source; as it was trained.")] = None,
+) -> None:
+    """Write a model as one ONNX file that describes itself."""
+    from stag.model.onnx_file import export_onnx
+    from stag.model.stag import STAG
+
+    judge = STAG.from_pretrained(model)
+    source = au or ("predicted" if judge.info.training.get("au_source") == "predicted" else "none")
+    export_onnx(judge, onnx, au_source=source)
+    say(f"AU source {source}; motion {judge.shape} in, {', '.join(judge.classes)} out")
+    say(f"model  {onnx}")

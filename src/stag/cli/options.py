@@ -1,0 +1,88 @@
+"""Options that verbs share, and what becomes of their text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from stag.config import Config
+    from stag.datasets.motion_file import MotionSet
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
+Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
+Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")]
+Au = Annotated[
+    Literal["none", "annotated", "predicted"] | None,
+    typer.Option(help="Where the classifier's action units come from."),
+]
+Annotation = Annotated[
+    str | None, typer.Option("--annotation", help="Edition of the annotation where there are several, such as 2019.")
+]
+Layout = Annotated[Literal["raw", "cropped"] | None, typer.Option(help="Which frames, where a root holds both.")]
+Split = Annotated[str | None, typer.Option(help="One split of the set, such as train, test_a, test_b.")]
+Joined = Annotated[
+    Literal["scheme", "skip", "first"], typer.Option(help="Clips of several emotions: as the scheme says, or so.")
+]
+Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted.")]
+Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
+Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
+Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
+Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
+MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
+
+
+def settings_of(preset: str, file: Path | None, changes: list[str] | None, au: str | None) -> Config:
+    """The settings of a preset or a TOML file, with the changes and the AU source of the command line."""
+    from stag.config import Config
+
+    config = Config.preset(preset) if file is None else Config.from_toml(file)
+    extra = [f"au={au}"] if au else []
+    return config.override([*(changes or []), *extra])
+
+
+def load_motion(files: list[Path] | None) -> MotionSet:
+    """The motion files of a command line as one set."""
+    from stag.datasets.motion_file import MotionSet
+
+    if not files:
+        raise typer.BadParameter("name at least one motion file")
+    return MotionSet.concatenate([MotionSet.load(path) for path in files])
+
+
+def seed_list(text: str) -> list[int]:
+    """Seeds from text such as 0,1,2, each once."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise typer.BadParameter(f"--seeds {text}: expected whole numbers such as 0,1,2")
+    return list(dict.fromkeys(int(part) for part in parts))
+
+
+def named_path(option: str, text: str) -> tuple[str, str]:
+    """Name and path from NAME=PATH."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise typer.BadParameter(f"{option} {text}: expected NAME=PATH, for example samm=SAMM")
+    return name, path
+
+
+def study_title(found: dict[str, Any]) -> str:
+    """What a study was made of, in one line."""
+    mark = " (simulated)" if found["simulated"] else ""
+    dependent = ", subject-dependent" if found["subject_dependent"] else ""
+    return (
+        f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
+        f"AU source {found['au_source']}"
+    )
+
+
+def must_end_in_npz(path: Path) -> None:
+    """Refuse a motion file under another name before anything is computed."""
+    if path.suffix != ".npz":
+        raise typer.BadParameter(f"--out {path}: a motion file ends in .npz")

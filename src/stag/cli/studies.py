@@ -1,0 +1,227 @@
+"""Evaluation: protocols, ablations, the audit of leaks, the tables of the paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stag.cli.app import app
+from stag.cli.options import (
+    Au,
+    ConfigFile,
+    Device,
+    Folds,
+    Jobs,
+    MotionFiles,
+    Preset,
+    Protocol,
+    Quiet,
+    Seeds,
+    Sets,
+    load_motion,
+    named_path,
+    seed_list,
+    settings_of,
+    study_title,
+)
+from stag.console import print_scores, progress_bar, say
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Option(help="Run folder.")],
+    files: MotionFiles = None,
+    protocol: Protocol = "loso",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    train_file: Annotated[list[Path] | None, typer.Option("--train", help="Train on this motion file ...")] = None,
+    test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one.")] = None,
+    model: Annotated[str | None, typer.Option(help="Score a finished model; no training.")] = None,
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Evaluate by LOSO, group or stratified k-fold, across data sets, or a finished model."""
+    from stag.evaluation import experiment
+
+    settings = settings_of(preset, config, set_, au)
+    wanted = seed_list(seeds)
+    if bool(train_file) != bool(test_file):
+        raise typer.BadParameter("--train and --test go together")
+    if train_file and files:
+        raise typer.BadParameter("give motion files, or --train and --test, not both")
+    with progress_bar("evaluate", quiet) as progress:
+        if train_file and test_file:
+            pair = load_motion(train_file), load_motion(test_file)
+            result = experiment.evaluate_split(*pair, settings, seeds=wanted, out=out, jobs=jobs, progress=progress)
+        elif model is not None:
+            from stag.model.stag import STAG
+
+            judge = STAG.from_pretrained(model)
+            result = experiment.evaluate_model(load_motion(files), judge, au=settings.au, out=out, progress=progress)
+        else:
+            motion = load_motion(files)
+            result = experiment.evaluate(
+                motion, settings, protocol=protocol, folds=folds, seeds=wanted, out=out, jobs=jobs, progress=progress
+            )
+    print_scores(result.json)
+    say(f"result  {out / 'result.json'}")
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", help="clip_id, subject, truth, predicted.")],
+    out: Annotated[Path | None, typer.Option(help="Write every metric here, as JSON.")] = None,
+) -> None:
+    """Score predictions made anywhere: every metric, pooled and by folds, with intervals over subjects."""
+    from stag.evaluation.score_file import score_predictions
+    from stag.evaluation.side_by_side import score_lines
+    from stag.files import write_json
+
+    found = score_predictions(predictions)
+    for line in score_lines(found):
+        say(line)
+    if out is not None:
+        write_json(out, found)
+        say(f"result  {out}")
+
+
+@app.command()
+def ablate(
+    out: Annotated[Path, typer.Option(help="Folder of the study; a run folder for each row lies in it.")],
+    files: MotionFiles = None,
+    only: Annotated[str | None, typer.Option(help="Comma-separated: architecture,graph-depth,tta,au,...")] = None,
+    protocol: Protocol = "loso",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    jobs: Jobs = 1,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Take parts out of the model, one at a time: the paper's Table 5 and further rows."""
+    from stag.evaluation.ablation import ablate as study
+    from stag.evaluation.side_by_side import study_rows, text_lines
+
+    parts = [part.strip() for part in (only or "").split(",") if part.strip()]
+    settings, wanted, motion = settings_of(preset, config, set_, au), seed_list(seeds), load_motion(files)
+    with progress_bar("ablate", quiet, unit="rows") as progress:
+        found = study(
+            motion,
+            settings,
+            out=out,
+            only=parts,
+            protocol=protocol,
+            folds=folds,
+            seeds=wanted,
+            jobs=jobs,
+            device=device,
+            progress=progress,
+        )
+    for line in [study_title(found.json), *text_lines(*study_rows(found.json["rows"], ("category", "configuration")))]:
+        say(line)
+    say(f"result  {out / 'ablation.json'}")
+
+
+@app.command()
+def audit(
+    out: Annotated[Path, typer.Option(help="Folder of the audit; a run folder for each row lies in it.")],
+    files: MotionFiles = None,
+    protocol: Annotated[Literal["loso", "gkf"], typer.Option(help="The honest protocol.")] = "loso",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = None,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Measure what each kind of leakage would be worth on your data."""
+    from stag.evaluation.audit import leak_audit
+    from stag.evaluation.side_by_side import study_rows, text_lines
+
+    settings, wanted, motion = settings_of(preset, config, set_, au), seed_list(seeds), load_motion(files)
+    with progress_bar("audit", quiet, unit="rows") as progress:
+        found = leak_audit(
+            motion, settings, out=out, protocol=protocol, folds=folds, seeds=wanted, jobs=jobs, progress=progress
+        )
+    honest = found.json["honest"]
+    say(f"{study_title(found.json)}; honest UF1 {honest['uf1']:.3f}, UAR {honest['uar']:.3f}")
+    for line in text_lines(*study_rows(found.json["rows"], ("leak", "against"))):
+        say(line)
+    for row in found.json["rows"]:
+        say(f"  {row['leak']}: {row['explanation']}")
+    say(f"result  {out / 'audit.json'}")
+
+
+@app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="table2 to table10.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is extracted, the runs and the table.")],
+    roots: Annotated[list[str] | None, typer.Option("--root", metavar="NAME=DIR", help="A data set.")] = None,
+    motion: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE.npz", help="Its motion file; dfme:test_a=... for a split.")
+    ] = None,
+    protocol: Protocol = "gkf",
+    folds: Folds = 5,
+    seeds: Seeds = "0",
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    set_: Sets = None,
+    au: Au = "annotated",
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Run a table of the paper on your data sets: published and measured, side by side."""
+    from stag.evaluation.reproduce import reproduce as run
+    from stag.evaluation.side_by_side import text_lines
+    from stag.evaluation.sources import Sources
+
+    settings = settings_of(preset, config, set_, au)
+    named: dict[str, list[Path]] = {}
+    for name, path in (named_path("--motion", text) for text in motion or ()):
+        named[name] = [*named.get(name, ()), Path(path)]
+    folders = {name: Path(path) for name, path in (named_path("--root", text) for text in roots or ())}
+    sources = Sources(folders, named, out, settings, jobs)
+    with progress_bar(table, quiet, unit="rows") as progress:
+        found = run(
+            table,
+            sources,
+            settings,
+            out=out,
+            protocol=protocol,
+            folds=folds,
+            seeds=seed_list(seeds),
+            jobs=jobs,
+            progress=progress,
+        )
+    say(f"{table}: {found.json['title']}")
+    for line in text_lines(found.columns, found.cells):
+        say(line)
+    for note in found.json["notes"]:
+        say(f"note  {note}")
+    for conflict in found.json["conflicts"]:
+        say(f"the paper  {conflict}")
+    say(f"written  {out / table}.json, .csv, .tex, .html")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of an evaluation, ablation or audit.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,
+) -> None:
+    """Make one self-contained HTML file from a run."""
+    from stag.report.html import report_run, write_page
+
+    target = out or run / "report.html"
+    write_page(target, report_run(run))
+    say(f"report  {target}")
