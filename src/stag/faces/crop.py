@@ -5,6 +5,8 @@ A coordinate is that of a pixel centre, in frames and in crops: (0, 0) is the mi
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 import cv2
 import numpy as np
 
@@ -19,6 +21,8 @@ EYE_CENTRE = (128.0, 96.0)
 
 Window = tuple[int, int, int, int]
 """Half-open pixel window ``(top, bottom, left, right)`` on the crop."""
+
+Point = tuple[float, float]
 
 FULL: Window = (0, CROP_PX, 0, CROP_PX)
 
@@ -65,7 +69,9 @@ def transform_points(points: FloatArray, transform: FloatArray) -> FloatArray:
 
 def compose(a: FloatArray, b: FloatArray) -> FloatArray:
     """The transform that applies ``b`` first and then ``a``, all ``(2, 3)``."""
-    return np.column_stack([a[:, :2] @ b[:, :2], a[:, :2] @ b[:, 2] + a[:, 2]])
+    both: FloatArray = a[:, :2] @ b
+    both[:, 2] += a[:, 2]
+    return both
 
 
 def invert(a: FloatArray) -> FloatArray:
@@ -111,8 +117,7 @@ class CropReader:
         self._window = window
         self._pixels: GreyImage | None = None
         self._to_pixels: FloatArray = np.eye(2, 3)
-        self._low: FloatArray = np.zeros(2)
-        self._high: FloatArray = np.zeros(2)
+        self._low = self._high = (0.0, 0.0)
 
     def read(self, transform: FloatArray, window: Window = FULL) -> GreyImage:
         """The crop under a similarity ``(2, 3)`` from frame to crop, or what a window cuts out of it."""
@@ -126,12 +131,14 @@ class CropReader:
 
     def _prepared(self, from_crop: FloatArray, window: Window) -> GreyImage:
         low, high = _extent(from_crop, window)
-        if self._pixels is not None and (low >= self._low).all() and (high <= self._high).all():
+        if self._pixels is not None and _within(self._low, low) and _within(high, self._high):
             return self._pixels
         if self._window is not None:
             wider = _extent(from_crop, self._window)
-            low, high = np.minimum(low, wider[0]), np.maximum(high, wider[1])
-        self._low, self._high = low - _SLACK_PX, high + _SLACK_PX
+            low = min(low[0], wider[0][0]), min(low[1], wider[0][1])
+            high = max(high[0], wider[1][0]), max(high[1], wider[1][1])
+        self._low = low[0] - _SLACK_PX, low[1] - _SLACK_PX
+        self._high = high[0] + _SLACK_PX, high[1] + _SLACK_PX
         step = float(np.hypot(from_crop[0, 0], from_crop[1, 0]))
         source, origin = _cut_out(self.image, self._low, self._high, int(np.ceil(_KERNEL_REACH_PX + 2 * step)))
         to_pixels = np.column_stack([np.eye(2), -origin])
@@ -150,20 +157,27 @@ class CropReader:
         return source
 
 
-def _extent(from_crop: FloatArray, window: Window) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest frame coordinates ``(2,)`` that a window of the crop reads."""
+def _extent(from_crop: FloatArray, window: Window) -> tuple[Point, Point]:
+    """Lowest and highest frame coordinates that a window of the crop reads."""
     top, bottom, left, right = window
-    x, y = np.array([left, right - 1, left, right - 1]), np.array([top, top, bottom - 1, bottom - 1])
-    corners = from_crop[:, :2] @ np.stack([x, y]) + from_crop[:, 2:]
-    return corners.min(axis=1), corners.max(axis=1)
+    low, high = [], []
+    for across, down, shift in from_crop.tolist():
+        x, y = (across * left, across * (right - 1)), (down * top, down * (bottom - 1))
+        low.append(min(x) + min(y) + shift)
+        high.append(max(x) + max(y) + shift)
+    return (low[0], low[1]), (high[0], high[1])
 
 
-def _cut_out(image: GreyImage, low: FloatArray, high: FloatArray, margin: int) -> tuple[GreyImage, FloatArray]:
+def _within(low: Point, high: Point) -> bool:
+    return low[0] <= high[0] and low[1] <= high[1]
+
+
+def _cut_out(image: GreyImage, low: Point, high: Point, margin: int) -> tuple[GreyImage, FloatArray]:
     """The frame between two corners, grown by a margin, and its origin; at least one pixel of the frame."""
-    size = np.array([image.shape[1], image.shape[0]])
-    first = np.clip(np.floor(low).astype(int) - margin, 0, size - 1)
-    last = np.clip(np.ceil(high).astype(int) + margin + 1, first + 1, size)
-    return image[first[1] : last[1], first[0] : last[0]], first.astype(np.float64)
+    size = image.shape[1], image.shape[0]
+    x, y = (min(max(floor(low[i]) - margin, 0), size[i] - 1) for i in (0, 1))
+    right, bottom = (min(max(ceil(high[i]) + margin + 1, (x, y)[i] + 1), size[i]) for i in (0, 1))
+    return image[y:bottom, x:right], np.array([x, y], dtype=np.float64)
 
 
 def _shrink(source: GreyImage, to_pixels: FloatArray, factor: int) -> tuple[GreyImage, FloatArray]:

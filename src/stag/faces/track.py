@@ -261,11 +261,11 @@ class _SimilarityFit:
                     # The median length of a pair of standard normal numbers is 1.177.
                     noise = min(max(_median(squared[:n] + squared[n:]) / 1.177**2, 0.1), 1e4)
                 precision = 1 / (noise / self._sharpness + _MODEL_ERROR_PX**2)
-                squares = precision[:, None] * self._squares
-                products = (precision * values)[:, None] * self._rows
-                squares, products = squares[:n] + squares[n:], products[:n] + products[n:]
-            normal = (weights @ squares).reshape(4, 4) + _RIDGE
-            theta = np.linalg.solve(normal, weights @ products)
+                both = np.hstack([precision[:, None] * self._squares, (precision * values)[:, None] * self._rows])
+                equations = both[:n] + both[n:]
+            weighted = weights @ equations
+            normal = weighted[:16].reshape(4, 4) + _RIDGE
+            theta = cv2.solve(normal, weighted[16:], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
             left = values - self._rows @ theta
             squared = left * left * precision
             deviation2 = squared[:n] + squared[n:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from math import sqrt
 
 import cv2
 import numpy as np
@@ -40,7 +41,7 @@ def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
     for frame in frames:
         look = _look(frame.image)
         # A blank frame neither is nor hides a cut: the next picture is compared with the last one.
-        change = 0.0 if look is None or seen is None else 1 - float((look * seen).sum())
+        change = 0.0 if look is None or seen is None else 1 - float(np.vdot(look, seen))
         seen = seen if look is None else look
         if waiting is not None:
             yield waiting, jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
@@ -53,6 +54,6 @@ def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
 def _look(image: GreyImage) -> Look:
     sampled = cv2.resize(image, _SAMPLED, interpolation=cv2.INTER_NEAREST)
     blocks = cv2.resize(sampled, _BLOCKS, interpolation=cv2.INTER_AREA).astype(np.float32)
-    blocks -= blocks.mean()
-    length = float(np.linalg.norm(blocks))
-    return None if length < _BLANK_GREY * np.sqrt(blocks.size) else blocks / np.float32(length)
+    blocks -= blocks.sum() / blocks.size
+    length = sqrt(float(np.vdot(blocks, blocks)))
+    return None if length < _BLANK_GREY * sqrt(blocks.size) else blocks / np.float32(length)
