@@ -19,7 +19,7 @@ import numpy as np
 
 from stag import __version__
 from stag.bench.clips import ClipSpec, faces
-from stag.bench.speed import measure_speed
+from stag.bench.extraction import extraction_speed
 from stag.bench.variants import CANDIDATE_FLOWS, DEFAULTS, Measured, Variant, measure_clip
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS
@@ -115,7 +115,7 @@ def motion_benchmark(*, quick: bool = False, jobs: int = 1, progress: Progress |
     ways = _rows(measured["grid"], ("strength_px", "noise_grey", "sway", "fps", "variant"))
     variants = [row for row in ways if row["variant"] != DEFAULT.name or _central(row)]
     alone = _rows(measured["units"], ("units",))
-    speed = measure_speed(seconds=0.5 if quick else 2.0)
+    speed = extraction_speed(seconds=0.5 if quick else 2.0)
     return MotionBenchmark(
         grid=grid,
         variants=variants,

@@ -1,106 +1,133 @@
-"""How long a clip takes from frames on disk to its motion tensor, and where the time goes; one thread."""
+"""The project's own speed: each part beside a reference, in one run on one machine."""
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
+from stag.bench.table import markdown
+from stag.doctor import findings
+from stag.errors import ConfigError
 
-from stag.bench.clips import ClipSpec, found_face, render
-from stag.bench.source_scheme import SourceScheme
-from stag.config import MotionConfig
-from stag.motion.extract import FaceTrack, follow_faces, track_motion
-from stag.motion.flow import Flow, make_flow
-from stag.motion.regions import Pooling
-from stag.parallel import one_thread
-from stag.types import GreyImage, Landmarks
-from stag.video import read_frames
-
-_SPEC = ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480))
-_JPEG_QUALITY = 95
+Rows = list[dict[str, Any]]
+Progress = Callable[[int, int], None]
 
 
-class _Known:
-    """A detector that is told the answer."""
+def _extract(quick: bool, jobs: int) -> Rows:
+    from stag.bench.extraction import extraction_speed
 
-    def __init__(self, face: Landmarks) -> None:
-        self._face = face
-
-    def detect(self, image: GreyImage) -> list[Landmarks]:
-        return [self._face]
-
-
-def _fastest(runs: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """Seconds of the fastest run of each; they take turns, so that other work on the machine hits all alike."""
-    best = dict.fromkeys(runs, float("inf"))
-    spent = 0.0
-    while spent < seconds * len(runs):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            took = time.perf_counter() - start
-            best[name] = min(best[name], took)
-            spent += took
-    return best
-
-
-def measure_speed(seconds: float = 2.0) -> list[dict[str, Any]]:
-    """Time both ways on one clip of 640 x 480 JPEG frames at 200 frames per second; detection is left out of both.
-
-    Args:
-        seconds: How long each stage is repeated on average; its fastest run counts.
-
-    Returns:
-        Rows ``way``, ``ms_per_frame`` and the share of each stage: ``decode``, ``track``, ``flow``, ``pool``, and
-        ``other``, which is smoothing, the choice of frames and the search for blinks; the search for cuts is part
-        of ``track``.
-    """
-    clip = render(_SPEC)
-    frames = clip.filmed(1.0)
-    face = found_face(clip, 1.0)
-    config = MotionConfig()
-    n_frames = len(frames)
-
-    def tracked() -> FaceTrack:
-        return follow_faces(frames, _Known(face), "clip")[0]
-
-    with tempfile.TemporaryDirectory() as folder, one_thread():
-        for index, frame in enumerate(frames):
-            path = str(Path(folder) / f"{index:04d}.jpg")
-            cv2.imwrite(path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        track = tracked()
-        before, now = track.crops[0], track.crops[clip.apex]
-        flow: Flow = make_flow(config.flow)
-        field = flow(before, now)
-        windows = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout)
-        best = _fastest(
-            {
-                "decode": lambda: list(read_frames(Path(folder), fps=_SPEC.fps)),
-                "track": tracked,
-                "rest": lambda: track_motion(track, config),
-                "flow": lambda: flow(before, now),
-                "pool": lambda: windows.static(field),
-                "source": lambda: SourceScheme(frames[0].image, face.points).motion(f.image for f in frames[1:]),
-            },
-            seconds,
-        )
-    ms = {name: 1e3 * each / n_frames for name, each in best.items()}
-    steps = min(config.steps, n_frames) - 1
-    decode, following, rest, source = ms["decode"], ms["track"], ms["rest"], ms["source"]
-    flowing, pooling = steps * ms["flow"], steps * ms["pool"]
-    ours = decode + following + rest
-    other = max(rest - flowing - pooling, 0.0)
-    stages = {"decode": decode, "track": following, "flow": flowing, "pool": pooling, "other": other}
+    ours, source = extraction_speed(seconds=0.5 if quick else 3.0)
+    reference = source["ms_per_frame"]
+    row = {"against": source["way"], "reference": reference}
+    whole = {"what": "640 x 480 JPEG frames to motion, ms a frame", "value": ours["ms_per_frame"]}
+    stages = [name for name in ours if name not in ("way", "ms_per_frame")]
     return [
-        {"way": "stag", "ms_per_frame": ours, **{name: value / ours for name, value in stages.items()}},
+        {**whole, **row, "ratio": reference / ours["ms_per_frame"]},
+        *(
+            {"what": f"of it {name}, ms a frame", "value": ours[name] * ours["ms_per_frame"], "share": ours[name]}
+            for name in stages
+        ),
         {
-            "way": "source scheme",
-            "ms_per_frame": decode + source,
-            "decode": decode / (decode + source),
-            "flow": source / (decode + source),
+            "what": "against decoding alone",
+            "value": ours["ms_per_frame"],
+            "against": "decode",
+            "reference": ours["decode"] * ours["ms_per_frame"],
+            "ratio": ours["decode"],
         },
     ]
+
+
+def _train(quick: bool, jobs: int) -> Rows:
+    from stag.bench.training import training_speed
+
+    return training_speed(jobs=jobs, quick=quick)
+
+
+def _predict(quick: bool, jobs: int) -> Rows:
+    from stag.bench.prediction import prediction_speed
+
+    return prediction_speed(seconds=0.5 if quick else 3.0)
+
+
+def _start(quick: bool, jobs: int) -> Rows:
+    from stag.bench.startup import startup_speed
+
+    return startup_speed(seconds=0.5 if quick else 2.0)
+
+
+def _memory(quick: bool, jobs: int) -> Rows:
+    from stag.bench.memory import memory_peaks
+
+    return memory_peaks()
+
+
+PARTS: dict[str, Callable[[bool, int], Rows]] = {
+    "extract": _extract,
+    "train": _train,
+    "predict": _predict,
+    "start": _start,
+    "memory": _memory,
+}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured.
+
+    Attributes:
+        parts: Rows of each part: ``what``, ``value``, ``against``, ``reference``, ``ratio`` (above 1 is quicker, for
+            ``start`` and ``memory`` larger, than the reference), ``share`` of the whole.
+        machine: ``(what, finding)``: versions, cores, device.
+    """
+
+    parts: dict[str, Rows]
+    machine: list[tuple[str, str]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for a JSON file."""
+        return asdict(self)
+
+
+def measure(
+    only: tuple[str, ...] = (), *, quick: bool = False, jobs: int = 2, progress: Progress | None = None
+) -> Speed:
+    """Measure some parts, or all.
+
+    Args:
+        only: Names of :data:`PARTS`; all where empty.
+        quick: A few seconds a part.
+        jobs: Processes of the ways that use several.
+        progress: Called with (done, total) after each part.
+
+    Raises:
+        ConfigError: There is no such part.
+    """
+    chosen = only or tuple(PARTS)
+    for name in chosen:
+        if name not in PARTS:
+            raise ConfigError(f"--only {name}: there is no such part; expected some of {', '.join(PARTS)}, motion")
+    parts: dict[str, Rows] = {}
+    for done, name in enumerate(chosen, start=1):
+        parts[name] = PARTS[name](quick, jobs)
+        if progress is not None:
+            progress(done, len(chosen))
+    machine = [(what, found) for what, found in findings()[0] if not what.startswith("landmarks")]
+    return Speed(parts, machine)
+
+
+_COLUMNS = (
+    ("what", "what"),
+    ("value", "measured"),
+    ("share", "share"),
+    ("against", "against"),
+    ("reference", "reference"),
+    ("ratio", "ratio"),
+)
+
+
+def speed_table(found: Speed) -> str:
+    """All parts and the machine as Markdown."""
+    tables = [f"### {name}\n\n{markdown(rows, _COLUMNS)}" for name, rows in found.parts.items()]
+    machine = ", ".join(f"{what} {finding}" for what, finding in found.machine if "not installed" not in finding)
+    return "\n\n".join([*tables, f"Measured on: {machine}."]) + "\n"

@@ -1,0 +1,92 @@
+"""How long a clip takes from frames on disk to its motion tensor, and where the time goes; one thread."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from stag.bench.clips import ClipSpec, found_face, render
+from stag.bench.source_scheme import SourceScheme
+from stag.bench.stopwatch import fastest
+from stag.config import MotionConfig
+from stag.motion.extract import FaceTrack, follow_faces, track_motion
+from stag.motion.flow import Flow, make_flow
+from stag.motion.regions import Pooling
+from stag.parallel import one_thread
+from stag.types import GreyImage, Landmarks
+from stag.video import read_frames
+
+_SPEC = ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480))
+_JPEG_QUALITY = 95
+
+
+class Known:
+    """A detector that is told the answer."""
+
+    def __init__(self, face: Landmarks) -> None:
+        self._face = face
+
+    def detect(self, image: GreyImage) -> list[Landmarks]:
+        """The answer."""
+        return [self._face]
+
+
+def extraction_speed(seconds: float = 2.0) -> list[dict[str, Any]]:
+    """Time both ways on one clip of 640 x 480 JPEG frames at 200 frames per second; detection is left out of both.
+
+    Args:
+        seconds: How long each stage is repeated on average; its fastest run counts.
+
+    Returns:
+        Rows ``way``, ``ms_per_frame`` and the share of each stage: ``decode``, ``track``, ``flow``, ``pool``, and
+        ``other``, which is smoothing, the choice of frames and the search for blinks; the search for cuts is part
+        of ``track``.
+    """
+    clip = render(_SPEC)
+    frames = clip.filmed(1.0)
+    face = found_face(clip, 1.0)
+    config = MotionConfig()
+    n_frames = len(frames)
+
+    def tracked() -> FaceTrack:
+        return follow_faces(frames, Known(face), "clip")[0]
+
+    with tempfile.TemporaryDirectory() as folder, one_thread():
+        for index, frame in enumerate(frames):
+            path = str(Path(folder) / f"{index:04d}.jpg")
+            cv2.imwrite(path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        track = tracked()
+        before, now = track.crops[0], track.crops[clip.apex]
+        flow: Flow = make_flow(config.flow)
+        field = flow(before, now)
+        windows = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout)
+        best = fastest(
+            {
+                "decode": lambda: list(read_frames(Path(folder), fps=_SPEC.fps)),
+                "track": tracked,
+                "rest": lambda: track_motion(track, config),
+                "flow": lambda: flow(before, now),
+                "pool": lambda: windows.static(field),
+                "source": lambda: SourceScheme(frames[0].image, face.points).motion(f.image for f in frames[1:]),
+            },
+            seconds,
+        )
+    ms = {name: 1e3 * each / n_frames for name, each in best.items()}
+    steps = min(config.steps, n_frames) - 1
+    decode, following, rest, source = ms["decode"], ms["track"], ms["rest"], ms["source"]
+    flowing, pooling = steps * ms["flow"], steps * ms["pool"]
+    ours = decode + following + rest
+    other = max(rest - flowing - pooling, 0.0)
+    stages = {"decode": decode, "track": following, "flow": flowing, "pool": pooling, "other": other}
+    return [
+        {"way": "stag", "ms_per_frame": ours, **{name: value / ours for name, value in stages.items()}},
+        {
+            "way": "source scheme",
+            "ms_per_frame": decode + source,
+            "decode": decode / (decode + source),
+            "flow": source / (decode + source),
+        },
+    ]
