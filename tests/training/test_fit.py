@@ -194,6 +194,27 @@ def test_degenerate_folds_stay_finite(config, au):
         assert np.isfinite(predict_probabilities(fitted.model, data, au)[0]).all()
 
 
+def test_gradients_stay_finite_to_the_end_for_every_seed(config, monkeypatch):
+    norms = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def watched(parameters, most):
+        norm = clip(parameters, most, error_if_nonfinite=True)
+        norms.append(float(norm))
+        return norm
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
+    data = corpus(12)
+    data.motion[0] = 0
+    data.motion[1] *= 1e4
+    long = config.override(["train.epochs=200", "train.patience=200", "au=annotated"])
+    for fitted in fit_many(data, [Part(np.arange(12), seed) for seed in range(3)], long, device="cpu"):
+        assert len(fitted.history) == 200
+        assert all(torch.isfinite(weight).all() for weight in fitted.model.state_dict().values())
+        assert np.isfinite(predict_probabilities(fitted.model, data, "annotated")[0]).all()
+    assert len(norms) == 600
+
+
 def test_the_small_layout_trains_too(config):
     data = corpus(12)
     small = replace(data, motion=np.ascontiguousarray(data.motion[:, :, list(LAYOUTS["roi14"])]))
