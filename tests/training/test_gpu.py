@@ -1,0 +1,33 @@
+"""Training on a GPU; `pytest -m gpu` where one is at hand."""
+
+import numpy as np
+import pytest
+
+from stag.config import Config
+from stag.evaluation.experiment import evaluate
+from stag.simulate.motion import simulate_motion
+from stag.training.fit import Part, fit_many
+from stag.training.inference import predict_probabilities
+
+pytestmark = pytest.mark.gpu
+
+
+def test_a_gpu_takes_the_same_first_steps_as_a_processor():
+    motion = simulate_motion(6, 6, seed=1)
+    config = Config().override(["train.epochs=2", "train.patience=2", "train.swa=false"])
+    parts = [Part(np.flatnonzero(motion.subject != subject), 0) for subject in np.unique(motion.subject)[:3]]
+    pairs = zip(*(fit_many(motion, parts, config, device=device) for device in ("cuda", "cpu")), strict=True)
+    for there, here in pairs:
+        assert there.history[0]["train_loss"] == pytest.approx(here.history[0]["train_loss"], rel=1e-3)
+        close = [predict_probabilities(fitted.model, motion, "none")[0] for fitted in (there, here)]
+        np.testing.assert_allclose(*close, atol=0.02)
+
+
+def test_an_evaluation_takes_the_gpu_by_itself_and_scores_alike(tmp_path):
+    motion = simulate_motion(10, 12, seed=2)
+    config = Config.preset("quick")
+    scores = [
+        evaluate(motion, config, protocol="gkf", folds=5, out=tmp_path / device, baselines=False, device=device)
+        for device in ("auto", "cpu")
+    ]
+    assert scores[0].json["pooled"]["uf1"] == pytest.approx(scores[1].json["pooled"]["uf1"], abs=0.1)
