@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_ALL := $(VENV)/.ready-all
+READY_DOCS := $(VENV)/.ready-docs
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test test-browser check format weights clean
+.PHONY: demo test test-browser check format docs weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[faces]'
+	$(INSTALL) '.[faces,explain]'
 	@touch $(READY)
 
 $(READY_ALL): $(READY)
@@ -40,6 +41,15 @@ check: $(READY_ALL)
 format: $(READY_ALL)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+$(READY_DOCS): $(READY)
+	$(INSTALL) '.[docs]'
+	@touch $(READY_DOCS)
+
+# A warning fails it; the variable silences an announcement of the theme's authors that is none.
+docs: $(READY_DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "documentation  build/docs/index.html"
 
 # The model that ships, from its seed: about half an hour on one core of its own.
 weights: $(READY)

@@ -1,6 +1,7 @@
 """The command line from outside: what is printed, what is written, and one sentence for everything that is wrong."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -255,3 +256,13 @@ def test_simulated_motion_and_the_doctor(stag, tmp_path):
     for word in ("torch", "dlib", "300-W", "threads"):
         assert word in printed
     assert stag("--version")[1].strip() == __import__("stag").__version__
+
+
+def test_a_file_name_of_another_encoding_is_reported_not_raised(stag, tmp_path):
+    name = os.fsdecode(os.fsencode(str(tmp_path)) + b"/caf\xe9.mp4")
+    rows, page = tmp_path / "rows.csv", tmp_path / "page.html"
+    code, out, err = stag("predict", name, "--csv", rows, "--report", page, "--quiet")
+    assert (code, out) == (1, "")
+    assert "caf\\udce9.mp4" in err
+    assert "caf\\udce9.mp4" in rows.read_text(encoding="utf-8")
+    assert "caf" in page.read_text(encoding="utf-8")

@@ -108,12 +108,17 @@ def duration(seconds: float) -> str:
 
 def say(text: str) -> None:
     """One line of result on stdout."""
-    OUT.print(text, markup=False, soft_wrap=True)
+    OUT.print(_printable(text), markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One sentence on stderr."""
-    ERR.print(text, markup=False, soft_wrap=True)
+    ERR.print(_printable(text), markup=False, soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """File names of another encoding come with parts that no terminal takes; they are shown as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def fail(error: BaseException) -> None:

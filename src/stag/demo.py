@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ import pandas as pd
 from stag.config import Config
 from stag.datasets.clips import ClipTable, load_dataset
 from stag.datasets.extraction import extract_motion
+from stag.errors import MissingDependency
 from stag.evaluation.experiment import evaluate
+from stag.explanation.attribution import Attribution, explain
+from stag.parallel import one_thread
 from stag.predictor import Predictor
 from stag.report.html import run_page, write_page
 from stag.simulate.corpus import simulate_corpus
 from stag.training.fit import train
+from stag.video import read_frames
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None] | None]]
 
@@ -62,9 +66,13 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
     with bar("train") as progress:
         model = train(motion, config, seed=seed, progress=progress)
     model.save_pretrained(out / "model")
-    example = Predictor(model).predict(_example(table, result.predictions))
+    clip = _example(table, result.predictions)
+    example = Predictor(model).predict_frames(read_frames(clip), str(clip), "largest", pictures=True)[0]
+    why: list[Attribution] = []
+    with one_thread(), suppress(MissingDependency):  # without its package the page shows motion alone
+        why = [explain(model, example.motion, target=example.most_probable)]
     report = out / "report.html"
-    write_page(report, run_page(result.json, result.predictions, examples=[example]))
+    write_page(report, run_page(result.json, result.predictions, examples=[example], attributions=why))
     return Demo(result.json, report, out / "model")
 
 

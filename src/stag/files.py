@@ -54,8 +54,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically, line ends as they are; see :func:`atomic_path`."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 text atomically, line ends as they are; see :func:`atomic_path`.
+
+    What UTF-8 cannot hold, as in the name of a file from a system of another encoding, is written as an escape.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -163,5 +163,5 @@ def serve(
     predictor = Predictor(model)
     if not is_loopback(host):
         warn(f"--host {host}: others can reach this page; it has no password and no encryption")
-    say(f"page  http://{host}:{port}  (Ctrl-C stops it)")
+    say(f"page  http://{f'[{host}]' if ':' in host else host}:{port}  (Ctrl-C stops it)")
     serve_page(predictor, host=host, port=port)

@@ -172,6 +172,8 @@ def extract(
         finished.remove()
     for clip_id, reason in motion.meta["skipped"]:
         warn(f"skipped {clip_id}: {reason}")
+    if table is not None and table.remarks:
+        say(f"{len(table.remarks)} remarks on the annotation; stag check {inputs[0]} --root {root} lists them")
     for what, counts in summary(motion):
         say(f"{what:<10}" + ", ".join(f"{name} {count}" for name, count in counts))
     say(f"{len(motion)} clips, {len(motion.meta['skipped'])} skipped  {out}")

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from stag.datasets import casme2, dfme, fourdme, manifest, name_set, samm, smic
-from stag.datasets.labels import Scheme, covering, scheme
+from stag.datasets import labels as schemes
+from stag.datasets.labels import Scheme, covering
 from stag.datasets.loaded import Joined, Loaded, Options, Remark
 from stag.errors import DatasetError
 from stag.types import Clip
@@ -70,7 +71,7 @@ class ClipTable:
 def load_dataset(
     name: str,
     root: str | Path,
-    scheme_name: str = "megc3",
+    scheme: str = "megc3",
     *,
     annotation: str | None = None,
     layout: str | None = None,
@@ -82,7 +83,7 @@ def load_dataset(
     Args:
         name: Data set, for example ``"casme2"`` or ``"manifest"``.
         root: Folder that holds it, or a parent of it.
-        scheme_name: Label scheme; clips whose emotion it leaves out are listed as skipped.
+        scheme: Label scheme; clips whose emotion it leaves out are listed as skipped.
         annotation: Edition of the annotation, where there are several (``"2019"``).
         layout: ``"raw"`` or ``"cropped"``; whichever is there where omitted, raw before cropped.
         split: Only clips of this split (``"train"``, ``"test_a"``, ``"test_b"`` of DFME).
@@ -96,7 +97,7 @@ def load_dataset(
     Example:
         >>> clips = load_dataset("manifest", "my_clips", "megc3")  # doctest: +SKIP
     """
-    labels = scheme(scheme_name)
+    labels = schemes.scheme(scheme)
     loaded = load_set(name, root, Options(annotation, layout, split, joined))
     if not labels.covers(name):
         raise DatasetError(f"{labels.name} is not defined for {name}; there are {', '.join(covering(name))}")

@@ -19,7 +19,7 @@ from stag.types import Prediction
 
 _TYPES = {"csv": "text/csv", "json": "application/json", "html": "text/html"}
 LARGEST = 900_000
-"""A file over this many bytes is left beside the page."""
+"""A link over this many characters is left out of a page, which then says so."""
 
 View = dict[str, Any]
 
@@ -27,13 +27,23 @@ View = dict[str, Any]
 def data_link(name: str, text: str, about: str) -> View:
     """A link that saves ``text`` as a file of that name."""
     kind = _TYPES[name.rsplit(".", 1)[-1]]
-    coded = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    coded = base64.b64encode(text.encode("utf-8", "backslashreplace")).decode("ascii")
     return {"name": name, "about": about, "href": f"data:{kind};charset=utf-8;base64,{coded}"}
 
 
-def fitting(links: Sequence[View]) -> list[View]:
-    """Those of the links that a page can carry."""
-    return [link for link in links if len(link["href"]) <= LARGEST]
+def fitting(links: Sequence[View], elsewhere: str) -> list[View]:
+    """The links as a page can carry them; one that is too large loses its target and tells why.
+
+    Args:
+        links: From :func:`data_link`.
+        elsewhere: Where the reader finds a file that is left out, for example ``"it lies in the run folder"``.
+    """
+    return [link if len(link["href"]) <= LARGEST else _left_out(link, elsewhere) for link in links]
+
+
+def weight(links: Sequence[View]) -> int:
+    """Bytes that the links take of a page."""
+    return sum(len(link["href"]) for link in links)
 
 
 def to_json(content: Any) -> str:
@@ -84,6 +94,12 @@ def prediction_dict(p: Prediction, found: Attribution | None = None) -> dict[str
         "caveat": CAVEAT,
         "version": __version__,
     }
+
+
+def _left_out(link: View, elsewhere: str) -> View:
+    size_mb = 0.75 * len(link["href"]) / 1e6
+    about = f"{link['about']}; left out, because its {size_mb:.1f} MB would make this page too large: {elsewhere}"
+    return {"name": link["name"], "about": about, "href": ""}
 
 
 def _finite(value: Any) -> Any:

@@ -79,7 +79,8 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
             [
                 data_link(f"{_stem(p)}.csv", motion_csv(p, found), "every step and channel"),
                 data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, found)), "everything shown of this face"),
-            ]
+            ],
+            "stag explain writes the same for one clip",
         ),
         "flags": [flag for flag in all_flags(p) if flag != NO_MOVEMENT],
         "classes": [bar(p.classes[i], float(p.probabilities[i]), first=rank == 0) for rank, i in enumerate(order)],

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from stag import __version__
 from stag.explanation.attribution import Attribution
 from stag.files import write_text
-from stag.report.downloads import data_link, fitting, rows_csv, to_json
+from stag.report.downloads import data_link, fitting, rows_csv, to_json, weight
 from stag.report.face_view import View, au_notes, face_view, overview_row
 from stag.report.run_file import parse_predictions, parse_result, read_run
 from stag.report.run_view import run_view
@@ -54,7 +54,9 @@ def prediction_page(
     Returns:
         An HTML document. Equal input gives equal text.
     """
-    room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures))
+    rows = data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict --csv")
+    links = fitting([rows], "stag predict --csv writes it")
+    room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures)) - weight(links)
     sections = _sections(predictions, attributions, level=2, room=room)
     shown, n = len(sections), len(predictions)
     note = (
@@ -71,9 +73,7 @@ def prediction_page(
         counts=" · ".join(counts),
         simulated=_simulated_note(predictions),
         title=headline(predictions[0]) if n == 1 else "What moved, and what the model makes of it",
-        links=fitting(
-            [data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict --csv")]
-        ),
+        links=links,
         overview=overview if n > 1 else [],
         shown_note=note,
         failures=failures,
@@ -105,7 +105,12 @@ def run_page(
     """
     run = parse_result(result)
     view = run_view(run, parse_predictions(predictions, run))
-    sections = _sections(examples, attributions, level=3, room=_FOR_FACES)
+    files = [
+        data_link("predictions.csv", predictions.to_csv(index=False), "every answer"),
+        data_link("result.json", to_json(result), "every score"),
+    ]
+    links = fitting(files, "it lies in the run folder")
+    sections = _sections(examples, attributions, level=3, room=_FOR_FACES - weight(links))
     simulated = any(p.simulated for p in examples)
     note = f"{_plural(len(sections), 'clip')} of this evaluation, seen through the model."
     return _render(
@@ -113,12 +118,7 @@ def run_page(
         **view,
         sections=sections,
         examples_note=note,
-        links=fitting(
-            [
-                data_link("predictions.csv", predictions.to_csv(index=False), "every answer"),
-                data_link("result.json", to_json(result), "every score"),
-            ]
-        ),
+        links=links,
         examples_simulated=simulated or run.simulated,
         au_notes=au_notes(examples),
     )
@@ -143,7 +143,7 @@ def study_page(content: Mapping[str, Any]) -> str:
         data_link(f"{study.kind}.csv", study_csv(study), "the rows below"),
         data_link(f"{study.kind}.json", to_json(content), "everything that was measured"),
     ]
-    return _render("study.html.j2", **view, links=fitting(links))
+    return _render("study.html.j2", **view, links=fitting(links, "the same numbers lie in the run folder"))
 
 
 def report_run(folder: str | Path) -> str:

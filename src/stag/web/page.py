@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 import uuid
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from stag.errors import MissingDependency
 from stag.parallel import one_thread
 from stag.predictor import Predictor
-from stag.web.answer import answer, message
+from stag.web.answer import Progress, answer, message
 from stag.web.examples import EXAMPLES, example_clip
 from stag.web.limits import Limits
 
@@ -22,6 +23,9 @@ QUEUE = 32
 
 KEPT_S = 600
 """Uploads that were never analysed go after this long."""
+
+CLAIMED_S = 3600
+"""Claims that were never redeemed, as when the queue was full, go after this long."""
 
 FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv")
 
@@ -73,9 +77,13 @@ class Claims:
         self._folder = folder / "claims"
         self._lock = threading.Lock()
         self._shared: dict[Path, Path] = {}
+        self._since: dict[Path, float] = {}
 
     def claim(self, file: str | None) -> str | None:
         """A path of this visitor's own to the uploaded file, or ``None`` where it is gone."""
+        with self._lock:
+            for old in [own for own, since in self._since.items() if time.monotonic() - since > CLAIMED_S]:
+                self._forget(old)
         if not file:
             return None
         shared = Path(file)
@@ -90,15 +98,41 @@ class Claims:
                     return None
                 shutil.copyfile(shared, own)
             self._shared[own] = shared
+            self._since[own] = time.monotonic()
         return str(own)
 
     def release(self, own: Path) -> None:
         """Delete the visitor's file, and the upload when nobody else has a claim on it."""
         with self._lock:
-            shared = self._shared.pop(own, None)
-            shutil.rmtree(own.parent, ignore_errors=True)
-            if shared is not None and shared not in self._shared.values():
-                shared.unlink(missing_ok=True)
+            self._forget(own)
+
+    def _forget(self, own: Path) -> None:
+        shared = self._shared.pop(own, None)
+        self._since.pop(own, None)
+        if shared is None:
+            return
+        shutil.rmtree(own.parent, ignore_errors=True)
+        if shared not in self._shared.values():
+            shared.unlink(missing_ok=True)
+
+
+def judge_claimed(
+    claimed: str | None, claims: Claims, predictor: Predictor, limits: Limits, progress: Progress
+) -> str | None:
+    """What the page shows of a claimed clip, whose file goes whatever comes of it.
+
+    ``None`` where the claim was answered already, as after a second click while the first still waited.
+    """
+    if not claimed:
+        return message("Choose a clip first. One that was chosen a while ago has to be uploaded again.")
+    path = Path(claimed)
+    if not path.is_file():
+        return None
+    try:
+        with one_thread():
+            return answer(path, path.name, predictor, limits, progress)
+    finally:
+        claims.release(path)
 
 
 def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) -> Any:
@@ -114,15 +148,9 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
 
     claims = Claims(folder)
 
-    def judge(claimed: str | None, progress: Any = gr.Progress()) -> str:
-        if not claimed:
-            return message("Choose a clip first. One that was chosen a while ago has to be uploaded again.")
-        path = Path(claimed)
-        try:
-            with one_thread():
-                return answer(path, path.name, predictor, limits, lambda done, text: progress(done, desc=text))
-        finally:
-            claims.release(path)
+    def judge(claimed: str | None, progress: Any = gr.Progress()) -> Any:
+        told = judge_claimed(claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text))
+        return gr.skip() if told is None else told
 
     def judge_example(name: str, progress: Any = gr.Progress()) -> str:
         if name not in EXAMPLES:

@@ -23,10 +23,14 @@ POLICY = (
 """Nothing from another host, whatever the page asks for."""
 
 _FOREIGN = re.compile(rb"<(?:link|script)\b[^>]*\b(?:href|src)=[\"']https?://[^>]*>(?:\s*</script>)?")
+_FETCHING = re.compile(r"/(?:file=https?:|proxy=)", re.IGNORECASE)
+"""Addresses under which gradio would fetch from another host on behalf of a visitor."""
 
 
 class Isolated:
     """ASGI middleware: takes links to other hosts out of the page, and sends the policy along with every answer.
+
+    Requests that would make this server fetch from another host are answered with 404.
 
     Args:
         app: The application.
@@ -39,6 +43,10 @@ class Isolated:
         """Pass one request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if _FETCHING.search(scope["path"]):
+            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
             return
         start: dict[str, Any] = {}
         body = b""
@@ -86,7 +94,8 @@ def make_app(predictor: Predictor, folder: Path, *, host: str = LOOPBACK, limits
 
     limits = limits or Limits()
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    no_docs: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    app = FastAPI(**no_docs)
     page = make_page(predictor, folder, limits)
     mounted = gr.mount_gradio_app(
         app,
@@ -97,6 +106,7 @@ def make_app(predictor: Predictor, folder: Path, *, host: str = LOOPBACK, limits
         ssr_mode=False,
         enable_monitoring=False,
         footer_links=[],
+        app_kwargs=no_docs,
         **look(),
     )
     if is_loopback(host):
@@ -133,9 +143,10 @@ def check_address(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no such address"
         raise StagError(
-            f"{host}, port {port}: cannot be served there ({error.strerror}); choose another --port"
+            f"{host}, port {port}: cannot be served there ({reason}); choose another --port or --host"
         ) from error
 
 

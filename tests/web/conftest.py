@@ -1,0 +1,21 @@
+"""A small model with random weights behind a predictor, and an example clip."""
+
+import pytest
+
+from stag.config import ModelConfig
+from stag.model.stag import STAG
+from stag.predictor import Predictor
+from stag.web.examples import example_clip
+
+
+@pytest.fixture(scope="session")
+def predictor():
+    small = ModelConfig(graph_layers=1, transformer_layers=1)
+    model = STAG(small, layout="roi18", steps=8, classes=("negative", "positive", "surprise"), seed=3)
+    model.info.training["simulated"] = True
+    return Predictor(model)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    return example_clip("Surprise (simulated)", tmp_path_factory.mktemp("clip"))
