@@ -14,7 +14,7 @@ from stag.evaluation import experiment, reproduce, studies
 from stag.evaluation.ablation import CATEGORIES, ablate, with_even_times, with_layout, with_reference
 from stag.evaluation.audit import EXPLANATIONS, leak_audit
 from stag.evaluation.comparison import paired_difference
-from stag.evaluation.sources import Sources
+from stag.evaluation.sources import BASIC5, Sources
 from stag.motion.regions import LAYOUTS
 from stag.simulate.motion import simulate_motion
 from synthetic import contents, nearest_mean, synthetic_motion
@@ -191,6 +191,33 @@ def test_tables_of_one_set_and_of_regions(quick, tmp_path):
         row["measured"]["clips"] for row in two["rows"] if row["labels"]["data set"] == "SAMM" and row["measured"]
     ]
     assert sum(counts) == 2 * 42
+
+
+@pytest.mark.parametrize(("table", "scheme"), [("table8", "paper3"), ("table9", "paper5")])
+def test_the_other_tables_of_regions_have_a_row_for_each_layout_and_source(quick, tmp_path, table, scheme):
+    known = sources(tmp_path, dfme=[saved(tmp_path, "d", scheme, 3)])
+    found = reproduce.reproduce(table, known, CONFIG, out=tmp_path / "out", folds=2).json
+    assert [row["labels"] for row in found["rows"]] == [
+        {"regions": r, "AUs": a} for r in (14, 18) for a in ("Yes", "No")
+    ]
+    for row in found["rows"]:
+        name = f"dfme-{row['labels']['regions']}"
+        runs = [path for path in (tmp_path / "out" / "runs").iterdir() if str(row["labels"]["regions"]) in path.name]
+        assert len(runs) == 2, name
+        assert 0 <= row["measured"]["uf1_pooled"] <= 1
+        assert 0 <= row["published"]["uf1"] <= 1
+
+
+def test_the_table_across_sets_with_five_classes_runs(quick, tmp_path):
+    files = {}
+    for seed, name in enumerate(("name", "dfme")):
+        motion = simulate_motion(6, 7, seed=seed, scheme="paper7")
+        five = motion.subset(np.isin(motion.label, BASIC5.classes))
+        files[name] = [tmp_path / f"{name}.npz"]
+        replace(five, meta={**five.meta, "scheme": "basic5", "classes": list(BASIC5.classes)}).save(files[name][0])
+    found = reproduce.reproduce("table7", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").json
+    done = [row["labels"] for row in found["rows"] if row["measured"]]
+    assert [tuple(labels.values()) for labels in done] == [("DFME", "NaME")]
 
 
 def test_splits_of_dfme_are_train_and_test(quick, tmp_path):

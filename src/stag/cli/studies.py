@@ -166,7 +166,9 @@ def audit(
 @app.command()
 def reproduce(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="table2 to table10.")],
-    out: Annotated[Path, typer.Option(help="Folder for what is extracted, the runs and the table.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is extracted, the runs and the table; runs/TABLE if omitted.")
+    ] = None,
     roots: Annotated[list[str] | None, typer.Option("--root", metavar="NAME=DIR", help="A data set.")] = None,
     motion: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FILE.npz", help="Its motion file; dfme:test_a=... for a split.")
@@ -191,13 +193,14 @@ def reproduce(
     for name, path in (named_path("--motion", text) for text in motion or ()):
         named[name] = [*named.get(name, ()), Path(path)]
     folders = {name: Path(path) for name, path in (named_path("--root", text) for text in roots or ())}
-    sources = Sources(folders, named, out, settings, jobs)
+    folder = out or Path("runs") / table
+    sources = Sources(folders, named, folder, settings, jobs)
     with progress_bar(table, quiet, unit="rows") as progress:
         found = run(
             table,
             sources,
             settings,
-            out=out,
+            out=folder,
             protocol=protocol,
             folds=folds,
             seeds=seed_list(seeds),
@@ -211,7 +214,7 @@ def reproduce(
         say(f"note  {note}")
     for conflict in found.json["conflicts"]:
         say(f"the paper  {conflict}")
-    say(f"written  {out / table}.json, .csv, .tex, .html")
+    say(f"written  {folder / table}.json, .csv, .tex, .html")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ class Sources:
     out: Path
     config: Config
     jobs: int = 1
+    _extracted: dict[str, MotionSet] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse names that no table knows."""
@@ -78,16 +79,17 @@ class Sources:
         if name not in self.roots:
             return None
         key = "_".join(part for part in (name, split, wanted[0]) if part)
-        target = self.out / "motion" / f"{key}.npz"
-        if target.exists():
-            found = MotionSet.load(target)
-            if found.settings == self.config.motion.model_dump():
-                return found
+        if key not in self._extracted:
+            self._extracted[key] = self._extract(key, name, classes, split)
+        return self._extracted[key]
+
+    def _extract(self, key: str, name: str, classes: str, split: str | None) -> MotionSet:
+        """Clips that are as they were are taken from the cache, which goes by content; no motion file is trusted."""
         from stag.datasets.extraction import extract_motion
 
         table = self.table(name, classes, split)
         motion = extract_motion(table, self.config, jobs=self.jobs, cache=self.out / "motion" / f"{name}.cache")
-        motion.save(target)
+        motion.save(self.out / "motion" / f"{key}.npz")
         return motion
 
     def table(self, name: str, classes: str, split: str | None = None) -> ClipTable:
