@@ -7,7 +7,7 @@ READY_ALL := $(VENV)/.ready-all
 READY_DOCS := $(VENV)/.ready-docs
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test test-browser check format docs weights clean
+.PHONY: demo test fuzz test-browser check format docs weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,6 +23,10 @@ demo: $(READY)
 
 test: $(READY_ALL)
 	$(BIN)/python -m pytest
+
+# A thousand damaged files of each kind that is read.
+fuzz: $(READY_ALL)
+	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 # A headless Chromium reads the pages; axe looks for what would keep somebody out.
 AXE := axe-core@4.14.1

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stag.errors import ConfigError
+from stag.errors import ConfigError, reason
 
 AuSource = Literal["none", "annotated", "predicted"]
 PRESETS = ("default", "paper", "quick")
@@ -146,7 +146,7 @@ class Config(_Section):
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing TOML file") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: is not valid TOML ({error}); correct that line") from error
+            raise ConfigError(f"{path}: is not valid TOML ({reason(error)}); correct that line") from error
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], where: str) -> Config:

@@ -15,6 +15,8 @@
 Each message is one sentence that says what is wrong, where, and what to do about it.
 """
 
+_REASON_AT_MOST = 200  # characters; some libraries quote the whole file
+
 
 class StagError(Exception):
     """Base of all errors that a user can act on."""
@@ -50,3 +52,9 @@ class RunError(StagError):
 
 class MissingDependency(StagError):  # noqa: N818
     """An optional package that the request needs."""
+
+
+def reason(error: BaseException) -> str:
+    """What another library says is wrong, short enough to be part of a sentence."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _REASON_AT_MOST else text[:_REASON_AT_MOST] + " ..."

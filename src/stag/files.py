@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -101,3 +102,27 @@ def remove_unfinished(folder: str | Path, *, older_than_s: float = 0.0) -> None:
         with suppress(FileNotFoundError):
             if older_than_s <= 0 or path.stat().st_mtime < newest:
                 path.unlink()
+
+
+def refuse_large(path: Path, at_most: int) -> None:
+    """Refuse to read a file of more bytes.
+
+    Raises:
+        ValueError: It is larger.
+    """
+    size = path.stat().st_size
+    if size > at_most:
+        raise ValueError(f"it has {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")
+
+
+def refuse_bomb(path: Path, at_most: int) -> None:
+    """Refuse an archive that would unpack to more bytes, by what its directory announces.
+
+    Raises:
+        ValueError: It would.
+        zipfile.BadZipFile: It is no archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > at_most:
+        raise ValueError(f"it unpacks to {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stag import limits
 from stag.errors import VideoError
 from stag.files import atomic_path
 from stag.types import Frame, GreyImage
@@ -149,14 +150,17 @@ def _file_images(path: Path, first: int, stop: int | None) -> Iterator[tuple[Gre
         raise VideoError(f"{path}: the file is empty; copy or record it again")
     av.logging.set_level(None)
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise VideoError(f"{path}: is not a readable video ({error.strerror}); copy or re-encode it") from error
     with container:
         if not container.streams.video:
             raise VideoError(f"{path}: holds no video stream; name a file with pictures")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise VideoError(f"{path}: is in a format that cannot be decoded; re-encode it")
         stream.thread_count = 1  # clips are read in parallel processes
+        _refuse_absurd(path, stream.width, stream.height)
         interval = float(1 / stream.average_rate) if stream.average_rate else 1 / DEFAULT_FOLDER_FPS
         time_s = end_s = 0.0
         reached = 0
@@ -255,6 +259,7 @@ def _load(name: Path) -> NDArray[Any]:
         data = name.read_bytes()
     except OSError as error:
         raise VideoError(f"{name}: cannot be read ({error.strerror}); check the file") from error
+    _refuse_absurd(name, *announced_size(data))
     if _is_complete(data):
         # Only a picture without transparency can be turned by its orientation mark.
         jpeg = data.startswith(b"\xff\xd8")
@@ -266,6 +271,32 @@ def _load(name: Path) -> NDArray[Any]:
         if image is not None:
             return np.asarray(image)
     raise VideoError(f"{name}: is not a readable image; copy it again or take it out of the folder")
+
+
+def announced_size(data: bytes) -> tuple[int, int]:
+    """Width and height as the head of a PNG, JPEG or BMP tells them; (0, 0) for what is none of these.
+
+    Decoders take memory for what is announced before they see whether it is there.
+    """
+    if data.startswith(b"\x89PNG") and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if data.startswith(b"BM") and len(data) >= 26:
+        width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+        return abs(width), abs(height)
+    at = 2
+    while data.startswith(b"\xff\xd8") and at + 9 <= len(data) and data[at] == 0xFF:
+        if 0xC0 <= data[at + 1] <= 0xCF and data[at + 1] not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0, 0
+
+
+def _refuse_absurd(path: Path, width: int, height: int) -> None:
+    if width * height > limits.PICTURE_PIXELS:
+        raise VideoError(
+            f"{path}: announces pictures of {width}x{height}; at most {limits.PICTURE_PIXELS:,} pixels are read, "
+            f"scale it down"
+        )
 
 
 def _is_complete(data: bytes) -> bool:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from stag import __version__
-from stag.console import say
+from stag.console import say, warn
+
+
+class Verbs(TyperGroup):
+    """The verbs; Ctrl-C in any of them is one sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            warn("stag: interrupted; run folders keep what is finished, and the same command goes on from there")
+            raise typer.Exit(130) from None
+
 
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

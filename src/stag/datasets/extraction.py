@@ -21,7 +21,7 @@ from stag.datasets.clip_motion import ClipMotion, clip_motion
 from stag.datasets.clips import ClipTable
 from stag.datasets.labels import Scheme
 from stag.datasets.motion_file import MotionSet
-from stag.errors import DatasetError, StagError
+from stag.errors import DatasetError, StagError, reason
 from stag.faces.crop import CROP_PX
 from stag.facs import AU_VOCABULARY, au_vector, parse_facs
 from stag.motion.regions import channel_names
@@ -194,7 +194,7 @@ def _measure(here: Clip, clip: Clip, settings: MotionConfig) -> ClipMotion | str
         raise
     except Exception as error:  # one clip that trips the program must not cost the others
         _LOG.exception("clip %s", clip.clip_id)
-        return f"{clip.frames}: the program failed ({type(error).__name__}: {error}); please report this clip"
+        return f"{clip.frames}: the program failed ({type(error).__name__}: {reason(error)}); please report this clip"
 
 
 def _assemble(

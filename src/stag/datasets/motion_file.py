@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stag import limits
 from stag.config import MotionConfig
-from stag.errors import MotionFileError
+from stag.errors import MotionFileError, reason
 from stag.facs import AU_VOCABULARY
-from stag.files import atomic_path
+from stag.files import atomic_path, refuse_bomb
 from stag.motion.regions import LAYOUTS
 
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
@@ -166,11 +167,12 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise MotionFileError(f"{path}: no such motion file; `stag extract` writes one")
     try:
+        refuse_bomb(path, limits.ARCHIVE_BYTES)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except Exception as error:  # a damaged archive fails in zipfile, zlib, struct or numpy, each in its own way
         raise MotionFileError(
-            f"{path}: is not a motion file ({error}); write it with numpy.savez, no pickles"
+            f"{path}: is not a motion file ({reason(error)}); write it with numpy.savez, no pickles"
         ) from error
 
 
@@ -243,7 +245,7 @@ def _meta(array: NDArray[Any] | None, path: Path) -> dict[str, Any]:
     try:
         meta = json.loads(str(array))
     except json.JSONDecodeError as error:
-        raise MotionFileError(f"{path}: meta is not JSON text ({error}); store json.dumps(...) there") from error
+        raise MotionFileError(f"{path}: meta is not JSON ({reason(error)}); store json.dumps(...) there") from error
     if not isinstance(meta, dict):
         raise MotionFileError(f"{path}: meta is {type(meta).__name__}; expected a JSON object")
     return meta

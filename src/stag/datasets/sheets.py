@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 
-from stag.errors import DatasetError
+from stag import limits
+from stag.errors import DatasetError, reason
+from stag.files import refuse_bomb, refuse_large
 
 SUFFIXES = (".xlsx", ".csv", ".tsv")
 
@@ -20,7 +22,6 @@ Columns = Mapping[str, Sequence[str]]
 """Field -> the names that its column has in one copy or another, the usual one first."""
 
 _HEADER_ROWS = 60  # assumed; a preamble is shorter
-_FIELD_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def _workbook(path: Path) -> dict[str, list[list[str]]]:
     from openpyxl import load_workbook
 
     try:
+        refuse_bomb(path, limits.WORKBOOK_BYTES)
         with warnings.catch_warnings(), path.open("rb") as stream:
             warnings.simplefilter("ignore")  # it warns of decoration that it does not know
             book = load_workbook(stream, read_only=True, data_only=False)
@@ -122,17 +124,18 @@ def _workbook(path: Path) -> dict[str, list[list[str]]]:
                 tables[sheet.title] = [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
             return tables
     except Exception as error:  # a damaged workbook fails in zipfile, XML or openpyxl, each in its own way
-        raise DatasetError(f"{path}: cannot be read as a workbook ({error}); save it again as .xlsx") from error
+        raise DatasetError(f"{path}: cannot be read as a workbook ({reason(error)}); save it again as .xlsx") from error
 
 
 def _text_table(path: Path) -> list[list[str]]:
     try:
+        refuse_large(path, limits.TEXT_BYTES)
         content = path.read_text(encoding="utf-8-sig")
         separator = "\t" if path.suffix.lower() == ".tsv" else _separator(content)
-        csv.field_size_limit(_FIELD_LIMIT)
+        csv.field_size_limit(limits.CELL_CHARACTERS)
         return [[_text(cell) for cell in row] for row in csv.reader(io.StringIO(content), delimiter=separator)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({error}); save it as UTF-8 CSV") from error
+    except (OSError, ValueError, csv.Error) as error:
+        raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save it as UTF-8 CSV") from error
 
 
 def _separator(content: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from stag.errors import DatasetError
+from stag.errors import DatasetError, reason
 from stag.evaluation.summary import summarise
 
 NEEDED = ("clip_id", "subject", "truth", "predicted")
@@ -35,7 +35,9 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); name an existing CSV file") from error
     except (ValueError, pd.errors.ParserError) as error:
-        raise DatasetError(f"{path}: is no CSV table ({str(error).strip()}); {FORMAT}") from error
+        raise DatasetError(f"{path}: is no CSV table ({reason(error)}); {FORMAT}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise DatasetError(f"{path}: has rows of more fields than there are columns; {FORMAT}")
     table.columns = [str(name).strip() for name in table.columns]
     missing = [name for name in NEEDED if name not in table]
     if missing:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from stag.errors import FaceNotFound, MissingDependency
+from stag.errors import FaceNotFound, MissingDependency, reason
 from stag.types import FloatArray, GreyImage, Landmarks
 
 Box = tuple[float, float, float, float]
@@ -295,7 +295,7 @@ def _read_points(path: Path) -> list[Landmarks]:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             table = [{str(k).strip(): v for k, v in row.items()} for row in csv.DictReader(stream)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FaceNotFound(f"{path}: is not a readable landmark table ({error}); give a CSV file") from error
+        raise FaceNotFound(f"{path}: is not a readable landmark table ({reason(error)}); give a CSV file") from error
     columns = [f"{axis}_{i}" for i in range(68) for axis in "xy"]
     if not table:
         raise FaceNotFound(f"{path}: holds no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from stag import __version__
 from stag.config import ModelConfig
-from stag.errors import ModelError
+from stag.errors import ModelError, reason
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
 
@@ -69,7 +69,7 @@ def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -
     try:
         text = json.dumps(values, indent=2, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{folder}: the description of the model is not JSON ({error}); use plain values") from error
+        raise ModelError(f"{folder}: its description is not JSON ({reason(error)}); use plain values") from error
     plain = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
     save_file(plain, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
@@ -92,7 +92,7 @@ def read_folder(folder: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: is damaged or truncated ({error}); copy the model folder again") from error
+        raise ModelError(f"{path}: is damaged or truncated ({reason(error)}); copy the model folder again") from error
     for name, tensor in tensors.items():
         if tensor.dtype != torch.float32:
             raise ModelError(f"{path}: tensor {name!r} is {tensor.dtype}; expected torch.float32")
@@ -168,7 +168,7 @@ def _read_info(path: Path) -> ModelInfo:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: is not JSON ({error}); copy the model folder again") from error
+        raise ModelError(f"{path}: is not JSON ({reason(error)}); copy the model folder again") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path}: holds {type(values).__name__}; expected a JSON object")
     if values.get("format") != FORMAT:

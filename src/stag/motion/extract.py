@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stag import limits
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
@@ -27,8 +28,6 @@ from stag.types import NO_MOVEMENT, FloatArray, Frame, GreyImage, Landmarks, Mot
 from stag.video import frame_rate
 
 MIN_FRAMES = 3
-MAX_FRAMES = 4000
-"""Longest clip; a crop of 64 KiB is kept of each frame and face."""
 STILL_RATIO = 1.6
 """Motion below so many times its own roughness is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
 expressions 1.9."""
@@ -129,7 +128,7 @@ def follow_faces(
         One track a face, ordered by id.
 
     Raises:
-        VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`MAX_FRAMES`.
+        VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`limits.FRAMES`.
         FaceNotFound: No face was found.
     """
     tracks: list[FaceTrack] = []
@@ -137,8 +136,8 @@ def follow_faces(
     cuts_s: list[float] = []
     for frame, cut in mark_cuts(frames):
         n_frames += 1
-        if n_frames > MAX_FRAMES:
-            raise VideoError(f"{name}: has more than {MAX_FRAMES} frames; cut it to the expression")
+        if n_frames > limits.FRAMES:
+            raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
         if cut:
             cuts_s.append(frame.time_s)
             next_search_s = frame.time_s

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stag.errors import RunError
+from stag.errors import RunError, reason
 
 _COLUMNS = ("clip_id", "dataset", "subject", "truth", "predicted")
 
@@ -137,7 +137,7 @@ def read_run(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     try:
         content = json.loads(result_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{result_file}: cannot be read as JSON ({error}); run `stag evaluate` again") from error
+        raise RunError(f"{result_file}: cannot be read as JSON ({reason(error)}); run `stag evaluate` again") from error
     if not isinstance(content, dict):
         raise RunError(f"{result_file}: holds {type(content).__name__}, not an object; run `stag evaluate` again")
     text_columns = dict.fromkeys((*_COLUMNS, "fold"), str)
@@ -145,6 +145,6 @@ def read_run(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         # A subject or class may be called "NA" or "None"; nothing in a text column means missing.
         table = pd.read_csv(table_file, dtype=text_columns, keep_default_na=False)
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise RunError(f"{table_file}: cannot be read as CSV ({error}); run `stag evaluate` again") from error
+        raise RunError(f"{table_file}: cannot be read as CSV ({reason(error)}); run `stag evaluate` again") from error
     parse_predictions(table, parse_result(content, str(result_file)), str(table_file))
     return content, table

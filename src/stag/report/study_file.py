@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from stag.errors import RunError
+from stag.errors import RunError, reason
 
 KINDS = ("ablation", "audit")
 
@@ -92,7 +92,7 @@ def read_study(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as JSON ({error}); run the study again") from error
+        raise RunError(f"{path}: cannot be read as JSON ({reason(error)}); run the study again") from error
     if not isinstance(content, dict):
         raise RunError(f"{path}: holds {type(content).__name__}, not an object; run the study again")
     parse_study(content, str(path))

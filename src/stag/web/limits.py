@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from stag import limits
 from stag.errors import VideoError
 from stag.types import Frame
 
@@ -23,10 +24,10 @@ class Limits:
         pixels: Of one frame.
     """
 
-    size_mb: int = 50
-    duration_s: float = 60.0
-    frames: int = 4000
-    pixels: int = 4096 * 2304
+    size_mb: int = limits.UPLOAD_MB
+    duration_s: float = limits.UPLOAD_S
+    frames: int = limits.FRAMES
+    pixels: int = limits.UPLOAD_PIXELS
 
     @property
     def sentence(self) -> str:
@@ -47,7 +48,7 @@ def check_file(path: Path, name: str, limits: Limits) -> int:
     if size > limits.size_mb * 1_000_000:
         raise VideoError(f"{name}: has {size / 1e6:.0f} MB and {limits.size_mb} are allowed; cut it to the expression")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise VideoError(f"{name}: holds no video; take a clip such as .mp4, .mov, .avi, .mkv, .webm or .gif")
             stream = container.streams.video[0]
