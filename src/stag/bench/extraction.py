@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.source_scheme import SourceScheme
@@ -61,7 +62,8 @@ def extraction_speed(seconds: float = 2.0) -> list[dict[str, Any]]:
         track = tracked()
         before, now = track.crops[0], track.crops[clip.apex]
         flow: Flow = make_flow(config.flow)
-        field = flow(before, now)
+        steps = min(config.steps, n_frames) - 1
+        fields = np.stack([flow(before, now)] * steps)
         windows = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout)
         best = fastest(
             {
@@ -69,15 +71,14 @@ def extraction_speed(seconds: float = 2.0) -> list[dict[str, Any]]:
                 "track": tracked,
                 "rest": lambda: track_motion(track, config),
                 "flow": lambda: flow(before, now),
-                "pool": lambda: windows.static(field),
+                "pool": lambda: windows.static(fields),
                 "source": lambda: SourceScheme(frames[0].image, face.points).motion(f.image for f in frames[1:]),
             },
             seconds,
         )
     ms = {name: 1e3 * each / n_frames for name, each in best.items()}
-    steps = min(config.steps, n_frames) - 1
     decode, following, rest, source = ms["decode"], ms["track"], ms["rest"], ms["source"]
-    flowing, pooling = steps * ms["flow"], steps * ms["pool"]
+    flowing, pooling = steps * ms["flow"], ms["pool"]
     ours = decode + following + rest
     other = max(rest - flowing - pooling, 0.0)
     stages = {"decode": decode, "track": following, "flow": flowing, "pool": pooling, "other": other}

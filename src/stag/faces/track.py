@@ -246,12 +246,15 @@ class _SimilarityFit:
         self._axes = axes
         self._sharpness = sharpness.T.ravel()
         self._rows = np.einsum("nki,nkj->inj", axes, self._design).reshape(-1, 4)
-        self._squares = (self._rows[:, :, None] * self._rows[:, None]).reshape(-1, 16)
+        squares = (self._rows[:, :, None] * self._rows[:, None]).reshape(-1, 16)
+        # What the weights sum up to the normal equations: products of the rows, and rows times values.
+        self._terms = np.concatenate([squares, np.zeros_like(self._rows)], axis=1)
 
     def __call__(self, shifts: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Shifts ``(n, 2)`` -> the similarity ``(2, 3)``, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``."""
         n = len(shifts)
         values = np.einsum("nki,nk->in", self._axes, shifts).ravel()
+        np.multiply(values[:, None], self._rows, out=self._terms[:, 16:])
         noise, weights = 4.0, np.ones(n)
         left: FloatArray = values
         for turn in range(7):
@@ -261,9 +264,7 @@ class _SimilarityFit:
                     # The median length of a pair of standard normal numbers is 1.177.
                     noise = min(max(_median(squared[:n] + squared[n:]) / 1.177**2, 0.1), 1e4)
                 precision = 1 / (noise / self._sharpness + _MODEL_ERROR_PX**2)
-                both = np.hstack([precision[:, None] * self._squares, (precision * values)[:, None] * self._rows])
-                equations = both[:n] + both[n:]
-            weighted = weights @ equations
+            weighted = (precision * np.concatenate([weights, weights])) @ self._terms
             normal = weighted[:16].reshape(4, 4) + _RIDGE
             theta = cv2.solve(normal, weighted[16:], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
             left = values - self._rows @ theta

@@ -22,7 +22,7 @@ from stag.faces.track import FaceTracker
 from stag.motion.blinks import blink_times
 from stag.motion.cuts import mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
-from stag.motion.regions import LAYOUTS, Pooling, covering_window, empty_channels
+from stag.motion.regions import Pooling, covering_window, empty_channels
 from stag.motion.timing import magnitude_positions, motion_at, uniform_positions
 from stag.types import NO_MOVEMENT, FloatArray, Frame, GreyImage, Landmarks, MotionTensor
 from stag.video import frame_rate
@@ -272,21 +272,12 @@ def _displacement(
     """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
     pooling = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
     pooled = pooling.without_head if config.nose_subtraction else pooling.static
-    before: GreyImage | None = None
-    rows: list[FloatArray] = []
-    for index in frames:
-        now = crops[int(index)]
-        if before is None:
-            before = now
-            rows.append(np.zeros((len(LAYOUTS[config.layout]), 2)))
-            continue
-        moved = pooled(flow(before, now))
-        if config.reference == "first":
-            rows.append(moved)
-        else:
-            rows.append(rows[-1] + moved)
-            before = now
-    return np.stack(rows)
+    images = [crops[int(index)] for index in frames]
+    before = images[:1] * len(images) if config.reference == "first" else images
+    moved = pooled(np.stack([flow(*pair) for pair in zip(before, images[1:], strict=False)]))
+    if config.reference == "previous":
+        moved = np.cumsum(moved, axis=0)
+    return np.concatenate([np.zeros_like(moved[:1]), moved])
 
 
 def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:

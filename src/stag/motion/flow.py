@@ -133,20 +133,32 @@ class _Prepared:
             difference = now - self._image
         else:
             # cv2.remap reads at multiples of 1/32 px; what is rounded off here is measured again.
-            u, v = (np.rint(part * np.float32(32)) * np.float32(1 / 32) for part in flow)
+            u, v = (_rounded(part) for part in flow)
             x, y = self._columns + u, self._rows + v
             difference = _as_float(cv2.remap(now, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
             difference -= self._image
         offset = self._mean(difference)
-        across = self._mean(self._across * difference) - self._mean_across * offset
-        down = self._mean(self._down * difference) - self._mean_down * offset
+        across = self._mean(self._across * difference)
+        across -= self._mean_across * offset
+        down = self._mean(self._down * difference)
+        down -= self._mean_down * offset
         a, b, c = self._inverse
+        step_u, step_v = a * across, b * across
+        step_u += b * down
+        step_v += c * down
         if flow is None:
-            return -a * across - b * down, -b * across - c * down
-        return u - a * across - b * down, v - b * across - c * down
+            return -step_u, -step_v
+        return u - step_u, v - step_v
 
     def _mean(self, image: Plane) -> Plane:
         return _as_float(cv2.blur(image, self._window, borderType=cv2.BORDER_REPLICATE))
+
+
+def _rounded(part: Plane) -> Plane:
+    whole = part * np.float32(32)
+    np.rint(whole, out=whole)
+    whole *= np.float32(1 / 32)
+    return whole
 
 
 def _as_float(image: object) -> Plane:

@@ -117,20 +117,22 @@ def channel_window(channel: Channel, points: FloatArray) -> Window:
 
 
 def pool(flow_px: FloatArray, kept: float) -> FloatArray:
-    """Mean flow of the strongest pixels of a window: ``(h, w, 2) -> (2,)``; zero for an empty window.
+    """Mean flow of the strongest pixels of a window: ``(..., h, w, 2) -> (..., 2)``; zero for an empty window.
 
     ``tau`` is the ``1 - kept`` quantile of the magnitude; the dominant set is ``magnitude >= tau``.
 
     Source: Eq. 10-11.
     """
-    if flow_px.size == 0:
-        return np.zeros(2)
-    flat = flow_px.reshape(-1, 2).astype(np.float64)
-    magnitude = np.hypot(flat[:, 0], flat[:, 1])
+    *fields, height, width, parts = flow_px.shape
+    if height * width == 0:
+        return np.zeros((*fields, parts))
+    flat = flow_px.reshape(*fields, height * width, parts)
+    u, v = flat[..., 0], flat[..., 1]
+    squared = u * u + v * v
     # Linear quantile: no magnitude lies between it and the next larger one, which a partial sort finds faster.
-    rank = int(np.ceil((len(flat) - 1) * (1 - kept)))
-    mean: FloatArray = flat[magnitude >= np.partition(magnitude, rank)[rank]].mean(axis=0)
-    return mean
+    rank = int(np.ceil((height * width - 1) * (1 - kept)))
+    dominant = squared >= np.partition(squared, rank, axis=-1)[..., rank, None]
+    return np.stack([np.mean(part, axis=-1, where=dominant, dtype=np.float64) for part in (u, v)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -162,16 +164,17 @@ class Pooling:
         return cls(windows, channel_window(HEAD_MOTION, points))
 
     def static(self, flow_px: FloatArray) -> FloatArray:
-        """Motion of every channel of a flow field that holds no head motion: ``(256, 256, 2) -> (R, 2)``."""
-        return np.stack([pool(_cut(flow_px, window), kept) for window, kept in self.windows])
+        """Motion of every channel of flow fields that hold no head motion: ``(..., h, w, 2) -> (..., R, 2)``."""
+        return np.stack([pool(_cut(flow_px, window), kept) for window, kept in self.windows], axis=-2)
 
     def without_head(self, flow_px: FloatArray) -> FloatArray:
-        """Motion of every channel with residual head motion removed: ``(256, 256, 2) -> (R, 2)``.
+        """Motion of every channel with residual head motion removed: ``(..., h, w, 2) -> (..., R, 2)``.
 
         Head motion is taken off before the strongest pixels are chosen, so that the choice is by motion of the face
         and not of the head.
         """
-        return self.static(flow_px - pool(_cut(flow_px, self.head), HEAD_MOTION.kept))
+        head = pool(_cut(flow_px, self.head), HEAD_MOTION.kept)
+        return self.static(flow_px - head[..., None, None, :])
 
 
 def pool_channels(
@@ -206,4 +209,4 @@ def empty_channels(points: FloatArray, layout: str = "roi18") -> tuple[str, ...]
 
 def _cut(flow_px: FloatArray, window: Window) -> FloatArray:
     top, bottom, left, right = window
-    return flow_px[top:bottom, left:right]
+    return flow_px[..., top:bottom, left:right, :]
