@@ -129,6 +129,25 @@ def test_a_face_that_turns_up_late_is_found():
     assert any(flag.startswith("face found at") for flag in tensor.flags)
 
 
+class Seen:
+    """A detector that finds the face wherever there is a picture."""
+
+    def __init__(self, face):
+        self.face = face
+
+    def detect(self, image):
+        return [self.face] if image.any() else []
+
+
+def test_one_face_that_goes_and_comes_back_moves_alike_whether_all_are_wanted_or_one():
+    frames, face = smile(n=90)
+    gone = [Frame(np.zeros_like(f.image) if 25 <= i < 52 else f.image, f.time_s * 2) for i, f in enumerate(frames)]
+    kinds = [extract_clip(iter(gone), Seen(face), MotionConfig(), "clip", every_face=every) for every in (False, True)]
+    (one,), (also,) = kinds
+    assert (one.start_s, one.n_frames, one.flags) == (also.start_s, also.n_frames, also.flags)
+    np.testing.assert_array_equal(one.motion, also.motion)
+
+
 def test_too_few_frames_and_no_face_get_one_sentence():
     frames, face = smile(n=4)
     with pytest.raises(VideoError, match=r"me\.mp4: has 2 frame"):

@@ -12,6 +12,7 @@ from stag.cli.options import (
     ConfigFile,
     Engine,
     Model,
+    NoProgress,
     Preset,
     Quiet,
     Sets,
@@ -124,6 +125,7 @@ def motion(
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
+    quiet: NoProgress = False,
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
     if out.suffix not in (".png", ".svg"):
@@ -151,6 +153,7 @@ def serve(
     model: Model = DEFAULT_MODEL,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
     host: Annotated[str, typer.Option(help="Address; the default is reached from this machine only.")] = "127.0.0.1",
+    quiet: NoProgress = False,
 ) -> None:
     """Open a web page that looks at uploaded or recorded clips, on this machine only unless --host says otherwise."""
     from stag.predictor import Predictor

@@ -14,6 +14,7 @@ from stag.cli.options import (
     Device,
     Model,
     MotionFiles,
+    NoProgress,
     Preset,
     Quiet,
     Seed,
@@ -62,6 +63,7 @@ def export(
     onnx: Annotated[Path, typer.Option(help="ONNX file to write.")],
     model: Model = DEFAULT_MODEL,
     au: Annotated[Literal["none", "predicted"] | None, typer.Option(help="AU source; as it was trained.")] = None,
+    quiet: NoProgress = False,
 ) -> None:
     """Write a model as one ONNX file that describes itself."""
     from stag.model.onnx_file import export_onnx

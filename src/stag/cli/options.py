@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stag.datasets.motion_file import MotionSet
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; this one shows no progress anyway.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
 Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]

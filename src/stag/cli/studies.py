@@ -15,6 +15,7 @@ from stag.cli.options import (
     Folds,
     Jobs,
     MotionFiles,
+    NoProgress,
     Preset,
     Protocol,
     Quiet,
@@ -77,6 +78,7 @@ def evaluate(
 def score(
     predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", help="clip_id, subject, truth, predicted.")],
     out: Annotated[Path | None, typer.Option(help="Write every metric here, as JSON.")] = None,
+    quiet: NoProgress = False,
 ) -> None:
     """Score predictions made anywhere: every metric, pooled and by folds, with intervals over subjects."""
     from stag.evaluation.score_file import score_predictions
@@ -221,6 +223,7 @@ def reproduce(
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of an evaluation, ablation or audit.")],
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,
+    quiet: NoProgress = False,
 ) -> None:
     """Make one self-contained HTML file from a run."""
     from stag.report.html import report_run, write_page

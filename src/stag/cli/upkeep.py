@@ -9,13 +9,18 @@ from typing import Annotated
 import typer
 
 from stag.cli.app import app
-from stag.cli.options import Jobs, Quiet, Seed
+from stag.cli.options import (
+    Jobs,
+    NoProgress,
+    Quiet,
+    Seed,
+)
 from stag.console import print_scores, progress_bar, say
 from stag.errors import StagError
 
 
 @app.command()
-def doctor() -> None:
+def doctor(quiet: NoProgress = False) -> None:
     """Show what is installed, the landmark models and their licence, device, threads, versions."""
     from stag.doctor import findings
 

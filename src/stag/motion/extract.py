@@ -114,9 +114,9 @@ def follow_faces(
 ) -> list[FaceTrack]:
     """Detect once, then track: the crops of the largest face, or of every face, through the clip.
 
-    Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, every
-    :data:`REDETECT_S` seconds for people who turn up later. A face that was lost and is found again near the same
-    place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
+    Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, when
+    one is lost and every :data:`REDETECT_S` seconds for people who turn up later. A face that was lost and is found
+    again near the same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
 
     Args:
         frames: Frames of one clip in order of time.
@@ -146,6 +146,8 @@ def follow_faces(
         active = [track for track in tracks if not (track.lost or track.ended)]
         for track in active:
             track.follow(frame)
+        if any(track.lost for track in active):
+            next_search_s = frame.time_s
         active = [track for track in active if not track.lost]
         if (every_face or not active) and frame.time_s >= next_search_s:
             next_search_s = frame.time_s + (REDETECT_S if active else SEARCH_S)
