@@ -9,12 +9,7 @@ from typing import Annotated
 import typer
 
 from stag.cli.app import app
-from stag.cli.options import (
-    Jobs,
-    NoProgress,
-    Quiet,
-    Seed,
-)
+from stag.cli.options import Jobs, NoProgress, Quiet, Seed
 from stag.console import print_scores, progress_bar, say
 from stag.errors import StagError
 

@@ -275,8 +275,8 @@ def _displacement(
     pooling = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
     pooled = pooling.without_head if config.nose_subtraction else pooling.static
     images = [crops[int(index)] for index in frames]
-    before = images[:1] * len(images) if config.reference == "first" else images
-    moved = pooled(np.stack([flow(*pair) for pair in zip(before, images[1:], strict=False)]))
+    before = images[:1] * (len(images) - 1) if config.reference == "first" else images[:-1]
+    moved = pooled(np.stack([flow(*pair) for pair in zip(before, images[1:], strict=True)]))
     if config.reference == "previous":
         moved = np.cumsum(moved, axis=0)
     return np.concatenate([np.zeros_like(moved[:1]), moved])
