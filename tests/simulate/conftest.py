@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stag.simulate.actions import action_fields
+from stag.simulate.clip_script import ClipScript, Firing, HeadPath
 from stag.simulate.face import astronaut, make_face
-from stag.simulate.script import ClipScript, Firing, HeadPath
 from stag.simulate.settings import SimulationSettings
 
 

@@ -10,8 +10,8 @@ from scipy.ndimage import map_coordinates
 from stag.faces.crop import compose, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import pool_static
+from stag.simulate.clip_script import Firing, HeadPath
 from stag.simulate.render import ClipRenderer, head_transform
-from stag.simulate.script import Firing, HeadPath
 from stag.simulate.settings import SimulationSettings
 from stag.video import read_frames, write_video
 

@@ -15,9 +15,9 @@ import numpy as np
 from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
 from stag.simulate.actions import ActionFields, action_fields
+from stag.simulate.clip_script import ClipScript, Firing, HeadPath
 from stag.simulate.face import Face, astronaut, make_face
 from stag.simulate.render import ClipRenderer, head_transform
-from stag.simulate.script import ClipScript, Firing, HeadPath
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
 

@@ -199,14 +199,13 @@ def _against_truth(
     moving = tensor.motion.astype(np.float64)
     if variant.reference == "previous":
         moving = np.cumsum(moving, axis=0)
-    known = np.arange(len(clip.motion), dtype=np.float64)
     motion = clip.motion if variant.kept is None else _repooled(clip, variant.kept)
     return Measured(
         variant=variant.name,
         spec=clip.spec,
         noise_grey=noise_grey,
         motion=moving,
-        truth=motion_at(tensor.frame_index, known, motion),
+        truth=motion_at(tensor.frame_index, motion),
         apex=int(np.argmin(np.abs(tensor.frame_index - clip.apex))),
         seconds=seconds,
         n_frames=len(clip.motion),

@@ -23,7 +23,7 @@ from stag.motion.blinks import blink_times
 from stag.motion.cuts import mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.regions import Pooling, covering_window, empty_channels
-from stag.motion.timing import magnitude_positions, motion_at, uniform_positions
+from stag.motion.timing import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.types import NO_MOVEMENT, FloatArray, Frame, GreyImage, Landmarks, MotionTensor
 from stag.video import frame_rate
 
@@ -43,7 +43,6 @@ TURNED_RMS_PX = 1.0
 """Residual of the stable points above which the head has turned out of the picture plane. # assumed"""
 SAME_PLACE = 1.5
 """Inter-ocular distances within which a detection is a face that is known already."""
-_PROBES = 48
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
 
@@ -193,10 +192,11 @@ def track_motion(
     crops = _Smoothed(track.crops, frame_rate(track.times_s), config.smooth_s)
     positions = uniform_positions(n_frames, config.steps)
     if config.sampling == "magnitude" and n_frames > config.steps:
-        positions = magnitude_positions(_frame_steps(crops, n_frames), config.steps)
+        positions = magnitude_positions(*_probed_steps(crops, n_frames), config.steps)
     frames = np.arange(n_frames) if n_frames < config.steps else positions.astype(np.int64)
     motion = _displacement(crops, frames, flow or make_flow(config.flow), track, config, kept)
-    motion = motion_at(positions, frames.astype(np.float64), motion)
+    if n_frames < config.steps:
+        motion = motion_at(positions, motion)
     if config.reference == "previous":
         motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
     motion32 = np.nan_to_num(motion).astype(np.float32)
@@ -282,13 +282,13 @@ def _displacement(
     return np.concatenate([np.zeros_like(moved[:1]), moved])
 
 
-def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:
-    """``(N - 1,)`` motion between consecutive frames, from coarse flow at a few dozen frames.
+def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArray]:
+    """``(P,)`` frames and ``(P - 1,)`` motion between them, from coarse flow at a few dozen frames.
 
     Small consecutive motion drowns in noise, so displacement since the first frame is measured, averaged over blocks,
     and differenced; the smallest steps count as noise and are taken off.
     """
-    probes = np.unique(np.rint(np.linspace(0, n_frames - 1, min(n_frames, _PROBES))).astype(np.int64))
+    probes = np.unique(probe_positions(n_frames))
     flow = LucasKanadeFlow(rounds=0)
     height, width = crops[0].shape
     size, coarse = (width // 2, height // 2), (width // 16, height // 16)
@@ -299,8 +299,7 @@ def _frame_steps(crops: _Smoothed, n_frames: int) -> FloatArray:
         blocks.append(field - field.mean(axis=(0, 1)))
     change = np.diff(np.stack(blocks), axis=0)
     step = np.sqrt((change**2).sum(axis=-1).mean(axis=(1, 2)))
-    step = np.clip(step - np.quantile(step, 0.2), 0, None)
-    return np.repeat(step / np.diff(probes), np.diff(probes)).astype(np.float64)
+    return probes, np.clip(step - np.quantile(step, 0.2), 0, None).astype(np.float64)
 
 
 def is_still(motion: NDArray[np.float32], reference: str) -> bool:

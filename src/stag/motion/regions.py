@@ -163,6 +163,11 @@ class Pooling:
         windows = tuple((channel_window(c, points), c.kept if kept is None else kept) for c in chosen)
         return cls(windows, channel_window(HEAD_MOTION, points))
 
+    def caught(self, factor: float) -> Pooling:
+        """The same windows with other shares of pixels: ``factor`` times as many, all of them at most."""
+        windows = tuple((window, min(1.0, factor * kept)) for window, kept in self.windows)
+        return Pooling(windows, self.head)
+
     def static(self, flow_px: FloatArray) -> FloatArray:
         """Motion of every channel of flow fields that hold no head motion: ``(..., h, w, 2) -> (..., R, 2)``."""
         return np.stack([pool(_cut(flow_px, window), kept) for window, kept in self.windows], axis=-2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, channel_window
+from stag.motion.regions import CHANNELS, Pooling, channel_window
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
@@ -58,7 +58,7 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
             seen = points + window_px * generator.standard_normal((1, 2))
             seen = seen + 0.5 * window_px * generator.standard_normal(points.shape)
             factor = np.exp(generator.uniform(*np.log(kept)))
-            catches.append(_pooled(dense, seen, factor))
+            catches.append(Pooling.of(seen).caught(factor).static(dense).astype(np.float32))
         responses.append(np.stack(catches).reshape(CATCHES, len(AU_VOCABULARY), 2, len(CHANNELS), 2))
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
         centres.append([_centre(channel_window(channel, points)) for channel in CHANNELS])
@@ -78,20 +78,6 @@ def _fields(points: bytes) -> NDArray[np.float32]:
     """Unit fields of a face; solving for them takes seconds, so other windows on the same face share them."""
     landmarks = np.frombuffer(points).reshape(-1, 2)
     return np.asarray(action_fields(landmarks, _SHOWN).unit_px.reshape(-1, GRID_SIZE, GRID_SIZE, 2))
-
-
-def _pooled(dense: NDArray[np.float32], points: FloatArray, kept_factor: float) -> NDArray[np.float32]:
-    """Eq. 10-11 for many fields at once: ``(K, 256, 256, 2) -> (K, 18, 2)``."""
-    result = np.zeros((len(dense), len(CHANNELS), 2), np.float32)
-    for i, channel in enumerate(CHANNELS):
-        top, bottom, left, right = channel_window(channel, points)
-        flat = dense[:, top:bottom, left:right].reshape(len(dense), -1, 2)
-        if flat.shape[1]:
-            magnitude = np.hypot(flat[..., 0], flat[..., 1])
-            tau = np.quantile(magnitude, 1 - min(1.0, channel.kept * kept_factor), axis=1, keepdims=True)
-            chosen = (magnitude >= tau)[..., None]
-            result[:, i] = (flat * chosen).sum(axis=1) / chosen.sum(axis=1)
-    return result
 
 
 def _centre(window: tuple[int, int, int, int]) -> tuple[float, float]:

@@ -35,10 +35,11 @@ from stag.files import TEMPORARY_PREFIX, write_json, write_text
 from stag.motion.regions import channel_names
 from stag.parallel import spread
 from stag.simulate.actions import action_fields
+from stag.simulate.clip_script import ClipScript, draw_script
 from stag.simulate.emotions import draw_emotions
 from stag.simulate.face import Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
-from stag.simulate.script import ClipScript, DisplayStyle, draw_script
+from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.video import write_video
 

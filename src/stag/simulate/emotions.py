@@ -101,19 +101,35 @@ def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
     }
 
 
-def draw_units(odds: Mapping[int, float], generator: np.random.Generator) -> tuple[int, ...]:
-    """Action units of one clip, at least one, rising.
+def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.bool_]:
+    """Which action units of ``B`` clips fire, at least one of each clip.
 
-    Systematic sampling in random order: every unit occurs with exactly its probability, and since the probabilities
-    of an emotion sum to more than 1, no clip stays empty.
+    Systematic sampling in random order: every unit fires with exactly its probability, and since the probabilities of
+    an emotion sum to more than 1, hardly a clip stays empty; such a clip shows its most probable unit.
+
+    Args:
+        odds: ``(B, K)`` probabilities; 0 for no unit.
+        order: ``(B, K)`` uniform, the random order.
+        mark: ``(B,)`` uniform, where the sampling begins.
+
+    Returns:
+        ``(B, K)``.
     """
-    units = generator.permutation(np.array(list(odds)))
-    edges = np.concatenate([[0.0], np.cumsum([odds[int(unit)] for unit in units])])
-    marks = np.ceil(edges - generator.random())
-    chosen = units[np.diff(marks) > 0]
-    if chosen.size == 0:
-        return (max(odds, key=lambda unit: odds[unit]),)
-    return tuple(int(unit) for unit in np.sort(chosen))
+    turn = np.argsort(np.where(odds > 0, order, 2.0), axis=1)
+    edges = np.cumsum(np.take_along_axis(odds, turn, axis=1), axis=1)
+    edges = np.concatenate([np.zeros((len(edges), 1)), edges], axis=1)
+    chosen = np.zeros(odds.shape, bool)
+    np.put_along_axis(chosen, turn, np.diff(np.ceil(edges - mark[:, None]), axis=1) > 0, axis=1)
+    empty = ~chosen.any(axis=1)
+    chosen[empty] = np.arange(odds.shape[1]) == odds[empty].argmax(axis=1)[:, None]
+    return chosen
+
+
+def draw_units(odds: Mapping[int, float], generator: np.random.Generator) -> tuple[int, ...]:
+    """Action units of one clip, at least one, rising; see :func:`fires`."""
+    shares = np.array([list(odds.values())])
+    chosen = fires(shares, generator.random(shares.shape), generator.random(1))[0]
+    return tuple(sorted(unit for unit, on in zip(odds, chosen.tolist(), strict=True) if on))
 
 
 def _pick(odds: Mapping[_Name, float], uniform: FloatArray) -> list[_Name]:

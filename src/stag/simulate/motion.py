@@ -23,7 +23,7 @@ from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
 from stag.simulate.channel_bank import ChannelBank, channel_bank
 from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subject_generator, subject_style
 from stag.simulate.observation import ClipDraws, ExtractionErrors, observed
-from stag.simulate.script_block import draw_block
+from stag.simulate.script import draw_scripts
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 
 SIMULATED_FLOW = "simulated"
@@ -120,7 +120,7 @@ def simulate_motion_and_truth(
     emotions: list[str] = []
     for some in _blocks(n_subjects, clips_per_subject, seed, chosen, bank, steps, frame_rates):
         rows = slice(len(emotions), len(emotions) + len(some.emotions))
-        script = draw_block(some.emotions, some.styles, some.fps, settings, some.script)
+        script = draw_scripts(some.emotions, some.styles, some.fps, settings, some.script)
         time_s[rows], motion[rows], truth[rows] = observed(script, some, bank, errors, steps, sampling)
         units[rows] = script.action_units
         emotions += some.emotions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import CHANNELS
+from stag.motion.timing import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.channel_bank import CATCHES, ChannelBank
-from stag.simulate.script import DisplayStyle
-from stag.simulate.script_block import PROBES, ScriptBlock, ScriptDraws
+from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws
 from stag.types import FloatArray
 
 _DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
 """How far each channel lies before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
-
-_STILL_SHARE = 0.2  # as the default of stag.motion.timing.magnitude_positions
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,11 @@ def observed(
 
     n_frames = end - begin + 1
     few = n_frames < steps
-    positions = step_positions(n_frames, steps, sampling, lambda p: script.levels(seconds(p)), response)
+    positions = uniform_positions(n_frames, steps)
+    if sampling == "magnitude":
+        probes = probe_positions(n_frames)
+        change = np.diff(script.levels(seconds(probes)), axis=1)
+        positions = magnitude_positions(probes, _step_px(change, response), steps)
     # Clips with fewer frames than steps are observed at their frames and then interpolated.
     known = np.minimum(np.arange(steps), n_frames[:, None] - 1).astype(np.float64)
     times = seconds(np.where(few[:, None], known, positions))
@@ -158,7 +160,7 @@ def observed(
     displaced = signal - signal[:, :1] + noise
     displaced[:, 0] = 0
     for moved in (displaced, truth):
-        moved[few] = between(moved[few], positions[few], n_frames[few])
+        moved[few] = motion_at(positions[few], moved[few])
     return positions / script.fps[:, None], displaced, truth
 
 
@@ -189,58 +191,15 @@ def _weighted(level: FloatArray, response: FloatArray) -> FloatArray:
     return total
 
 
-def step_positions(
-    n_frames: NDArray[np.int64],
-    steps: int,
-    sampling: str,
-    levels: Callable[[FloatArray], FloatArray],
-    response: FloatArray,
-) -> FloatArray:
-    """Frame positions of the steps, by the rules of :mod:`stag.motion.timing`, for ``B`` clips at once: ``(B, T)``."""
-    last = (n_frames - 1)[:, None]
-    even = np.linspace(0, 1, steps) * last
-    even = np.where(n_frames[:, None] < steps, even, np.rint(even))
-    if sampling == "uniform":
-        return even
-    # Clips of fewer frames than probes repeat the last one, which adds neither time nor motion.
-    spread = np.rint(np.linspace(0, 1, PROBES) * last)
-    probes = np.where(last < PROBES, np.minimum(np.arange(PROBES), last), spread)
-    change = np.diff(levels(probes), axis=1)
+def _step_px(change: FloatArray, response: FloatArray) -> FloatArray:
+    """Magnitude of the motion between probes, from the change of the levels: ``(B, P - 1, K) -> (B, P - 1)``."""
     # |change @ response| without the channels: only the products of the responses matter.
     overlap = np.einsum("bjrc,bkrc->bjk", response, response)
-    step_px = np.sqrt(np.maximum((_applied(change, overlap) * change).sum(axis=2), 0))
-    gap = np.diff(probes, axis=1) / last
-    total = step_px.sum(axis=1, keepdims=True)
-    moving = (1 - _STILL_SHARE) * step_px / np.where(total > 0, total, 1) + _STILL_SHARE * gap
-    share = np.where(total > 0, moving, gap)
-    reached = np.concatenate([np.zeros_like(last, dtype=np.float64), np.cumsum(share, axis=1)], axis=1)
-    wanted = np.linspace(0, 1, steps) * reached[:, -1:]
-    segment = (reached[:, None, 1:-1] <= wanted[:, :, None]).sum(axis=2)
-    low, size = (np.take_along_axis(values, segment, axis=1) for values in (reached, share))
-    start, length = (np.take_along_axis(values, segment, axis=1) for values in (probes, np.diff(probes, axis=1)))
-    place = start + length * (wanted - low) / np.where(size > 0, size, 1)
-    return np.where(n_frames[:, None] <= steps, even, _distinct(np.rint(place), last))
+    return np.asarray(np.sqrt(np.maximum((_applied(change, overlap) * change).sum(axis=2), 0)))
 
 
 def _applied(change: FloatArray, overlap: FloatArray) -> FloatArray:
     return np.asarray(sum(change[:, :, k, None] * overlap[:, None, k] for k in range(change.shape[2])))
-
-
-def _distinct(index: FloatArray, last: NDArray[np.int64]) -> FloatArray:
-    """Nearest strictly increasing whole numbers within ``0 .. last``, ends fixed: ``(B, T) -> (B, T)``."""
-    rising = np.arange(index.shape[1])
-    index[:, 0], index[:, -1] = 0, last[:, 0]
-    index = np.maximum.accumulate(index - rising, axis=1) + rising
-    return np.asarray(np.minimum(index, last + 1 - index.shape[1] + rising))
-
-
-def between(displaced: FloatArray, positions: FloatArray, n_frames: NDArray[np.int64]) -> FloatArray:
-    """Motion at fractional frame positions, linear in time: ``(B, T, 18, 2)`` at the frames -> at the positions."""
-    low = np.minimum(np.floor(positions), n_frames[:, None] - 2).astype(np.int64)[..., None, None]
-    part = positions[..., None, None] - low
-    return np.asarray(
-        (1 - part) * np.take_along_axis(displaced, low, axis=1) + part * np.take_along_axis(displaced, low + 1, axis=1)
-    )
 
 
 def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:

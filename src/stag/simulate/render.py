@@ -20,8 +20,8 @@ from stag.simulate.actions import (
     on_pixels,
     peak_px,
 )
+from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import Face, texture_transform
-from stag.simulate.script import ClipScript
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
 

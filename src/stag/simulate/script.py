@@ -1,29 +1,37 @@
-"""The script of a clip: who moves which action unit when and how strongly, before any pixel is drawn."""
+"""The law of simulated clips: who moves which action unit when and how strongly, for many clips at once as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stag.facs import AU_VOCABULARY
+from stag.motion.timing import PROBES
 from stag.simulate.anatomy import one_sided_share
-from stag.simulate.emotions import draw_preference, draw_units, unit_odds
+from stag.simulate.emotions import UNIT_SHARES, draw_preference, fires, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
 
-BLINK_UNIT = 45
+_BLINK_UNIT = 45
 _SUBJECT_STRENGTH, _SUBJECT_SPEED = 0.2, 0.1  # assumed; spread of the logarithm between persons
-CLIP_SPEED = 0.21  # assumed; with the persons' it gives the published 90th percentile
-APEX_BETA = (5.3, 5.6)  # assumed; place of the apex within the clip
-UNIT_SPREAD = 0.35  # assumed; how much weaker than the strongest the other action units are
+_CLIP_SPEED = 0.21  # assumed; with the persons' it gives the published 90th percentile
+_APEX_BETA = (5.3, 5.6)  # assumed; place of the apex within the clip
+_UNIT_SPREAD = 0.35  # assumed; how much weaker than the strongest the other action units are
 _ASYMMETRY = 0.15  # assumed
 _LATERALITY = 0.3  # assumed; how much more often one side of a person's face moves alone than the other
-FIRST, LAST = 0.12, 1.2  # assumed; shortest and longest clip, seconds
-BLINK_PX, BLINK_S = (4.0, 8.0), (0.15, 0.3)  # assumed; peak on the crop, duration
-HEAD_HZ = (0.2, 2.5)  # assumed
-RISE, FALL = (0.8, 1.25), (0.65, 1.1)  # assumed; exponents that bend the rise and the fall
+_FIRST, _LAST = 0.12, 1.2  # assumed; shortest and longest clip, seconds
+_BLINK_PX, _BLINK_S = (4.0, 8.0), (0.15, 0.3)  # assumed; peak on the crop, duration
+_HEAD_HZ = (0.2, 2.5)  # assumed
+_RISE, _FALL = (0.8, 1.25), (0.65, 1.1)  # assumed; exponents that bend the rise and the fall
+_MOST = max(len(shares) for shares in UNIT_SHARES.values())
+_POSITION = np.array([AU_VOCABULARY.index(u) if u in AU_VOCABULARY else 0 for u in range(max(AU_VOCABULARY) + 1)])
+_ONE_SIDED = np.array([one_sided_share(unit) for unit in AU_VOCABULARY])
+_NONE = 999
 
 
 @dataclass(frozen=True)
@@ -58,223 +66,238 @@ class DisplayStyle:
 
 
 @dataclass(frozen=True)
-class Firing:
-    """One action unit, once: it rises smoothly from its start to its peak and falls to its end.
+class ScriptDraws:
+    """The randomness of ``B`` clips, drawn in bulk from the generators of their people.
 
     Attributes:
-        unit: Number of the action unit.
-        sides: Amount on the left and on the right of the image.
-        start_s: Last moment at rest, seconds since the onset.
-        peak_s: Moment of the full amount.
-        end_s: First moment back at rest.
-        rise: Exponent that bends the rise; below 1 it starts fast.
-        fall: Exponent that bends the fall; below 1 it starts fast and ends slowly.
+        one: ``(B, 14)`` uniform, one for each single decision.
+        slot: ``(B, 7, U)`` uniform, for each of the ``U`` action units that may fire.
+        normal: ``(B, 2 + 2 U)`` standard normal.
+        beta: ``(B,)`` place of the apex.
+        head: ``(B, 4, 3)`` standard normal, swings of the head.
+        swing: ``(2, B, 4, 3)`` uniform, frequencies and phases of the head.
     """
 
-    unit: int
-    sides: tuple[float, float]
-    start_s: float
-    peak_s: float
-    end_s: float
-    rise: float = 1.0
-    fall: float = 1.0
-
-    def level(self, time_s: FloatArray) -> FloatArray:
-        """Share of the full amount at each moment, 0 to 1: ``(N,) -> (N,)``."""
-        rising = ((time_s - self.start_s) / (self.peak_s - self.start_s)).clip(0, 1)
-        falling = ((time_s - self.peak_s) / (self.end_s - self.peak_s)).clip(0, 1)
-        return ease(rising**self.rise) - ease(falling**self.fall)
-
-
-@dataclass(frozen=True)
-class HeadPath:
-    """Slow head motion: a sum of three swings for x, y, rotation and size, at rest position at the onset.
-
-    Attributes:
-        swing: ``(4, 3)`` amplitudes: crop pixels, crop pixels, degrees, relative size.
-        hz: ``(4, 3)`` frequencies.
-        phase: ``(4, 3)`` phases.
-    """
-
+    one: FloatArray
+    slot: FloatArray
+    normal: FloatArray
+    beta: FloatArray
+    head: FloatArray
     swing: FloatArray
-    hz: FloatArray
-    phase: FloatArray
 
-    def at(self, time_s: FloatArray) -> FloatArray:
-        """Pose at each moment: ``(N,) -> (N, 4)``: shift right and down, turn clockwise, change of size."""
-        turns = np.multiply.outer(2 * np.pi * np.asarray(time_s), self.hz)
-        swung = np.sin(turns + self.phase) - np.sin(self.phase)
-        return np.asarray(np.einsum("ak,nak->na", self.swing, swung))
+    @classmethod
+    def draw(cls, clips: int, generator: np.random.Generator, *, emotions: int = 1) -> ScriptDraws:
+        """The randomness of some clips of one person, each of so many ``emotions`` at most."""
+        units = emotions * _MOST
+        return cls(
+            one=generator.random((clips, 14)),
+            slot=generator.random((clips, 7, units)),
+            normal=generator.standard_normal((clips, 2 + 2 * units)),
+            beta=generator.beta(*_APEX_BETA, size=clips),
+            head=generator.standard_normal((clips, 4, 3)),
+            swing=generator.random((2, clips, 4, 3)),
+        )
+
+    @classmethod
+    def joined(cls, draws: Sequence[ScriptDraws]) -> ScriptDraws:
+        """The randomness of the clips of several people."""
+        names = ("one", "slot", "normal", "beta", "head")
+        parts = {name: np.concatenate([getattr(some, name) for some in draws]) for name in names}
+        return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
 
 
 @dataclass(frozen=True)
-class ClipScript:
-    """Everything that happens in a clip.
+class ScriptBlock:
+    """Scripts of ``B`` clips with ``K`` firings each, of which the last is the blink; unused ones have no amount.
 
     Attributes:
-        emotion: What the person feels.
-        firings: The action units of the expression; amounts are relative.
-        blink: A blink, amount in crop pixels, or ``None``.
-        strength_px: Peak displacement of the expression, crop pixels.
-        head: Head motion.
-        fps: Frames per second.
-        n_frames: Number of frames ``N``.
-        onset: Last frame at rest.
-        apex: Frame at which the action units together are strongest.
-        offset: First frame back at rest.
-        noise_grey: Standard deviation of the sensor noise.
-        flicker: Amplitude, frequency (Hz) and phase of the lamp flicker.
-        drift_grey: Change of brightness from the first frame to the last.
+        unit: ``(B, K)`` positions in :data:`~stag.facs.AU_VOCABULARY`.
+        sides: ``(B, K, 2)`` amounts on the left and right of the image; relative, of the blink crop pixels.
+        shape: ``(5, B, K)``: start, peak and end in seconds since the onset, exponents of rise and fall.
+        onset: ``(B,)`` last frame at rest.
+        apex: ``(B,)`` frame at which the action units together are strongest, as far as the probes tell.
+        offset: ``(B,)`` first frame back at rest.
+        n_frames: ``(B,)`` number of frames.
+        fps: ``(B,)`` frames per second.
+        strength_px: ``(B,)`` peak displacement of the expression.
+        head: ``(3, B, 4, 3)`` amplitudes, frequencies and phases of the head.
     """
 
-    emotion: str
-    firings: tuple[Firing, ...]
-    blink: Firing | None
-    strength_px: float
-    head: HeadPath
-    fps: float
-    n_frames: int
-    onset: int
-    apex: int
-    offset: int
-    noise_grey: float
-    flicker: tuple[float, float, float]
-    drift_grey: float
+    unit: NDArray[np.int64]
+    sides: FloatArray
+    shape: FloatArray
+    onset: NDArray[np.int64]
+    apex: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    n_frames: NDArray[np.int64]
+    fps: FloatArray
+    strength_px: FloatArray
+    head: FloatArray
+
+    def levels(self, time_s: FloatArray) -> FloatArray:
+        """Share of the full amount of every firing: ``(B, M) -> (B, M, K)``."""
+        return firing_levels(self.shape, time_s)
+
+    def pose(self, time_s: FloatArray) -> FloatArray:
+        """Head pose: ``(B, M) -> (B, M, 4)``."""
+        return head_pose(self.head, time_s)
 
     @property
-    def time_s(self) -> FloatArray:
-        """``(N,)`` time of each frame since the onset."""
-        return (np.arange(self.n_frames) - self.onset) / self.fps
-
-    @property
-    def units(self) -> tuple[int, ...]:
-        """Action units of the expression, rising; a blink is not part of it."""
-        return tuple(sorted(firing.unit for firing in self.firings))
-
-    @property
-    def facs(self) -> str:
-        """FACS string such as ``"L12+6"``; as in FACS, L is the person's left, the right of the image."""
-        ordered = sorted(self.firings, key=lambda firing: firing.unit)
-        side = {(True, False): "R", (False, True): "L"}
-        return "+".join(f"{side.get((f.sides[0] > 0, f.sides[1] > 0), '')}{f.unit}" for f in ordered)
-
-    def expression(self, time_s: FloatArray) -> FloatArray:
-        """Relative amount of each action unit and side without the blink: ``(N,) -> (N, A, 2)``."""
-        return _amounts(self.firings, time_s)
-
-    def blinking(self, time_s: FloatArray) -> FloatArray:
-        """Amount of the blink in crop pixels: ``(N,) -> (N, A, 2)``."""
-        return _amounts(() if self.blink is None else (self.blink,), time_s)
+    def action_units(self) -> NDArray[np.float32]:
+        """``(B, A)`` 0 or 1: which action units the expression shows."""
+        shown = np.zeros((len(self.unit), len(AU_VOCABULARY)), np.float32)
+        row, slot = np.nonzero(self.sides[:, :-1].any(axis=2))
+        shown[row, self.unit[row, slot]] = 1
+        return shown
 
 
-def draw_script(
-    emotion: str, style: DisplayStyle, settings: SimulationSettings, fps: float, generator: np.random.Generator
-) -> ClipScript:
-    """Write the script of a new clip.
+def draw_scripts(
+    emotions: Sequence[str],
+    styles: Sequence[DisplayStyle],
+    fps: FloatArray,
+    settings: SimulationSettings,
+    draws: ScriptDraws,
+) -> ScriptBlock:
+    """Write the scripts of ``B`` clips.
 
     Args:
-        emotion: One of :data:`~stag.simulate.emotions.EMOTION_CLIPS`, or several joined by ``+``.
-        style: The person.
+        emotions: What each shows; several emotions are joined by ``+``.
+        styles: Who shows it.
+        fps: ``(B,)`` frames per second.
         settings: Strength, timing and nuisance.
-        fps: Frames per second.
-        generator: Source of randomness; the same state gives the same script.
+        draws: Their randomness.
     """
-    preferred = style.preferred or {}
-    shown = [draw_units(unit_odds(one, preferred.get(one)), generator) for one in emotion.split("+")]
-    units = sorted(set().union(*shown))
-    duration_s = settings.duration_s * style.speed * np.exp(CLIP_SPEED * generator.standard_normal())
-    duration_s = float(np.clip(duration_s, FIRST, LAST))
-    firings = _draw_firings(units, duration_s, style, settings, generator)
-    strength_px = settings.strength_px * style.strength
-    strength_px *= float(np.exp(settings.strength_spread * generator.standard_normal()))
-    onset = max(1, round(settings.lead_s * fps))
-    offset = onset + int(np.ceil(duration_s * fps - 1e-9))
+    habit = np.array([(style.strength, style.speed, style.asymmetry, style.left_share) for style in styles])
+    one, slot, normal = draws.one, draws.slot, draws.normal
+    number, count = _units(emotions, styles, slot[:, 0], one[:, 0])
+    firing = np.arange(number.shape[1]) < count[:, None]
+    unit = np.where(firing, _POSITION[np.where(firing, number, 0)], 0)
+    slots, most = number.shape[1], slot.shape[2]
+    duration_s = settings.duration_s * habit[:, 1] * np.exp(_CLIP_SPEED * normal[:, 0])
+    duration_s = np.clip(duration_s, _FIRST, _LAST)
+    shape = _shape(firing, count, duration_s, settings, draws)
+    strongest = np.floor(one[:, 3] * count)[:, None] == np.arange(slots)
+    amount = np.where(strongest, 1.0, np.exp(-_UNIT_SPREAD * np.abs(normal[:, 2 : 2 + slots])))
+    tilt = np.clip(habit[:, 2, None] + 0.1 * normal[:, 2 + most : 2 + most + slots], -0.5, 0.5)
+    both = np.stack([1 + tilt, 1 - tilt], axis=-1)
+    left = one[:, 4] < habit[:, 3]
+    alone = slot[:, 1, :slots] < _ONE_SIDED[unit]
+    sides = np.where(alone[..., None], np.stack([left, ~left], axis=-1)[:, None], both)
+    sides = sides * (amount * firing)[..., None]
+    onset = np.maximum(1, np.rint(settings.lead_s * fps)).astype(np.int64)
+    offset = onset + np.ceil(duration_s * fps - 1e-9).astype(np.int64)
     n_frames = offset + onset + 1
-    times = (np.arange(n_frames) - onset) / fps
-    apex = int(np.argmax(sum(sum(f.sides) * f.level(times) for f in firings)))
-    return ClipScript(
-        emotion=emotion,
-        firings=firings,
-        blink=_draw_blink(duration_s, generator) if generator.random() < settings.blink_share else None,
-        strength_px=float(np.clip(strength_px, *settings.strength_clip_px)),
-        head=_draw_head(times, settings, generator),
-        fps=fps,
-        n_frames=n_frames,
+    probe_s = np.linspace(0, 1, PROBES) * ((n_frames - 1) / fps)[:, None] - (onset / fps)[:, None]
+    together = (firing_levels(shape, probe_s) * sides.sum(axis=2)[:, None]).sum(axis=2)
+    best_s = np.take_along_axis(probe_s, together.argmax(axis=1)[:, None], axis=1)[:, 0]
+    apex = np.clip(onset + np.rint(best_s * fps).astype(np.int64), onset + 1, np.maximum(offset - 1, onset + 1))
+    strength_px = settings.strength_px * habit[:, 0] * np.exp(settings.strength_spread * normal[:, 1])
+    blink_shape, blink_px = _blink(duration_s, settings, one)
+    return ScriptBlock(
+        unit=np.concatenate([unit, np.full((len(unit), 1), AU_VOCABULARY.index(_BLINK_UNIT))], axis=1),
+        sides=np.concatenate([sides, np.repeat(blink_px[:, None, None], 2, axis=2)], axis=1),
+        shape=np.concatenate([shape, blink_shape[..., None]], axis=2),
         onset=onset,
         apex=apex,
         offset=offset,
-        noise_grey=float(generator.uniform(*settings.noise_grey)),
-        flicker=(
-            float(generator.uniform(0, settings.flicker)),
-            float(generator.uniform(2, 12)),  # assumed; beat of the mains with the camera, Hz
-            float(generator.uniform(0, 2 * np.pi)),
-        ),
-        drift_grey=float(generator.uniform(-1, 1) * settings.drift_grey),
+        n_frames=n_frames,
+        fps=fps,
+        strength_px=np.clip(strength_px, *settings.strength_clip_px),
+        head=_head(probe_s, settings, draws),
     )
 
 
-def _draw_firings(
-    units: Sequence[int],
-    duration_s: float,
-    style: DisplayStyle,
+def firing_levels(shape: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Share of the full amount of ``(5, B, K)`` firings at ``(B, M)`` times: ``(B, M, K)``, 0 to 1."""
+    start, peak, end, rise, fall = shape[:, :, None, :]
+    time = time_s[:, :, None]
+    rising = ((time - start) / (peak - start)).clip(0, 1)
+    falling = ((time - peak) / (end - peak)).clip(0, 1)
+    return np.asarray(_ease(rising**rise) - _ease(falling**fall))
+
+
+def head_pose(head: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Pose of ``(3, B, 4, 3)`` paths at ``(B, M)`` times: shift right, down, turn clockwise, size: ``(B, M, 4)``."""
+    swing, hz, phase = head[:, :, None]
+    swung = np.sin(2 * np.pi * time_s[:, :, None, None] * hz + phase) - np.sin(phase)
+    return np.asarray((swing * swung).sum(axis=3))
+
+
+def _units(
+    emotions: Sequence[str], styles: Sequence[DisplayStyle], order: FloatArray, mark: FloatArray
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Action units ``(B, K)``, rising, and how many there are of each clip: systematic sampling in random order."""
+    tables = [
+        _odds(e, tuple((style.preferred or {}).get(one) for one in e.split("+")), order.shape[1])
+        for e, style in zip(emotions, styles, strict=True)
+    ]
+    units, odds = (np.stack(column) for column in zip(*tables, strict=True))
+    chosen = fires(odds, order, mark)
+    count = chosen.sum(axis=1)
+    return np.sort(np.where(chosen, units, _NONE), axis=1)[:, : int(count.max())], count
+
+
+@lru_cache(maxsize=256)
+def _odds(emotion: str, preferred: tuple[int | None, ...], most: int) -> tuple[NDArray[np.int64], FloatArray]:
+    """Units and their odds, padded with units that never occur; those of joined emotions fire independently."""
+    quiet: dict[int, float] = {}
+    for one, habit in zip(emotion.split("+"), preferred, strict=True):
+        for unit, share in unit_odds(one, habit).items():
+            quiet[unit] = quiet.get(unit, 1.0) * (1 - share)
+    units, odds = np.full(most, _NONE), np.zeros(most)
+    units[: len(quiet)], odds[: len(quiet)] = list(quiet), [1 - share for share in quiet.values()]
+    return units, odds
+
+
+def _shape(
+    firing: NDArray[np.bool_],
+    count: NDArray[np.int64],
+    duration_s: FloatArray,
     settings: SimulationSettings,
-    generator: np.random.Generator,
-) -> tuple[Firing, ...]:
-    # One unit begins at the onset and one ends at the offset, so that the clip is as long as it says.
-    first, last, strongest = generator.integers(len(units), size=3)
-    apex_s = duration_s * float(np.clip(generator.beta(*APEX_BETA), 0.15, 0.85))
-    lag_s = min(settings.lag_s, 0.4 * min(apex_s, duration_s - apex_s))
-    one_side = (1.0, 0.0) if generator.random() < style.left_share else (0.0, 1.0)
-    firings = []
-    for i, unit in enumerate(units):
-        amount = 1.0 if i == strongest else float(np.exp(-UNIT_SPREAD * abs(generator.standard_normal())))
-        tilt = float(np.clip(style.asymmetry + 0.1 * generator.standard_normal(), -0.5, 0.5))
-        alone = generator.random() < one_sided_share(unit)
-        sides = one_side if alone else (1 + tilt, 1 - tilt)
-        early, late, middle = generator.random(3)
-        firings.append(
-            Firing(
-                unit,
-                (amount * sides[0], amount * sides[1]),
-                start_s=0.0 if i == first else early * lag_s,
-                peak_s=apex_s + (middle - 0.5) * 0.5 * lag_s,
-                end_s=duration_s if i == last else duration_s - late * lag_s,
-                rise=float(generator.uniform(*RISE)),
-                fall=float(generator.uniform(*FALL)),
-            )
-        )
-    return tuple(firings)
-
-
-def _draw_blink(duration_s: float, generator: np.random.Generator) -> Firing:
-    start_s = generator.uniform(0, 0.9 * duration_s)
-    length_s = generator.uniform(*BLINK_S)
-    amount = generator.uniform(*BLINK_PX)
-    # Lids close about twice as fast as they open.
-    return Firing(BLINK_UNIT, (amount, amount), start_s, start_s + length_s / 3, start_s + length_s)
-
-
-def _draw_head(times: FloatArray, settings: SimulationSettings, generator: np.random.Generator) -> HeadPath:
-    path = HeadPath(
-        swing=generator.standard_normal((4, 3)),
-        hz=generator.uniform(*HEAD_HZ, (4, 3)),
-        phase=generator.uniform(0, 2 * np.pi, (4, 3)),
+    draws: ScriptDraws,
+) -> FloatArray:
+    slots = firing.shape[1]
+    early, late, middle, rise, fall = (draws.slot[:, i, :slots] for i in range(2, 7))
+    first, last = (np.floor(draws.one[:, i] * count)[:, None] == np.arange(slots) for i in (1, 2))
+    apex_s = duration_s * np.clip(draws.beta, 0.15, 0.85)
+    lag_s = np.minimum(settings.lag_s, 0.4 * np.minimum(apex_s, duration_s - apex_s))[:, None]
+    end_s = duration_s[:, None]
+    low, high = _RISE
+    slow, fast = _FALL
+    shape = np.stack(
+        [
+            np.where(first, 0.0, early * lag_s),
+            apex_s[:, None] + (middle - 0.5) * 0.5 * lag_s,
+            np.where(last, end_s, end_s - late * lag_s),
+            low + (high - low) * rise,
+            slow + (fast - slow) * fall,
+        ]
     )
-    poses = path.at(times)
-    reach = np.abs(poses).max(axis=0)
-    reach[:2] = np.hypot(poses[:, 0], poses[:, 1]).max()
+    return np.where(firing, shape, np.array([0.0, 1.0, 2.0, 1.0, 1.0])[:, None, None])
+
+
+def _blink(duration_s: FloatArray, settings: SimulationSettings, one: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shape ``(5, B)`` and amount ``(B,)`` of the blinks; 0 where there is none."""
+    start_s = 0.9 * duration_s * one[:, 6]
+    length_s = _BLINK_S[0] + (_BLINK_S[1] - _BLINK_S[0]) * one[:, 7]
+    amount = _BLINK_PX[0] + (_BLINK_PX[1] - _BLINK_PX[0]) * one[:, 8]
+    even = np.ones_like(start_s)
+    shape = np.stack([start_s, start_s + length_s / 3, start_s + length_s, even, even])
+    return shape, np.where(one[:, 5] < settings.blink_share, amount, 0.0)
+
+
+def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws) -> FloatArray:
+    low, high = _HEAD_HZ
+    head: NDArray[Any] = np.stack([draws.head, low + (high - low) * draws.swing[0], 2 * np.pi * draws.swing[1]])
+    poses = head_pose(head, probe_s)
+    reach = np.abs(poses).max(axis=1)
+    reach[:, :2] = np.hypot(poses[..., 0], poses[..., 1]).max(axis=1)[:, None]
     limit = np.array([settings.head_px, settings.head_px, settings.head_deg, settings.head_scale])
-    share = generator.random(3)[[0, 0, 1, 2]]
-    return HeadPath(path.swing * (share * limit / np.maximum(reach, 1e-9))[:, None], path.hz, path.phase)
+    share = draws.one[:, 9:12][:, [0, 0, 1, 2]]
+    head[0] *= (share * limit / np.maximum(reach, 1e-9))[..., None]
+    return np.asarray(head)
 
 
-def _amounts(firings: Sequence[Firing], time_s: FloatArray) -> FloatArray:
-    amounts = np.zeros((len(time_s), len(AU_VOCABULARY), 2))
-    for firing in firings:
-        amounts[:, AU_VOCABULARY.index(firing.unit)] += firing.level(time_s)[:, None] * np.array(firing.sides)
-    return amounts
-
-
-def ease(t: FloatArray) -> FloatArray:
+def _ease(t: FloatArray) -> FloatArray:
     """Minimum-jerk step from 0 to 1."""
     return t * t * t * (10 - t * (15 - 6 * t))

@@ -18,6 +18,7 @@ from stag.facs import parse_facs
 from stag.files import write_json
 from stag.parallel import spread
 from stag.simulate.actions import action_fields
+from stag.simulate.clip_script import draw_script
 from stag.simulate.corpus import (
     FACE,
     NOISE,
@@ -33,7 +34,6 @@ from stag.simulate.corpus import (
 )
 from stag.simulate.face import Portrait, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
-from stag.simulate.script import draw_script
 from stag.simulate.settings import SimulationSettings
 from stag.simulate.shapes.casme2 import Casme2
 from stag.simulate.shapes.dfme import Dfme
