@@ -12,7 +12,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation import experiment, reproduce, studies
 from stag.evaluation.ablation import CATEGORIES, ablate, with_even_times, with_layout, with_reference
-from stag.evaluation.audit import EXPLANATIONS, leak_audit
+from stag.evaluation.audit import LEAKS, leak_audit
 from stag.evaluation.comparison import paired_difference
 from stag.evaluation.sources import BASIC5, Sources
 from stag.motion.regions import LAYOUTS
@@ -115,7 +115,7 @@ def test_an_audit_measures_every_leak_and_resumes(tmp_path):
     config = CONFIG.override(TINY)
     options = {"protocol": "gkf", "folds": 2, "out": tmp_path}
     found = leak_audit(motion, config.override(["au=annotated"]), **options).json
-    assert [row["leak"] for row in found["rows"]] == list(EXPLANATIONS)
+    assert [row["leak"] for row in found["rows"]] == [leak.name for leak in LEAKS]
     assert all("leaky" in row["leak"] and row["explanation"] for row in found["rows"])
     assert found["au_source"] == "none"
     rows = {row["leak"]: row for row in found["rows"]}
@@ -132,7 +132,7 @@ def test_an_audit_measures_every_leak_and_resumes(tmp_path):
         run = json.loads((tmp_path / "runs" / name / "result.json").read_text())
         assert any(note.startswith("leaky: ") for note in run["notes"])
         assert run["run"]["method"].startswith("Leaky")
-    assert len(pd.read_csv(tmp_path / "audit.csv")) == len(EXPLANATIONS)
+    assert len(pd.read_csv(tmp_path / "audit.csv")) == len(LEAKS)
     before = contents(tmp_path)
     leak_audit(motion, config, **options)
     assert contents(tmp_path) == before

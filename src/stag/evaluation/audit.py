@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,22 +24,82 @@ from stag.evaluation.leaks import (
 from stag.evaluation.metrics import METRICS
 from stag.evaluation.splits import split
 from stag.evaluation.studies import Progress, Study, flat_rows, naming, scores_of
+from stag.evaluation.units import Learner
 from stag.files import write_json, write_text
 
-EXPLANATIONS = {
-    "test-fold selection (leaky)": "The epoch with most right answers on the test fold is kept; a new person "
-    "brings no answers to choose by.",
-    "oversampling before the split (leaky)": "Rare classes are filled up by mixing clips before the folds are dealt, "
-    "so training holds mixtures of test clips with their labels.",
-    "normalisation over everything (leaky)": "Channels are standardised with the mean and spread of all clips, those "
-    "of the test fold included.",
-    "subject-dependent folds (leaky)": "Clips are dealt, not people, so the model knows everybody it is tested on.",
-    "mean-of-folds reporting (leaky)": "The same answers, scored fold by fold over the classes that occur there, then "
-    "averaged: no other prediction, another number.",
-    "annotated AUs at test time (leaky)": "The classifier reads the expert's codes of the test clips; nobody has them "
-    "for a new video.",
-}
-"""Leak -> what it is, in one line."""
+
+@dataclass(frozen=True)
+class Leak:
+    """One leak that ``stag audit`` measures.
+
+    Attributes:
+        name: What it is called.
+        explanation: What it is, in one line.
+        folder: Name of its run folder.
+        learner: Makes the leaky learner from all clips; ``None`` where the leak is elsewhere.
+        fair: The same step done after the split, to compare with; the honest run where ``None``.
+        against: What the difference is to.
+        protocol: Protocol in place of the honest one.
+        settings: Settings in place of the study's, as for ``--set``.
+    """
+
+    name: str
+    explanation: str
+    folder: str = ""
+    learner: Callable[[MotionSet], Learner] | None = None
+    fair: Learner | None = None
+    against: str = "honest"
+    protocol: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+def _answers(motion: MotionSet) -> dict[str, str]:
+    return dict(zip(motion.key.tolist(), motion.label.tolist(), strict=True))
+
+
+LEAKS = (
+    Leak(
+        "test-fold selection (leaky)",
+        "The epoch with most right answers on the test fold is kept; a new person brings no answers to choose by.",
+        "leaky-test-fold-selection",
+        learner=lambda motion: LeakyTestFoldSelection(_answers(motion)),
+    ),
+    Leak(
+        "oversampling before the split (leaky)",
+        "Rare classes are filled up by mixing clips before the folds are dealt, so training holds mixtures of test "
+        "clips with their labels.",
+        "leaky-oversampling",
+        learner=LeakyOversampling,
+        fair=InterpolatedOversampling(),
+        against="oversampling within the training clips",
+    ),
+    Leak(
+        "normalisation over everything (leaky)",
+        "Channels are standardised with the mean and spread of all clips, those of the test fold included.",
+        "leaky-normalisation",
+        learner=lambda _: LeakyNormalisation(),
+        fair=TrainingNormalisation(),
+        against="normalisation within the training clips",
+    ),
+    Leak(
+        "subject-dependent folds (leaky)",
+        "Clips are dealt, not people, so the model knows everybody it is tested on.",
+        "leaky-subject-dependent",
+        protocol="skf",
+    ),
+    Leak(
+        "mean-of-folds reporting (leaky)",
+        "The same answers, scored fold by fold over the classes that occur there, then averaged: no other prediction, "
+        "another number.",
+    ),
+    Leak(
+        "annotated AUs at test time (leaky)",
+        "The classifier reads the expert's codes of the test clips; nobody has them for a new video.",
+        "leaky-annotated-aus",
+        settings=("au=annotated",),
+    ),
+)
+"""What is measured, in this order; a leak without a run folder is the honest run, reported otherwise."""
 
 
 @dataclass(frozen=True)
@@ -89,51 +149,16 @@ def leak_audit(
     if config.au == "annotated":
         config = config.override(["au=none"])
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device="cpu")
-    names, done = iter(EXPLANATIONS), 0
-
-    def finished() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(EXPLANATIONS) + 1)
-
     with naming("honest"):
         _, honest = study.run("honest", baselines=True)
-    finished()
     rows = []
-    answers = dict(zip(motion.key.tolist(), motion.label.tolist(), strict=True))
-    name = next(names)
-    with naming(name):
-        run, leaky = study.run("leaky-test-fold-selection", learner=LeakyTestFoldSelection(answers))
-    rows.append(_row(name, run, leaky, honest, "honest"))
-    finished()
-    twins = (
-        ("oversampling", InterpolatedOversampling(), LeakyOversampling(motion)),
-        ("normalisation", TrainingNormalisation(), LeakyNormalisation()),
-    )
-    for step, fair, unfair in twins:
-        name = next(names)
-        with naming(name):
-            _, reference = study.run(f"honest-{step}", learner=fair)
-            run, leaky = study.run(f"leaky-{step}", learner=unfair)
-        rows.append(_row(name, run, leaky, reference, f"{step} within the training clips"))
-        finished()
-    name = next(names)
-    count = len(split(protocol, motion.group, motion.label, folds))
-    with naming(name):
-        run, leaky = study.run("leaky-subject-dependent", protocol="skf", folds=count)
-    rows.append(_row(name, run, leaky, honest, "honest"))
-    finished()
-    rows.append(_mean_of_folds(next(names), honest))
-    finished()
-    name = next(names)
-    try:
-        with naming(name):
-            run, leaky = study.run("leaky-annotated-aus", config=config.override(["au=annotated"]))
-        rows.append(_row(name, run, leaky, honest, "honest"))
-    except DatasetError as error:
-        rows.append(_skipped(name, str(error)))
-    finished()
+    for done, leak in enumerate(LEAKS, start=1):
+        if progress is not None:
+            progress(done, len(LEAKS) + 1)
+        with naming(leak.name):
+            rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest))
+    if progress is not None:
+        progress(len(LEAKS) + 1, len(LEAKS) + 1)
     content = {
         **study.head("audit", honest),
         "honest": scores_of(honest.json),
@@ -146,47 +171,43 @@ def leak_audit(
     return Audit(content, study.out)
 
 
-def _row(name: str, run: str, leaky: Result, reference: Result, against: str) -> dict[str, Any]:
-    return {
-        "leak": name,
-        "explanation": EXPLANATIONS[name],
-        "run": f"runs/{run}",
-        "against": against,
-        "reference": scores_of(reference.json),
-        "scores": scores_of(leaky.json),
-        "difference": paired_difference(leaky.predictions, reference.predictions, leaky.json["classes"]),
-        "skipped": None,
-    }
+def _row(leak: Leak, study: Study, honest: Result) -> dict[str, Any]:
+    reference = honest
+    if leak.fair is not None:
+        _, reference = study.run(leak.folder.replace("leaky", "honest"), learner=leak.fair)
+    folds = len(split(study.protocol, study.motion.group, study.motion.label, study.folds))
+    try:
+        run, leaky = study.run(
+            leak.folder,
+            config=study.config.override(list(leak.settings)),
+            learner=leak.learner(study.motion) if leak.learner else None,
+            protocol=leak.protocol,
+            folds=folds if leak.protocol else None,
+        )
+    except DatasetError as error:
+        return _told(leak, skipped=str(error))
+    return _told(
+        leak,
+        run=f"runs/{run}",
+        reference=scores_of(reference.json),
+        scores=scores_of(leaky.json),
+        difference=paired_difference(leaky.predictions, reference.predictions, leaky.json["classes"]),
+    )
 
 
-def _mean_of_folds(name: str, honest: Result) -> dict[str, Any]:
-    """The honest run, told otherwise."""
+def _mean_of_folds(leak: Leak, honest: Result) -> dict[str, Any]:
+    """The honest run, reported otherwise."""
     pooled, folds = scores_of(honest.json), honest.json["folds"]
-    told = {metric: folds[f"{metric}_mean"] for metric in METRICS}
-    gaps = {metric: {"value": round(told[metric] - pooled[metric], 6), "ci95": None} for metric in METRICS}
-    return {
-        "leak": name,
-        "explanation": EXPLANATIONS[name],
-        "run": "runs/honest",
-        "against": "honest",
-        "reference": pooled,
-        "scores": {**told, "ci95": None, "f1": None, "mean_of_folds": folds},
-        "difference": gaps,
-        "skipped": None,
-    }
+    means = {metric: folds[f"{metric}_mean"] for metric in METRICS}
+    gaps = {metric: {"value": round(means[metric] - pooled[metric], 6), "ci95": None} for metric in METRICS}
+    scores = {**means, "ci95": None, "f1": None, "mean_of_folds": folds}
+    return _told(leak, run="runs/honest", reference=pooled, scores=scores, difference=gaps)
 
 
-def _skipped(name: str, reason: str) -> dict[str, Any]:
-    return {
-        "leak": name,
-        "explanation": EXPLANATIONS[name],
-        "run": None,
-        "against": "honest",
-        "reference": None,
-        "scores": None,
-        "difference": None,
-        "skipped": reason,
-    }
+def _told(leak: Leak, **found: Any) -> dict[str, Any]:
+    """A row of ``audit.json``; what was not found is null."""
+    empty = dict.fromkeys(("run", "reference", "scores", "difference", "skipped"))
+    return {"leak": leak.name, "explanation": leak.explanation, "against": leak.against, **empty, **found}
 
 
 def _notes(honest: Result) -> list[str]:

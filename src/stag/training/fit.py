@@ -17,7 +17,7 @@ from stag.errors import ModelError
 from stag.model.stag import STAG
 from stag.parallel import one_thread
 from stag.training.device import pick_device
-from stag.training.fold import Clips, TrainingFold
+from stag.training.fold import Clips, Cost, TrainingFold
 from stag.training.inference import is_cumulative
 from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
@@ -46,14 +46,13 @@ class Part:
     Attributes:
         index: ``(m,)`` positions of its training clips.
         seed: Seed of weights, chance and inner validation split.
-        leaky_validation: ``(k,)`` positions of *test* clips that choose the epoch in place of the inner validation
-            clips, which stay out of training as before. Only ``stag audit`` hands them in, to measure what that is
-            worth.
+        cost: What the kept epoch has least of, in place of the loss on the inner validation clips, which stay out of
+            training as before; no epoch is then the last but by number.
     """
 
     index: NDArray[np.intp]
     seed: int
-    leaky_validation: NDArray[np.intp] | None = None
+    cost: Cost | None = None
 
 
 def train(
@@ -164,11 +163,8 @@ def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STA
     model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=part.seed)
     if init is not None:
         start_from(model, init)
-    leaky = part.leaky_validation is not None
-    if part.leaky_validation is not None:
-        validation = part.leaky_validation
-    chosen_by = torch.from_numpy(validation)
-    return TrainingFold(model, clips, torch.from_numpy(training), chosen_by, config, part.seed, leaky_validation=leaky)
+    learned, held_back = torch.from_numpy(training), torch.from_numpy(validation)
+    return TrainingFold(model, clips, learned, held_back, config, part.seed, cost=part.cost)
 
 
 def start_from(model: STAG, init: STAG) -> None:

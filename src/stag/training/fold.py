@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,10 +15,13 @@ from torch.optim.swa_utils import AveragedModel
 from stag.config import Config, TrainConfig
 from stag.model.stag import STAG
 from stag.training.augment import augment, draw, mix
-from stag.training.inference import class_and_au_logits, views
+from stag.training.inference import class_and_au_logits
 from stag.training.losses import class_weights
 from stag.training.objective import Batch, Objective
 from stag.training.sampling import epoch_order
+
+Cost = Callable[[STAG], float]
+"""What a model is chosen by: the less the better."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ class TrainingFold:
         validation: ``(k,)`` positions that choose the epoch; may be empty.
         config: Settings.
         seed: Seed of the fold's chance.
-        leaky_validation: Whether the validation positions are the *test* clips, whose right answers are then counted
-            and the loss only breaks ties, as published work that chooses on the test fold does. For the audit alone.
+        cost: What the kept epoch has least of, in place of the validation loss; training then runs to the end.
 
     Attributes:
         history: One row an epoch: ``epoch``, ``lr``, ``train_loss``, ``val_loss``.
@@ -66,7 +69,7 @@ class TrainingFold:
         config: Config,
         seed: int,
         *,
-        leaky_validation: bool = False,
+        cost: Cost | None = None,
     ) -> None:
         device = clips.motion.device
         self.model = model.to(device)
@@ -74,7 +77,9 @@ class TrainingFold:
         self.history: list[dict[str, float]] = []
         self.done = False
         self.order = torch.empty(0, 0, dtype=torch.long)
-        self._clips, self._config, self._leaky = clips, config, leaky_validation
+        self._clips, self._config = clips, config
+        self._cost = cost or (self.validation_loss if len(validation) else None)
+        self._patience = math.inf if cost else config.train.patience
         self._training, self._validation = training.to(device), validation.to(device)
         self._labels = clips.label[self._training].cpu()
         self._generator = torch.Generator().manual_seed(seed)
@@ -136,14 +141,13 @@ class TrainingFold:
             if self._averaged is None:
                 self._averaged = AveragedModel(self.model)
             self._averaged.update_parameters(self.model)
-        if len(self._validation):
+        if self._cost is not None:
             loss = self._cost(self.model)
             row["val_loss"] = loss
             if loss < self._best_loss:
                 self._best_loss, self._best_epoch = loss, epoch
                 self._best_state = copy.deepcopy(self.model.state_dict())
-            # Whoever chooses on the test fold trains to the end and keeps the best.
-            self.done = not averaging and not self._leaky and epoch - self._best_epoch >= settings.patience
+            self.done = not averaging and epoch - self._best_epoch >= self._patience
         self.history.append(row)
         self.done = self.done or len(self.history) >= settings.epochs
         if self.done:
@@ -163,32 +167,12 @@ class TrainingFold:
             weight += float(self._balance[label].sum())
         return total / weight if weight else total
 
-    def _cost(self, model: STAG) -> float:
-        """What the best weights have least of: validation loss; leaky, wrong answers on the test clips first."""
-        loss = self.validation_loss(model)
-        return self._leaky_errors(model) + loss / (1 + loss) if self._leaky else loss
-
-    @torch.no_grad()
-    def _leaky_errors(self, model: STAG) -> int:
-        """How many test clips are judged wrongly, as their score will count them, test-time augmentation included."""
-        clips, index, settings = self._clips, self._validation, self._config.train
-        seen = views(
-            clips.motion[index],
-            model.info.layout,
-            mirror_tta=settings.mirror_tta,
-            jitter_tta=settings.jitter_tta,
-            cumulative=clips.cumulative,
-        )
-        logits = (class_and_au_logits(model, view, clips.au[index], self._config.au)[0] for view in seen)
-        probabilities = torch.stack([torch.softmax(one.double(), dim=-1) for one in logits]).mean(dim=0)
-        return int((probabilities.argmax(dim=-1) != clips.label[index]).sum())
-
     def _settle(self) -> None:
         """Leave the chosen weights in the model: the better of best epoch and average, by the validation clips."""
         best = self._best_state
         if self._averaged is not None:
             average = cast(STAG, self._averaged.module)
-            if best is None or self._cost(average) <= self._best_loss:
+            if best is None or self._cost is None or self._cost(average) <= self._best_loss:
                 best = average.state_dict()
         if best is not None:
             self.model.load_state_dict(best)
