@@ -57,7 +57,7 @@ docs: $(READY_DOCS)
 
 # The model that ships, from its seed: about half an hour on one core of its own.
 weights: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m stag.training.pretraining --out src/stag/weights/megc3
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/make_weights.py --out src/stag/weights/megc3
 
 clean:
 	rm -rf $(VENV) runs

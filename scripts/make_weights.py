@@ -1,6 +1,6 @@
 """The model that ships: trained on simulated motion alone, over many ways in which real clips may differ.
 
-``python -m stag.training.pretraining --out DIR`` makes its weights from the seed; ``make weights`` calls it.
+``make weights`` calls it; the same seed gives the same weights.
 """
 
 from __future__ import annotations
@@ -23,49 +23,8 @@ from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 from stag.training.fit import fit
 
-PRETRAINING = Config().override(
-    [
-        "au=annotated",
-        "model.embed_dim=16",
-        "model.embed_hidden=32",
-        "model.graph_layers=2",
-        "model.graph_dim=64",
-        "model.transformer_layers=3",
-        "model.transformer_dim=64",
-        "model.fusion_dim=32",
-        "model.au_embed_dim=16",
-        "model.dropout=0.1",
-        "model.heads=4",
-        "train.epochs=6",
-        "train.swa_start=0.6",
-        "train.oversample=false",
-        "train.batch_size=128",
-        "train.lr=2e-3",
-        "train.warmup_epochs=1",
-        "train.validation_share=0.03",
-        "train.gamma=1",
-        "train.smoothing=0.05",
-        "train.au_weight=1",
-        "train.mixup=0.1",
-        "train.cutmix=0.2",
-        "train.jitter=0.25",
-        "train.noise=0.15",
-        "train.drift=0.2",
-        "train.rotation_deg=6",
-        "train.magnitude=0.2",
-        "train.mirror=0.5",
-        "train.weight_decay=0.01",
-        "train.class_weights=true",
-        "train.au_dropout=0.5",
-        "train.au_own=0.5",
-        "train.mixup_alpha=0.2",
-        "train.cutmix_alpha=1.0",
-        "train.swa=true",
-        "train.swa_lr=1e-4",
-        "train.patience=30",
-    ]
-)
-"""How the model that ships is trained.  # assumed; by shifted simulations, see docs/model.md"""
+RECIPE = Path(__file__).with_suffix(".toml")
+"""How the model that ships is trained."""
 
 DOMAINS, PEOPLE, CLIPS = 30, 200, 20
 """Settings of the simulator that are drawn, people of each, clips of each person: 120,000 clips."""
@@ -187,7 +146,7 @@ def make_weights(
     domains: int = DOMAINS,
     people: int = PEOPLE,
     clips: int = CLIPS,
-    config: Config = PRETRAINING,
+    config: Config | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> STAG:
     """Simulate, train, calibrate on domains of its own, and write the model folder.
@@ -198,9 +157,10 @@ def make_weights(
         domains: Number of training domains.
         people: People of each.
         clips: Clips of each person.
-        config: Settings.
+        config: Settings; those of :data:`RECIPE` where omitted.
         progress: Called with (epoch, epochs).
     """
+    config = config or Config.from_toml(RECIPE)
     motion = domain_corpus(seed, domains=domains, people=people, clips=clips)
     fitted = fit(motion, config, seed=seed, device="cpu", progress=progress)
     inside, outside = (
@@ -217,7 +177,7 @@ def make_weights(
 
 
 def main() -> None:
-    """Entry of ``python -m stag.training.pretraining``."""
+    """Read the command line, and make the weights."""
     parser = argparse.ArgumentParser(description="Train the model that ships, on simulated motion.")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     parser.add_argument("--seed", type=int, default=0)
