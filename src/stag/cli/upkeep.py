@@ -39,42 +39,20 @@ def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Q
 
 @app.command()
 def bench(
-    out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON.")] = Path("runs/bench"),
-    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for table and JSON.")] = Path("runs/bench"),
+    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; all if omitted.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the program's own speed beside references; with --only motion, extraction against known motion."""
+    """Measure how fast each part is on this machine, beside a reference in the same run."""
+    from stag.bench.speed import measure, speed_table
     from stag.files import write_json, write_text
 
     parts = tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
-    speeds = tuple(part for part in parts if part != "motion")
-    if speeds or not parts:
-        from stag.bench.speed import measure, speed_table
-
-        with progress_bar("bench", quiet, unit="parts") as progress:
-            found = measure(speeds, quick=quick, jobs=jobs, progress=progress)
-        write_json(out / "speed.json", found.as_dict())
-        write_text(out / "speed.md", speed_table(found))
-        say(speed_table(found))
-        say(f"tables  {out / 'speed.md'}")
-    if "motion" in parts:
-        _bench_motion(out, quick, jobs, quiet)
-
-
-def _bench_motion(out: Path, quick: bool, jobs: int, quiet: bool) -> None:
-    from stag.bench.figures import motion_figure
-    from stag.bench.motion import motion_benchmark
-    from stag.bench.table import motion_table
-    from stag.files import write_bytes, write_json, write_text
-    from stag.report.figures import figure_png
-
-    with progress_bar("motion", quiet) as progress:
-        measured = motion_benchmark(quick=quick, jobs=jobs, progress=progress)
-    write_json(out / "motion.json", measured.as_dict())
-    write_text(out / "motion.md", motion_table(measured))
-    write_bytes(out / "motion.png", figure_png(motion_figure(measured)))
-    for row in measured.targets:
-        say("  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
-    say(f"simulated motion; tables  {out / 'motion.md'}")
+    with progress_bar("bench", quiet, unit="parts") as progress:
+        found = measure(parts, quick=quick, jobs=jobs, progress=progress)
+    write_json(out / "speed.json", found.as_dict())
+    write_text(out / "speed.md", speed_table(found))
+    say(speed_table(found))
+    say(f"tables  {out / 'speed.md'}")

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.variants import CANDIDATE_FLOWS, DEFAULTS, Measured, Variant, measure_clip
 from stag import __version__
 from stag.bench.clips import ClipSpec, faces
 from stag.bench.extraction import extraction_speed
-from stag.bench.variants import CANDIDATE_FLOWS, DEFAULTS, Measured, Variant, measure_clip
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS
 from stag.parallel import spread
@@ -55,7 +55,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class MotionBenchmark:
-    """What was measured, as plain rows; see :mod:`stag.bench.motion` for what the numbers mean.
+    """What was measured, as plain rows; see :mod:`benchmarks.motion` for what the numbers mean.
 
     Attributes:
         grid: Strength x noise x head motion x frame rate, with the defaults.

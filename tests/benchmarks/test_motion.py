@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.motion import compare
+from benchmarks.variants import Variant, measure_clip
 from stag.bench.clips import ClipSpec
-from stag.bench.motion import compare
 from stag.bench.table import markdown
-from stag.bench.variants import Variant, measure_clip
 
 
 def test_compare_tells_gain_error_and_false_motion():

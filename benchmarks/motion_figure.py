@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from stag.bench.motion import DEFAULT, SOURCE, MotionBenchmark
+from benchmarks.motion import DEFAULT, SOURCE, MotionBenchmark
 from stag.report.canvas import INK, MUTED, RULE, SERIES, STYLE, new_figure
 
 _LIMIT_PX = 0.12
@@ -17,7 +17,7 @@ def motion_figure(result: MotionBenchmark) -> Figure:
     """Error over strength for extraction and the source scheme, and error of each action unit; simulated faces.
 
     Args:
-        result: From :func:`stag.bench.motion.motion_benchmark`.
+        result: From :func:`benchmarks.motion.motion_benchmark`.
 
     Example:
         >>> png = figure_png(motion_figure(motion_benchmark(quick=True)))  # doctest: +SKIP
