@@ -1,7 +1,4 @@
-"""Typed, validated configuration, and the presets beside it.
-
-A value that the paper does not give is marked ``# assumed``; METHOD sections are cited by equation.
-"""
+"""Typed, validated configuration, and the presets beside it; every field says its meaning and origin."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,6 +18,21 @@ AuSource = Literal["none", "annotated", "predicted"]
 PRESETS = ("default", "paper", "quick")
 
 
+Origin = Literal["paper", "assumed", "measured"]
+
+
+def setting(default: Any, meaning: str, origin: Origin, **limits: Any) -> Any:
+    """A field that says what it means and where its default comes from; ``stag settings`` prints both.
+
+    Args:
+        default: Its default.
+        meaning: What it is, with its unit.
+        origin: ``paper``: the text gives it; ``measured``: chosen by the tables in docs/; ``assumed``: ours.
+        **limits: Accepted range, as for :func:`pydantic.Field`.
+    """
+    return Field(default, description=meaning, json_schema_extra={"origin": origin}, **limits)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,38 +40,50 @@ class _Section(BaseModel):
 class MotionConfig(_Section):
     """From video to motion tensor (Eq. 2-11)."""
 
-    layout: Literal["roi18", "roi14"] = "roi18"
-    steps: int = Field(16, ge=2, le=256)  # assumed; T, the source uses 25
-    flow: Literal["dis", "farneback", "farneback-fine", "lucas-kanade"] = "lucas-kanade"  # measured: docs/motion.md
-    reference: Literal["previous", "first"] = "first"  # the text says previous
-    sampling: Literal["magnitude", "uniform"] = "magnitude"
-    smooth_s: float = Field(0.02, ge=0, le=0.2)  # assumed; width of the temporal average of tracked crops
-    nose_subtraction: bool = False  # the source subtracts; measured: with tracking it only swallows AU 9 and 10
-    min_face_score: float = -0.25  # measured: prints on fabric score below -.38, small real faces above -.17
+    layout: Literal["roi18", "roi14"] = setting("roi18", "facial regions: 18, or 14 without the whole ones", "paper")
+    steps: int = setting(16, "motion steps T of a clip", "assumed", ge=2, le=256)
+    flow: Literal["dis", "farneback", "farneback-fine", "lucas-kanade"] = setting(
+        "lucas-kanade", "optical flow algorithm (docs/motion.md)", "measured"
+    )
+    reference: Literal["previous", "first"] = setting(
+        "first", "motion since the first frame, or since the previous step as the text has it", "measured"
+    )
+    sampling: Literal["magnitude", "uniform"] = setting(
+        "magnitude", "steps at equal shares of the motion, or of the time", "paper"
+    )
+    smooth_s: float = setting(0.02, "temporal average of tracked crops, seconds", "assumed", ge=0, le=0.2)
+    nose_subtraction: bool = setting(
+        False, "take the nose's motion off every region; with tracking it only swallows AU 9 and 10", "measured"
+    )
+    min_face_score: float = setting(
+        -0.25, "lowest score of a face; prints on fabric score below -.38, small real faces above -.17", "measured"
+    )
 
 
 class ModelConfig(_Section):
     """Widths and depths of STAG (Eq. 12-33)."""
 
-    embed_dim: int = Field(16, ge=1)  # measured: docs/model.md; D
-    embed_hidden: int = Field(16, ge=1)  # measured: docs/model.md
-    heads: int = Field(4, ge=1)  # assumed; H
-    graph_layers: int = Field(2, ge=0)  # measured: docs/model.md; the text's full model has 3
-    graph_dim: int = Field(32, ge=1)  # measured: docs/model.md; G
-    init_frames: int = Field(4, ge=1)  # assumed; K
-    temperature: float = Field(0.1, gt=0)  # assumed
-    au_edges: bool = True
-    graph: bool = True  # off: the transformer alone
-    temporal: bool = True  # off: the graph alone
-    cross_attention: bool = True  # off: both features side by side
-    evolving: bool = True  # off: one adjacency for all steps of a clip
-    transformer_layers: int = Field(2, ge=0)  # measured: docs/model.md; the text's full model has 5
-    transformer_dim: int = Field(32, ge=1)  # measured: docs/model.md; M
-    fusion_dim: int = Field(32, ge=1)  # measured: docs/model.md; F
-    au_embed_dim: int = Field(16, ge=1)  # measured: docs/model.md; E
-    dropout: float = Field(0.4, ge=0, lt=1)  # measured: docs/model.md
-    normalise: Literal["clip-rms", "none"] = "clip-rms"  # assumed
-    rms_floor_px: float = Field(0.05, gt=0)  # assumed; a still clip stays still
+    embed_dim: int = setting(16, "width D of a region's embedding", "measured", ge=1)
+    embed_hidden: int = setting(16, "hidden width of the embedding", "measured", ge=1)
+    heads: int = setting(4, "attention heads H", "assumed", ge=1)
+    graph_layers: int = setting(2, "E-GAT layers; the text's full model has 3", "measured", ge=0)
+    graph_dim: int = setting(32, "width G of the graph feature", "measured", ge=1)
+    init_frames: int = setting(4, "steps K that the initial graph is made of (Eq. 13)", "assumed", ge=1)
+    temperature: float = setting(0.1, "temperature of the initial graph (Eq. 13)", "assumed", gt=0)
+    au_edges: bool = setting(True, "action units add to the attention scores of the graph", "assumed")
+    graph: bool = setting(True, "graph branch; off: the transformer alone", "paper")
+    temporal: bool = setting(True, "transformer branch; off: the graph alone", "paper")
+    cross_attention: bool = setting(True, "bidirectional cross-attention; off: both features side by side", "paper")
+    evolving: bool = setting(True, "the graph evolves over time; off: one adjacency for a whole clip", "paper")
+    transformer_layers: int = setting(2, "transformer blocks; the text's full model has 5", "measured", ge=0)
+    transformer_dim: int = setting(32, "width M of the transformer", "measured", ge=1)
+    fusion_dim: int = setting(32, "width F of the cross-attention", "measured", ge=1)
+    au_embed_dim: int = setting(16, "width E of the action-unit embedding", "measured", ge=1)
+    dropout: float = setting(0.4, "share of values dropped in training", "measured", ge=0, lt=1)
+    normalise: Literal["clip-rms", "none"] = setting(
+        "clip-rms", "divide a clip's motion by its root mean square, or keep pixels", "assumed"
+    )
+    rms_floor_px: float = setting(0.05, "least divisor, crop pixels; a still clip stays still", "assumed", gt=0)
 
     @model_validator(mode="after")
     def _something_sees(self) -> Self:
@@ -69,38 +93,46 @@ class ModelConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Training recipe (METHOD 2.8 and 3); every part can be switched off, most by 0."""
+    """Training recipe (Eq. 34-35 and the text's list of measures); every part can be switched off, most by 0."""
 
-    epochs: int = Field(60, ge=1)  # measured: docs/model.md; the text has 200
-    batch_size: int = Field(32, ge=1)  # assumed
-    lr: float = Field(2e-3, gt=0)  # measured: docs/model.md
-    weight_decay: float = Field(1e-2, ge=0)  # assumed
-    warmup_epochs: int = Field(5, ge=0)  # assumed
-    patience: int = Field(20, ge=1)  # assumed
-    smoothing: float = Field(0.1, ge=0, lt=1)  # assumed
-    gamma: float = Field(2.0, ge=0)  # assumed; focusing power of every class
-    class_weights: bool = True
-    oversample: bool = True
-    au_weight: float = Field(2.0, ge=0)  # measured: docs/model.md; weight of the AU head's BCE
-    au_dropout: float = Field(0.5, ge=0, le=1)  # assumed; share of clips whose AU codes are hidden in training
-    au_own: float = Field(0.5, ge=0, le=1)  # assumed; share of shown codes that are the AU head's own, under annotated
-    validation_share: float = Field(0.2, ge=0, lt=1)  # assumed; of the training subjects; 0: no early stopping
-    mixup: float = Field(0.3, ge=0, le=1)  # assumed; share of training clips that are mixed with another
-    mixup_alpha: float = Field(0.2, gt=0)  # assumed
-    cutmix: float = Field(0.3, ge=0, le=1)  # assumed; share of training clips that get a part of another
-    cutmix_alpha: float = Field(1.0, gt=0)  # assumed
-    mirror: float = Field(0.5, ge=0, le=1)  # assumed; share of training clips that are mirrored
-    magnitude: float = Field(0.2, ge=0, le=2)  # assumed; standard deviation of the logarithm of a clip's factor
-    rotation_deg: float = Field(5.0, ge=0, le=90)  # assumed; standard deviation of the turn of all vectors
-    jitter: float = Field(0.1, ge=0, lt=0.5)  # assumed; largest share of a clip that is cut off at either end
-    noise: float = Field(0.1, ge=0)  # assumed; noise of each value, relative to the RMS of the clip
-    drift: float = Field(0.1, ge=0)  # assumed; drift common to all channels, relative to the RMS of the clip
-    swa: bool = True
-    swa_start: float = Field(0.75, gt=0, lt=1)  # assumed; share of the epochs before averaging
-    swa_lr: float = Field(1e-4, gt=0)  # assumed
-    mirror_tta: bool = True
-    jitter_tta: int = Field(2, ge=0, le=8)  # assumed; jittered views of a test clip beside the plain one
-    seed: int = Field(0, ge=0)
+    epochs: int = setting(60, "epochs; the text has 200", "measured", ge=1)
+    batch_size: int = setting(32, "clips in a batch", "assumed", ge=1)
+    lr: float = setting(2e-3, "learning rate of AdamW after the warm-up", "measured", gt=0)
+    weight_decay: float = setting(1e-2, "weight decay of AdamW", "assumed", ge=0)
+    warmup_epochs: int = setting(5, "epochs of linear warm-up", "assumed", ge=0)
+    patience: int = setting(20, "epochs without a better validation loss before training stops", "assumed", ge=1)
+    smoothing: float = setting(0.1, "label smoothing (Eq. 34)", "assumed", ge=0, lt=1)
+    gamma: float = setting(2.0, "focusing power of the focal loss, of every class (Eq. 35)", "assumed", ge=0)
+    class_weights: bool = setting(True, "weights from inverse class frequency in the loss (Eq. 35)", "paper")
+    oversample: bool = setting(True, "show every class as often as the largest", "paper")
+    au_weight: float = setting(2.0, "weight of the AU head's loss", "measured", ge=0)
+    au_dropout: float = setting(0.5, "share of clips whose AU codes are hidden in training", "assumed", ge=0, le=1)
+    au_own: float = setting(
+        0.5, "share of shown codes that are the AU head's own, under au = annotated", "assumed", ge=0, le=1
+    )
+    validation_share: float = setting(
+        0.2, "share of the training subjects that choose the epoch; 0: none, no early stopping", "assumed", ge=0, lt=1
+    )
+    mixup: float = setting(0.3, "share of clips that are mixed with another", "assumed", ge=0, le=1)
+    mixup_alpha: float = setting(0.2, "parameter of MixUp's beta distribution", "assumed", gt=0)
+    cutmix: float = setting(0.3, "share of clips that get a part of another", "assumed", ge=0, le=1)
+    cutmix_alpha: float = setting(1.0, "parameter of CutMix's beta distribution", "assumed", gt=0)
+    mirror: float = setting(0.5, "share of clips that are mirrored", "assumed", ge=0, le=1)
+    magnitude: float = setting(
+        0.2, "standard deviation of the logarithm of a clip's factor on its motion", "assumed", ge=0, le=2
+    )
+    rotation_deg: float = setting(5.0, "standard deviation of the turn of all vectors, degrees", "assumed", ge=0, le=90)
+    jitter: float = setting(0.1, "largest share of a clip that is cut off at either end", "assumed", ge=0, lt=0.5)
+    noise: float = setting(0.1, "noise of each value, relative to the RMS of the clip", "assumed", ge=0)
+    drift: float = setting(0.1, "drift common to all channels, relative to the RMS of the clip", "assumed", ge=0)
+    swa: bool = setting(True, "average the weights over the last epochs", "paper")
+    swa_start: float = setting(0.75, "share of the epochs before averaging", "assumed", gt=0, lt=1)
+    swa_lr: float = setting(1e-4, "learning rate while weights are averaged", "assumed", gt=0)
+    mirror_tta: bool = setting(True, "average answers over a clip and its mirror image", "paper")
+    jitter_tta: int = setting(
+        2, "views of a clip, cut a little at either end, that are averaged besides", "assumed", ge=0, le=8
+    )
+    seed: int = setting(0, "seed of weights, order, augmentation and inner split", "assumed", ge=0)
 
     @model_validator(mode="after")
     def _one_mix_a_clip(self) -> Self:
@@ -120,7 +152,7 @@ class Config(_Section):
     motion: MotionConfig = MotionConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
-    au: AuSource = "none"
+    au: AuSource = setting("none", "what the classifier reads of action units", "assumed")
 
     @classmethod
     def preset(cls, name: str) -> Config:
@@ -176,6 +208,17 @@ class Config(_Section):
             target[last] = _literal(text.strip())
         return type(self).from_mapping(values, "--set " + " ".join(assignments))
 
+    def commented_toml(self) -> str:
+        """The configuration as TOML that explains itself: meaning, accepted values and origin beside every key."""
+        lines = [f"au = {json.dumps(self.au)}  # {_comment(type(self), 'au')}"]
+        for section in ("motion", "model", "train"):
+            part: BaseModel = getattr(self, section)
+            lines += ["", f"# {type(part).__doc__}", f"[{section}]"]
+            pairs = [(f"{key} = {json.dumps(value)}", key) for key, value in part.model_dump().items()]
+            width = max(len(text) for text, _ in pairs)
+            lines += [f"{text:<{width}}  # {_comment(type(part), key)}" for text, key in pairs]
+        return "\n".join(lines) + "\n"
+
     def to_toml(self) -> str:
         """The resolved configuration as TOML text; the same configuration gives the same text."""
         lines = [f"au = {json.dumps(self.au)}"]
@@ -183,6 +226,22 @@ class Config(_Section):
             lines += ["", f"[{section}]"]
             lines += [f"{key} = {json.dumps(value)}" for key, value in getattr(self, section).model_dump().items()]
         return "\n".join(lines) + "\n"
+
+
+def _comment(section: type[BaseModel], key: str) -> str:
+    field = section.model_fields[key]
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(limit, name)}"
+        for limit in field.metadata
+        for name, sign in signs.items()
+        if hasattr(limit, name)
+    ]
+    choices = [" | ".join(map(str, get_args(field.annotation)))] if get_origin(field.annotation) is Literal else []
+    accepted = ", ".join([*limits, *choices])
+    extra = field.json_schema_extra
+    origin = extra["origin"] if isinstance(extra, dict) else ""
+    return f"{field.description}{f' ({accepted})' if accepted else ''} [{origin}]"
 
 
 def _literal(text: str) -> Any:
