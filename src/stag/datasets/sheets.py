@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from pathlib import Path
 
 from stag import limits
+from stag.cells import stripped
+from stag.datasets.loaded import Remark, Skipped
 from stag.errors import DatasetError, reason
-from stag.files import refuse_bomb, refuse_large
+from stag.files import refuse_bomb
+from stag.table import HEADER_ROWS, TextTable, is_blank, read_text_table, shifted
 
 SUFFIXES = (".xlsx", ".csv", ".tsv")
 
 Columns = Mapping[str, Sequence[str]]
 """Field -> the names that its column has in one copy or another, the usual one first."""
-
-_HEADER_ROWS = 60  # assumed; a preamble is shorter
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,10 @@ class Sheet:
         name: Name of the sheet in a workbook; empty for a text table.
         header_row: Row of the column names, counted from 1.
         columns: Column names as written.
-        rows: ``(row number, field -> text)`` of every row that is not blank; absent optional fields are ``""``.
+        rows: ``(row number, field -> text)`` of every row that is not blank; absent optional fields are ``""``. The
+            number is that of the line of the file, or of the row of the sheet.
+        skipped: Rows of a text table that have more or fewer fields than its header.
+        remarks: What else is to be known about the file.
     """
 
     path: Path
@@ -41,6 +43,8 @@ class Sheet:
     header_row: int
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    skipped: tuple[Skipped, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, prefer: str = "") -> Sheet:
@@ -49,7 +53,7 @@ def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, pr
     Formulas are taken as the text that they are, and never computed.
 
     Args:
-        path: A workbook (``.xlsx``) or a UTF-8 table (``.csv``, ``.tsv``).
+        path: A workbook (``.xlsx``) or a text table (any other ending); see :func:`stag.table.read_text_table`.
         columns: Names to look for, without regard to case, blanks and punctuation.
         optional: Fields that may be absent.
         prefer: Sheet to take where several fit; else the first.
@@ -57,20 +61,24 @@ def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, pr
     Raises:
         DatasetError: The file cannot be read, a column is missing, or occurs twice.
     """
-    tables = _workbook(path) if path.suffix.lower() == ".xlsx" else {"": _text_table(path)}
+    text = None
+    if path.suffix.lower() != ".xlsx":
+        text = read_text_table(path, lambda row: len(_places(row, columns)))
+    tables = {"": text.rows} if text else _workbook(path)
     required = [name for name in columns if name not in set(optional)]
     best: tuple[int, list[str], list[str]] = (0, [], required)
     for name in sorted(tables, key=lambda name: _plain(name) != _plain(prefer)):
-        for number, row in enumerate(tables[name][:_HEADER_ROWS]):
+        for number, row in enumerate(tables[name][:HEADER_ROWS]):
             places = _places(row, columns)
             missing = [field for field in required if field not in places]
             if not missing:
-                return _sheet(path, name, number, tables[name], places, columns)
+                sheet = _sheet(path, name, number, tables[name], places, columns)
+                return _checked(sheet, text, row) if text else sheet
             if len(required) - len(missing) > best[0]:
                 best = (len(required) - len(missing), [cell for cell in row if cell], missing)
     if best[0] == 0:
         raise DatasetError(
-            f"{path}: no row of its first {_HEADER_ROWS} names the columns "
+            f"{path}: no row of its first {HEADER_ROWS} names the columns "
             f"{', '.join(columns[field][0] for field in required)}; check that this is the annotation"
         )
     wanted = " or ".join(repr(name) for name in columns[best[2][0]][:3])
@@ -88,10 +96,21 @@ def _sheet(
             )
     rows = []
     for below, cells in enumerate(table[number + 1 :], start=number + 2):
-        if any(cells):
+        if not is_blank(cells):
             at = {field: found[0] for field, found in places.items()}
             rows.append((below, {f: cells[at[f]] if f in at and at[f] < len(cells) else "" for f in columns}))
     return Sheet(path, name, number + 1, tuple(cell for cell in header if cell), tuple(rows))
+
+
+def _checked(sheet: Sheet, table: TextTable, header: Sequence[str]) -> Sheet:
+    """The sheet of a text table without the rows whose cells do not stand below their names."""
+    wrong = {line: why for line, _ in sheet.rows if (why := shifted(header, table.rows[line - 1]))}
+    return replace(
+        sheet,
+        rows=tuple((line, row) for line, row in sheet.rows if line not in wrong),
+        skipped=tuple(Skipped(f"line {line}", "row shifted", why) for line, why in wrong.items()),
+        remarks=(Remark("sheet", f"{sheet.path.name} {table.remark}"),) if table.remark else (),
+    )
 
 
 def _places(row: list[str], columns: Columns) -> dict[str, list[int]]:
@@ -127,25 +146,6 @@ def _workbook(path: Path) -> dict[str, list[list[str]]]:
         raise DatasetError(f"{path}: cannot be read as a workbook ({reason(error)}); save it again as .xlsx") from error
 
 
-def _text_table(path: Path) -> list[list[str]]:
-    try:
-        refuse_large(path, limits.TEXT_BYTES)
-        content = path.read_text(encoding="utf-8-sig")
-        separator = "\t" if path.suffix.lower() == ".tsv" else _separator(content)
-        csv.field_size_limit(limits.CELL_CHARACTERS)
-        return [[_text(cell) for cell in row] for row in csv.reader(io.StringIO(content), delimiter=separator)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save it as UTF-8 CSV") from error
-
-
-def _separator(content: str) -> str:
-    """Whichever of comma, semicolon and tab is most frequent in the first line that has any."""
-    for line in content.splitlines()[:_HEADER_ROWS]:
-        if any(mark in line for mark in ",;\t"):
-            return max(",;\t", key=line.count)
-    return ","
-
-
 def _text(cell: object) -> str:
     """A cell as text: whole numbers without a decimal point, blanks around it gone."""
     if cell is None:
@@ -154,4 +154,4 @@ def _text(cell: object) -> str:
         return str(int(cell))
     if isinstance(cell, date | time):
         return cell.isoformat()
-    return str(cell).strip()
+    return stripped(str(cell))
