@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from stag.cells import text
 from stag.datasets.frame_folders import Folders, existing_root, find_sheets
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options
@@ -40,8 +41,9 @@ def load(root: Path, options: Options) -> Loaded:
     sheets = find_sheets(beside, r"casme.?(2|ii).*coding", SUFFIXES)
     path, edition, remarks = chosen_sheet(sheets, EDITIONS, options, beside, "CASME2-coding-20140508.xlsx")
     entries = []
-    for number, row in read_sheet(path, COLUMNS, ("codes",)).rows:
-        subject = _subject(row["subject"])
+    sheet = read_sheet(path, COLUMNS, ("codes",))
+    for number, row in sheet.rows:
+        subject = _subject(text(row["subject"]))
         entries.append(
             Entry(
                 f"{subject}/{row['name']}", subject, row["emotion"], frames, (subject, row["name"]), FPS,
@@ -50,7 +52,8 @@ def load(root: Path, options: Options) -> Loaded:
         )  # fmt: skip
     clips, skipped, more = gather(entries, NAME, folders)
     return Loaded(
-        clips, skipped, (*remarks, *more), is_simulated(root, path.parent), edition, path, frames, layout
+        clips, (*sheet.skipped, *skipped), (*remarks, *sheet.remarks, *more), is_simulated(root, path.parent), edition,
+        path, frames, layout,
     )  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from stag.cells import frame_rate, text
 from stag.datasets.frame_folders import Folders, existing_root, find_sheets
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options, Remark
@@ -48,7 +50,7 @@ def load(root: Path, options: Options) -> Loaded:
     root, folders = existing_root(root), Folders()
     entries: list[Entry] = []
     remarks: list[Remark] = []
-    sheets: list[Path] = []
+    sheets: list[Sheet] = []
     for split in [options.split] if options.split else SPLITS:
         try:
             _, frames = frame_tree(folders, root, {"raw": (SPLITS[split],)}, r".*\d.*", Options(), f"DFME {split}")
@@ -60,45 +62,39 @@ def load(root: Path, options: Options) -> Loaded:
         found = [path for path in find_sheets(root, r"", SUFFIXES) if re.search(_SHEETS[split], path.stem.casefold())]
         path, said = one_sheet(found, root, f"{SPLITS[split]}.csv")
         remarks += said
-        sheets.append(path)
-        entries += _entries(read_sheet(path, COLUMNS, ("apex", "id", "codes")), frames, split)
+        sheets.append(read_sheet(path, COLUMNS, ("apex", "id", "codes")))
+        entries += _entries(sheets[-1], frames, split)
     if not sheets:
         raise DatasetError(f"{root}: holds no frames of DFME; expected the folders {', '.join(SPLITS.values())}")
     clips, skipped, more = gather(entries, NAME, folders)
+    shifted = [replace(one, clip_id=f"{sheet.path.name} {one.clip_id}") for sheet in sheets for one in sheet.skipped]
+    remarks += [remark for sheet in sheets for remark in sheet.remarks]
     return Loaded(
-        clips, skipped, (*remarks, *_shared_people(entries), *_conflicts(entries), *more),
-        is_simulated(root, *{path.parent for path in sheets}), "CCAC 2024", sheets[0], layout="raw",
+        clips, (*shifted, *skipped), (*remarks, *_shared_people(entries), *_conflicts(entries), *more),
+        is_simulated(root, *{sheet.path.parent for sheet in sheets}), "CCAC 2024", sheets[0].path, layout="raw",
     )  # fmt: skip
 
 
 def _entries(sheet: Sheet, frames: Path, split: str) -> list[Entry]:
     entries = []
     for number, row in sheet.rows:
-        emotion = row["emotion"].casefold()
+        emotion, emotion_id = text(row["emotion"]).casefold(), text(row["id"])
         if emotion.isdecimal() or not emotion:
-            emotion = _by_id(emotion or row["id"])
+            emotion = _by_id(emotion or emotion_id)
         where = f"{sheet.path.name} row {number}"
-        if emotion in EMOTIONS and row["id"].isdecimal() and _by_id(row["id"]) != emotion:
-            where += f" (whose EmotionId {row['id']} means {_by_id(row['id']) or 'nothing'})"
+        if emotion in EMOTIONS and emotion_id.isdecimal() and _by_id(emotion_id) != emotion:
+            where += f" (whose EmotionId {emotion_id} means {_by_id(emotion_id) or 'nothing'})"
         entries.append(
             Entry(
-                row["name"], row["subject"], emotion, frames, (row["name"],), _rate(row["fps"]),
+                row["name"], row["subject"], emotion, frames, (row["name"],), frame_rate(row["fps"]),
                 row["onset"], row["apex"], row["offset"], row["codes"], split, where,
             )
         )  # fmt: skip
     return entries
 
 
-def _by_id(text: str) -> str:
-    return EMOTIONS[int(text)] if text.isdecimal() and int(text) < len(EMOTIONS) else ""
-
-
-def _rate(text: str) -> float | None:
-    try:
-        rate = float(text.casefold().removesuffix("fps"))
-    except ValueError:
-        return None
-    return rate if 1 <= rate <= 10_000 else None
+def _by_id(number: str) -> str:
+    return EMOTIONS[int(number)] if number.isdecimal() and int(number) < len(EMOTIONS) else ""
 
 
 def _conflicts(entries: list[Entry]) -> list[Remark]:

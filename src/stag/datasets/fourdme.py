@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stag.cells import text
 from stag.datasets.frame_folders import Folders, existing_root, find_sheets
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options, Remark
@@ -58,18 +59,23 @@ def load(root: Path, options: Options) -> Loaded:
     beside = root if frames != root else root.parent
     found = find_sheets(beside, r"4dme.*label", SUFFIXES)
     path, remarks = one_sheet(found, beside, "4DME_Labelling_Micro_release v1.xlsx")
-    rows = read_sheet(path, COLUMNS, ("codes",)).rows
-    codes, said = _exchanged([row["codes"] for _, row in rows], [f"row {number}" for number, _ in rows])
-    entries = [
-        Entry(
-            f"{row['subject']}/{row['name']}", row["subject"], row["emotion"], frames, (row["subject"], row["name"]),
-            FPS, row["onset"], row["apex"], row["offset"], code, where=f"row {number}",
-        )
-        for (number, row), code in zip(rows, codes, strict=True)
-    ]  # fmt: skip
+    sheet = read_sheet(path, COLUMNS, ("codes",))
+    codes, said = _exchanged([row["codes"] for _, row in sheet.rows], [f"row {number}" for number, _ in sheet.rows])
+    entries = []
+    for (number, row), code in zip(sheet.rows, codes, strict=True):
+        subject, name = text(row["subject"]), row["name"]
+        entries.append(
+            Entry(
+                f"{subject}/{name}", subject, row["emotion"], frames, (subject, name), FPS, row["onset"], row["apex"],
+                row["offset"], code, where=f"row {number}",
+            )
+        )  # fmt: skip
     clips, skipped, more = gather(entries, NAME, folders)
     simulated = is_simulated(root, path.parent)
-    return Loaded(clips, skipped, (*remarks, *said, *more), simulated, "v1", path, frames, layout)
+    return Loaded(
+        clips, (*sheet.skipped, *skipped), (*remarks, *sheet.remarks, *said, *more), simulated, "v1", path, frames,
+        layout,
+    )  # fmt: skip
 
 
 def _exchanged(codes: Sequence[str], where: Sequence[str]) -> tuple[list[str], list[Remark]]:

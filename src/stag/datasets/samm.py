@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stag.cells import text
 from stag.datasets.frame_folders import Folders, existing_root, find_sheets
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options
@@ -50,9 +51,11 @@ def load(root: Path, options: Options) -> Loaded:
         found = find_sheets(root.parent, r"samm.*facs|samm.*micro", SUFFIXES)
     path, remarks = one_sheet(found, root, "SAMM_Micro_FACS_Codes_v2.xlsx")
     entries = []
-    for number, row in read_sheet(path, COLUMNS, ("codes",), prefer="MICRO_ONLY").rows:
-        subject = f"{int(row['subject']):03d}" if row["subject"].isdecimal() else row["subject"]
-        emotion = SPELLINGS.get(row["emotion"].casefold(), row["emotion"])
+    sheet = read_sheet(path, COLUMNS, ("codes",), prefer="MICRO_ONLY")
+    for number, row in sheet.rows:
+        subject, emotion = text(row["subject"]), text(row["emotion"])
+        subject = f"{int(subject):03d}" if subject.isdecimal() else subject
+        emotion = SPELLINGS.get(emotion.casefold(), emotion)
         entries.append(
             Entry(
                 row["name"], subject, emotion, frames, (subject, row["name"]), FPS, row["onset"], row["apex"],
@@ -61,4 +64,6 @@ def load(root: Path, options: Options) -> Loaded:
         )  # fmt: skip
     clips, skipped, more = gather(entries, NAME, folders, repairs=REPAIRS)
     simulated = is_simulated(root, path.parent)
-    return Loaded(clips, skipped, (*remarks, *more), simulated, "v2", path, frames, layout)
+    return Loaded(
+        clips, (*sheet.skipped, *skipped), (*remarks, *sheet.remarks, *more), simulated, "v2", path, frames, layout
+    )

@@ -113,7 +113,7 @@ def _checked(sheet: Sheet, table: TextTable, header: Sequence[str]) -> Sheet:
     )
 
 
-def _places(row: list[str], columns: Columns) -> dict[str, list[int]]:
+def _places(row: Sequence[str], columns: Columns) -> dict[str, list[int]]:
     """Field -> the columns that have one of its names."""
     names = [_plain(cell) for cell in row]
     places: dict[str, list[int]] = {}
