@@ -70,7 +70,9 @@ def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTab
         content, encoding = _decoded(path.read_bytes())
         csv.field_size_limit(limits.CELL_CHARACTERS)
         return TextTable(list(_lines(content, _separator(content, fits))), encoding)
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); name an existing table") from error
+    except (ValueError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save it as UTF-8 CSV") from error
 
 

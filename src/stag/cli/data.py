@@ -101,7 +101,7 @@ def check(
     json: Annotated[Path | None, typer.Option(help="Write the whole audit here.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a data set on disk against its published counts; exit code 1 where they differ."""
+    """Audit a data set on disk against its published counts; exit code 1 where they differ or no clip is usable."""
     from stag.datasets.audit import audit
     from stag.datasets.audit_text import audit_lines
     from stag.datasets.loaded import Options
@@ -113,7 +113,7 @@ def check(
         say(line)
     if json is not None:
         write_json(json, found.as_dict())
-    if not found.agrees:
+    if not found.agrees or found.clips == 0:
         raise typer.Exit(1)
 
 
@@ -172,6 +172,9 @@ def extract(
         finished.remove()
     for clip_id, reason in motion.meta["skipped"]:
         warn(f"skipped {clip_id}: {reason}")
+    for remark in table.remarks if table is not None else ():
+        if remark.kind == "people":
+            warn(remark.text)
     if table is not None and table.remarks:
         say(f"{len(table.remarks)} remarks on the annotation; stag check {inputs[0]} --root {root} lists them")
     for what, counts in summary(motion):

@@ -57,6 +57,7 @@ class Remark:
 
 KINDS = {
     "sheet": "annotation",
+    "people": "subjects that look like one person",
     "repair": "repairs applied",
     "key frame": "key frames corrected",
     "apex estimated": "apex unknown, the midpoint stands in until motion tells",

@@ -79,10 +79,10 @@ def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, pr
     if best[0] == 0:
         raise DatasetError(
             f"{path}: no row of its first {HEADER_ROWS} names the columns "
-            f"{', '.join(columns[field][0] for field in required)}; check that this is the annotation"
+            f"{', '.join(columns[field][0] for field in required)}; check that this is the right table"
         )
     wanted = " or ".join(repr(name) for name in columns[best[2][0]][:3])
-    raise DatasetError(f"{path}: has no column {wanted}; found {', '.join(best[1])}; rename the column back")
+    raise DatasetError(f"{path}: has no column {wanted}; found {', '.join(best[1])}; rename the column")
 
 
 def _sheet(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import importlib.util
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from stag.errors import FaceNotFound, MissingDependency, reason
+from stag.cells import number
+from stag.errors import DatasetError, FaceNotFound, MissingDependency, reason
+from stag.table import is_blank, read_text_table, shifted
 from stag.types import FloatArray, GreyImage, Landmarks
 
 Box = tuple[float, float, float, float]
@@ -291,12 +292,20 @@ def _load_dlib() -> tuple[Any, Any, Any]:
 
 
 def _read_points(path: Path) -> list[Landmarks]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = [{str(k).strip(): v for k, v in row.items()} for row in csv.DictReader(stream)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FaceNotFound(f"{path}: is not a readable landmark table ({reason(error)}); give a CSV file") from error
     columns = [f"{axis}_{i}" for i in range(68) for axis in "xy"]
+    try:
+        rows = read_text_table(path, lambda row: len(set(columns).intersection(row))).rows
+    except DatasetError as error:
+        cause = reason(error.__cause__ or error)
+        raise FaceNotFound(f"{path}: is not a readable landmark table ({cause}); give a CSV file") from error
+    header: list[str] = next((row for row in rows if row), [])
+    table: list[dict[str, str]] = []
+    for line, row in enumerate(rows, start=1):
+        if row is header or is_blank(row):
+            continue
+        if wrong := shifted(header, row):
+            raise FaceNotFound(f"{path}, line {line}: {wrong}")
+        table.append(dict(zip(header, row, strict=False)))
     if not table:
         raise FaceNotFound(f"{path}: holds no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
     missing = [name for name in columns if name not in table[0]]
@@ -321,7 +330,6 @@ def _read_points(path: Path) -> list[Landmarks]:
 
 
 def _number(cell: str | None) -> float:
-    try:
-        return float(cell or "nan")
-    except ValueError:
-        return float("nan")
+    """A coordinate, ``nan`` where there is none; its comma is a decimal comma, also before three digits."""
+    value = number((cell or "").replace(",", "."))
+    return float("nan") if value is None else value
