@@ -32,7 +32,7 @@ def test_any_preamble_order_and_spelling_gives_the_same_rows(tmp_path_factory, a
     write_csv(path, table)
     sheet = read_sheet(path, COLUMNS, ("note",))
     assert sheet.header_row == above + 1
-    assert [tuple(row.values()) for _, row in sheet.rows] == rows
+    assert [tuple(row.values()) for _, row in sheet.rows] == [row for row in rows if row != ("/",) * 3]
 
 
 def test_every_cell_is_text_and_formulas_stay_as_they_are(tmp_path):

@@ -135,6 +135,18 @@ def test_a_bare_landmark_file_is_one_face_per_row_of_time(tmp_path, face_points)
     assert np.isnan(face.score)
 
 
+def test_a_landmark_file_that_a_spreadsheet_saved_again(tmp_path, face_points):
+    header, row = landmark_rows(face_points.round(3) + 0.001, frame=1, confidence=0.5)
+    content = "\r\n".join([header, row, ","]).replace(", ", ";").replace(".", ",").replace("\r\n,", "\r\n;;")
+    (tmp_path / "p.csv").write_text(content, encoding="utf-16")
+    (face,) = FileDetector(tmp_path / "p.csv").detect(np.zeros((300, 300)))
+    np.testing.assert_allclose(face.points, face_points, atol=0.002)
+    assert face.score == 0.5
+    (tmp_path / "p.csv").write_text(f"{header}\n{row}\n{row}, 7\n")
+    with pytest.raises(FaceNotFound, match=r"p\.csv, line 3: has 139 fields and the header 138"):
+        FileDetector(tmp_path / "p.csv")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -300,12 +300,12 @@ def _read_points(path: Path) -> list[Landmarks]:
         raise FaceNotFound(f"{path}: is not a readable landmark table ({cause}); give a CSV file") from error
     header: list[str] = next((row for row in rows if row), [])
     table: list[dict[str, str]] = []
-    for line, row in enumerate(rows, start=1):
-        if row is header or is_blank(row):
+    for line, cells in enumerate(rows, start=1):
+        if cells is header or is_blank(cells):
             continue
-        if wrong := shifted(header, row):
+        if wrong := shifted(header, cells):
             raise FaceNotFound(f"{path}, line {line}: {wrong}")
-        table.append(dict(zip(header, row, strict=False)))
+        table.append(dict(zip(header, cells, strict=False)))
     if not table:
         raise FaceNotFound(f"{path}: holds no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
     missing = [name for name in columns if name not in table[0]]
