@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -168,6 +169,19 @@ def test_a_bad_clip_gets_one_sentence_and_leaves_nothing(stag, model, bad_inputs
     code, _, err = stag("extract", bad_inputs / name, "--out", tmp_path / "m.npz", "--quiet")
     assert (code, one_sentence(err, says)) == (1, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_extract_warns_of_subjects_that_look_like_one_person(stag, corpus, motion_file, tmp_path, monkeypatch):
+    lines = (corpus / "manifest.csv").read_text().splitlines()
+    column = lines[0].split(",").index("subject")
+    first = lines[1].split(",")
+    first[column] = f"sub-{int(first[column].lstrip('s'))}"
+    (corpus / "renamed.csv").write_text("\n".join([lines[0], ",".join(first), *lines[2:]]))
+    made = replace(MotionSet.load(motion_file), meta={"skipped": []})
+    monkeypatch.setattr("stag.datasets.extraction.extract_motion", lambda *_, **__: made)
+    code, _, err = stag("extract", "manifest", "--root", corpus / "renamed.csv", "--out", tmp_path / "m.npz", "--quiet")
+    assert code == 0
+    assert "2 subject ids of simulated look like 1 person" in err
 
 
 def test_extract_goes_on_past_a_bad_clip(stag, corpus, bad_inputs, tmp_path):

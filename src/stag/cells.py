@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from functools import lru_cache
 
 MISSING = frozenset(
     {
@@ -20,7 +21,7 @@ MISSING = frozenset(
 RATES = (1.0, 10_000.0)
 """Smallest and largest frame rate that is taken for one, frames per second."""
 
-_AROUND = re.compile(r"^[\s\ufeff\u200b]+|[\s\ufeff\u200b]+$")
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\ufeff"
 _WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+|,0{1,2})")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -29,7 +30,7 @@ _MOST_DIGITS = 9  # of a frame number
 
 def stripped(cell: str) -> str:
     """Return a cell without blanks, byte order marks and zero-width blanks around it."""
-    return _AROUND.sub("", cell)
+    return cell.strip(_AROUND)
 
 
 def is_missing(cell: str) -> bool:
@@ -42,6 +43,7 @@ def is_missing(cell: str) -> bool:
     return stripped(cell) in MISSING
 
 
+@lru_cache(maxsize=4096)  # the names of people and classes come again in every row
 def text(cell: str) -> str:
     """Return a name, label or code as text, ``""`` where it is missing.
 

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planted import put
+from stag.datasets.clips import load_set
+from stag.datasets.loaded import Options
 from stag.datasets.sheets import read_sheet
 from stag.errors import DatasetError
 from stag.simulate.shapes.sheets import write_csv, write_xlsx
@@ -93,3 +96,30 @@ def test_text_tables_with_any_separator_and_a_byte_order_mark(tmp_path, suffix, 
     path = tmp_path / f"a{suffix}"
     path.write_text(mark.join(["Subject", "Onset"]) + "\r\n" + mark.join(["006", "46"]) + "\r\n", encoding="utf-8-sig")
     assert fields(path) == [{"subject": "006", "onset": "46", "note": ""}]
+
+
+@pytest.mark.parametrize("name", ["casme2", "samm", "dfme", "fourdme"])
+def test_a_published_sheet_that_pandas_saved_gives_the_same_clips(small_copy, name):
+    tree = small_copy(name)
+    rows = [
+        [f"{int(cell)}.0" if str(cell).isdecimal() and str(cell)[0] != "0" else cell for cell in row]
+        for row in tree.rows
+    ]
+    rows = [["nan" if cell in (None, "") else cell for cell in row] for row in rows]
+    path = tree.sheet.with_suffix(".csv")
+    tree.sheet.unlink()
+    text = "\n".join(";".join(f'"{cell}"' for cell in row) for row in [*rows, ["nan"] * len(rows[0])])
+    path.write_text(text, encoding="utf-16")
+    found = load_set(name, tree.root, Options())
+    assert found.clips == tree.before.clips
+    assert {row.clip_id for row in found.skipped} == {row.clip_id for row in tree.before.skipped}
+
+
+def test_a_row_of_a_published_table_that_shifts_is_refused_by_line(small_copy):
+    tree = small_copy("dfme")
+    lines = tree.sheet.read_text().splitlines()
+    put(tree.sheet, "\n".join([lines[0], lines[1] + ",12", *lines[2:]]).encode())
+    found = load_set("dfme", tree.root, Options())
+    (row,) = set(found.skipped) - set(tree.before.skipped)
+    assert (row.clip_id, row.kind) == (f"{tree.sheet.name} line 2", "row shifted")
+    assert len(found.clips) == len(tree.before.clips) - 1

@@ -49,6 +49,6 @@ def test_classes():
         ["Negative", "negative"],
         ["no emotion", "no_emotion"],
     ]
-    assert class_warnings(["negative", "positive"]) == class_warnings(["0", "1", "2"]) == []
+    assert class_warnings(["negative", "positive"]) == class_warnings(["-1", "0", "1"]) == []
     assert "'Negative' and 'negative' look like one and count as 2" in class_warnings(["Negative", "negative"])[0]
     assert "class '0' is a number and 'positive' a name" in class_warnings(["0", "positive"])[0]

@@ -470,3 +470,14 @@ def test_jobs_change_no_byte_of_stag_and_of_the_baselines(config, tmp_path):
         )  # fmt: skip
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
     assert steps == 2 * [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_people_and_classes_that_look_alike_are_noted(motion, config, tmp_path):
+    who, labels = motion.subject.astype("U9"), motion.label.astype("U9")
+    who[np.flatnonzero(who == "002")[0]] = "S2"
+    labels[labels == CLASSES[0]] = CLASSES[0].upper()
+    labels[np.flatnonzero(labels == CLASSES[0].upper())[0]] = CLASSES[0]
+    odd = replace(motion, subject=who, label=labels, meta={})
+    said = run(odd, config, tmp_path).json["notes"]
+    assert any("2 subject ids" in note and "look like 1 person ('002' = 'S2')" in note for note in said), said
+    assert any("look like one and count as 2" in note for note in said), said

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from stag.cells import text
+from stag.cells import number, text
 
 _PERSON = {
     **dict.fromkeys(("s", "sub", "subj", "subject"), "subject"),
@@ -77,8 +77,8 @@ def people_warnings(people: Iterable[tuple[str, str]]) -> list[str]:
             more = f"; and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
             said.append(
                 f"{sum(map(len, groups))} subject ids{f' of {dataset}' if dataset else ''} look like "
-                f"{len(groups)} {'person' if len(groups) == 1 else 'people'} ({listed}{more}); if they are, training "
-                "and test share people: write one id for each person as subject"
+                f"{len(groups)} {'person' if len(groups) == 1 else 'people'} ({listed}{more}); if so, one person is "
+                "trained and tested on: write one id for each person as subject"
             )
     return said
 
@@ -90,8 +90,8 @@ def class_warnings(classes: Iterable[str]) -> list[str]:
         f"classes {' and '.join(map(repr, group))} look like one and count as {len(group)}; spell them alike"
         for group in alike_names(names)
     ]
-    numbers = [name for name in names if name.isdecimal()]
-    words = [name for name in names if not name.isdecimal()]
+    numbers = [name for name in names if number(name) is not None]
+    words = [name for name in names if number(name) is None]
     if numbers and words:
         said.append(f"class {numbers[0]!r} is a number and {words[0]!r} a name; write all classes in one way")
     return said

@@ -16,7 +16,7 @@ import pandas as pd
 
 import stag
 from stag.config import Config
-from stag.datasets.look_alikes import people_warnings
+from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.baselines import BASELINES
@@ -278,6 +278,7 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
         "baselines": baseline_scores(motion, baselines, tuple(BASELINES)),
         "notes": [
             *notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
+            *class_warnings(classes),
             *people_warnings(zip(motion.dataset, motion.subject, strict=True)),
         ],
         "run": dict(plan.identity),
