@@ -56,7 +56,7 @@ class TextTable:
 def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTable:
     """Read a table whose cells are separated by commas, semicolons or tabs.
 
-    The encoding is UTF-8, UTF-16 or UTF-32, with or without a mark, or else Windows-1252.
+    The encoding is UTF-8 or UTF-16, with or without a mark, UTF-32 with one, or else Windows-1252.
 
     Args:
         path: The file.

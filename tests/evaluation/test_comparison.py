@@ -61,5 +61,6 @@ def test_several_seeds_are_averaged():
 def test_runs_of_other_clips_are_refused(change):
     one = table(1)
     other = one.iloc[1:] if change == "fewer" else one.assign(truth=["b", *one["truth"][1:]])
-    with pytest.raises(RunError, match="clip d/0_0 is in one of the two runs only"):
+    says = {"fewer": "is in one of the two runs only", "relabelled": "has truth 'a' in one of the two runs and 'b' in"}
+    with pytest.raises(RunError, match=f"clip d/0_0 {says[change]}"):
         paired_difference(one, other, CLASSES)

@@ -22,7 +22,7 @@ COLUMNS: Columns = {name: (name,) for name in (*NEEDED, *OPTIONAL)}
 _SHOWN_AT_MOST = 3
 
 
-def read_predictions(path: Path | str) -> tuple[pd.DataFrame, list[str]]:
+def read_predictions(path: Path | str) -> pd.DataFrame:
     """Read and check the predictions of any method.
 
     Args:
@@ -32,28 +32,12 @@ def read_predictions(path: Path | str) -> tuple[pd.DataFrame, list[str]]:
 
     Returns:
         Columns clip_id, subject, truth, predicted, dataset, fold, seed, all text but the seed; ``fold`` is ``"all"``
-        where the file names none, ``dataset`` empty. Then remarks on the file.
+        where the file names none, ``dataset`` empty.
 
     Raises:
         DatasetError: The file cannot be read, lacks a column or a value, or tells of a clip twice.
     """
-    path = Path(path)
-    sheet = read_sheet(path, COLUMNS, OPTIONAL)
-    if sheet.skipped:
-        raise DatasetError(f"{path}, {sheet.skipped[0].clip_id}: {sheet.skipped[0].reason}")
-    if not sheet.rows:
-        raise DatasetError(f"{path}: holds no prediction; write one row a clip")
-    absent = {name: value for name, value in OPTIONAL.items() if not any(text(row[name]) for _, row in sheet.rows)}
-    table = pd.DataFrame([{**_values(row, absent, f"{path}, line {line}"), "line": line} for line, row in sheet.rows])
-    repeated = table.duplicated(["dataset", "clip_id", "seed"])
-    if repeated.any():
-        again = table[repeated].iloc[0]
-        raise DatasetError(
-            f"{path}, line {again['line']}: clip {again['clip_id']} of seed {again['seed']} is told twice; "
-            "keep one row, or tell clips of several data sets apart by a column dataset"
-        )
-    _refuse_unequal_seeds(table, path)
-    return table.drop(columns="line"), [remark.text for remark in sheet.remarks]
+    return _read(Path(path))[0]
 
 
 def score_predictions(path: Path | str) -> dict[str, Any]:
@@ -75,7 +59,7 @@ def score_predictions(path: Path | str) -> dict[str, Any]:
         >>> score_predictions("predictions.csv")["pooled"]["uf1"]  # doctest: +SKIP
         0.61
     """
-    table, remarks = read_predictions(path)
+    table, remarks = _read(Path(path))
     classes = sorted({*table["truth"], *table["predicted"]})
     people = table[["dataset", "subject"]].drop_duplicates()
     first = table[table["seed"] == table["seed"].min()]
@@ -94,6 +78,26 @@ def score_predictions(path: Path | str) -> dict[str, Any]:
         **found,
         "notes": [*remarks, *_notes(table, first, len(people))],
     }
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The predictions, and remarks on the file."""
+    sheet = read_sheet(path, COLUMNS, OPTIONAL)
+    if sheet.skipped:
+        raise DatasetError(f"{path}, {sheet.skipped[0].clip_id}: {sheet.skipped[0].reason}")
+    if not sheet.rows:
+        raise DatasetError(f"{path}: holds no prediction; write one row a clip")
+    absent = {name: value for name, value in OPTIONAL.items() if not any(text(row[name]) for _, row in sheet.rows)}
+    table = pd.DataFrame([{**_values(row, absent, f"{path}, line {line}"), "line": line} for line, row in sheet.rows])
+    repeated = table.duplicated(["dataset", "clip_id", "seed"])
+    if repeated.any():
+        again = table[repeated].iloc[0]
+        raise DatasetError(
+            f"{path}, line {again['line']}: clip {again['clip_id']} of seed {again['seed']} is told twice; "
+            "keep one row, or tell clips of several data sets apart by a column dataset"
+        )
+    _refuse_unequal_seeds(table, path)
+    return table.drop(columns="line"), [remark.text for remark in sheet.remarks]
 
 
 def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> dict[str, Any]:
