@@ -13,6 +13,8 @@ from stag.datasets.loaded import Unusable
 LEAST_SHARE = 0.5  # assumed
 """Share of the frames from onset to offset below which a clip is left out."""
 
+_Remarks = list[tuple[str, str]]
+
 
 @dataclass(frozen=True)
 class KeyFrames:
@@ -105,9 +107,6 @@ def locate_in_video(onset: str, apex: str, offset: str) -> KeyFrames:
     return KeyFrames(start, peak, stop, (*remarks, *about_apex))
 
 
-_Remarks = list[tuple[str, str]]
-
-
 def _ends(
     onset: str, offset: str, peak: int | None, first: int, last: int | None, optional: bool
 ) -> tuple[int, int | None, _Remarks]:
@@ -151,8 +150,8 @@ def _peak(cell: str, peak: int | None, start: int, stop: int | None, optional: b
         why = "no apex is given" if optional and is_missing(cell) else f"apex {cell!r} is no frame number"
         return None, [("apex estimated", why)]
     if peak <= start or (stop is not None and peak > stop):
-        range_text = f"lies outside {start} to {stop}" if stop is not None else f"lies before the onset {start}"
-        return None, [("apex estimated", f"apex {peak} {'is the onset' if peak == start else range_text}")]
+        outside = f"lies before the onset {start}" if stop is None else f"lies outside {start} to {stop}"
+        return None, [("apex estimated", f"apex {peak} {'is the onset' if peak == start else outside}")]
     return peak, [("key frame", f"apex {peak} is the offset; kept")] if peak == stop else []
 
 

@@ -19,10 +19,10 @@ _PERSON = {
 }
 """What may stand before the number of a person -> its kind."""
 
-_PARTS = re.compile(r"\d+|[^\W\d_]+")
+_PARTS = re.compile(r"^-(?=\d)|\d+|[^\W\d_]+")  # the sign of a number is a part of it
 _SHOWN = 3
 
-Parts = tuple[int | str, ...]
+Parts = tuple[str, ...]
 
 
 def alike_names(names: Iterable[str]) -> list[list[str]]:
@@ -51,7 +51,7 @@ def alike_people(subjects: Iterable[str]) -> list[list[str]]:
     groups: dict[Parts, dict[str, set[str]]] = {}
     for subject in subjects:
         parts = _parts(subject)
-        kind = _PERSON.get(str(parts[0]), "") if len(parts) > 1 else ""
+        kind = _PERSON.get(parts[0], "") if len(parts) > 1 else ""
         groups.setdefault(parts[1:] if kind else parts, {}).setdefault(kind, set()).add(subject)
     found: list[set[str]] = []
     for by_kind in groups.values():
@@ -100,5 +100,5 @@ def class_warnings(classes: Iterable[str]) -> list[str]:
 def _parts(name: str) -> Parts:
     """Numbers and words of a name, for comparison."""
     plain = unicodedata.normalize("NFKC", text(name) or name).casefold()
-    parts = tuple(int(part) if part.isdecimal() else part for part in _PARTS.findall(plain))
+    parts = tuple((part.lstrip("0") or "0") if part.isdecimal() else part for part in _PARTS.findall(plain))
     return parts or (plain,)
