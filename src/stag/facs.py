@@ -1,9 +1,9 @@
 """Facial Action Coding System: the AU vocabulary, the AU-string parser, and the AU to region map.
 
 An AU string is a list of terms joined by ``+``. A term is a unit such as ``R12A?``: kind (``AU``, ``AD``, ``M``), side,
-number, intensity, doubt, and ``(k)`` where the unit is static. An ``A`` before the number is a side (``A12``, the action
-is asymmetric), behind it an intensity (``12A``). Coders add alternatives (``L12 or L14``, ``10A/B``, ``A/L12``),
-brackets, ``ref(...)`` around codes that count, and words. What cannot be read is kept, never dropped.
+number, intensity, doubt, and ``(k)`` where the unit is static. An ``A`` before the number is a side (``A12``: the
+action is asymmetric), behind it an intensity (``12A``). Coders add alternatives (``L12 or L14``, ``10A/B``,
+``A/L12``), brackets, ``ref(...)`` around codes that count, and words. What cannot be read is kept, never dropped.
 """
 
 from __future__ import annotations
