@@ -21,6 +21,8 @@ Columns = Mapping[str, Sequence[str]]
 """Field -> the names that its column has in one copy or another, the usual one first."""
 
 _HEADER_ROWS = 60  # assumed; a preamble is shorter
+_HEAD_BYTES = 1 << 16
+_LARGEST_BYTES = 1 << 25  # assumed; a sheet of a few thousand clips has a hundredth of it
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,15 @@ def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, pr
         )
     wanted = " or ".join(repr(name) for name in columns[best[2][0]][:3])
     raise DatasetError(f"{path}: has no column {wanted}; found {', '.join(best[1])}; rename the column back")
+
+
+def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> bool:
+    """Whether the head of a text table names the required columns, at the cost of a glance; always for a workbook."""
+    if path.suffix.lower() == ".xlsx":
+        return path.stat().st_size <= _LARGEST_BYTES
+    with path.open("rb") as stream:
+        head = _plain(stream.read(_HEAD_BYTES).decode("utf-8", "replace"))
+    return all(any(_plain(alias) in head for alias in columns[field]) for field in required)
 
 
 def _seen(path: Path, fitting: Sequence[tuple[Grid, Sheet]], prefer: str) -> Sheet:
