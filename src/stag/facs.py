@@ -1,8 +1,9 @@
 """Facial Action Coding System: the AU vocabulary, the AU-string parser, and the AU to region map.
 
 An AU string is a list of terms joined by ``+``. A term is a unit such as ``R12A?``: kind (``AU``, ``AD``, ``M``), side,
-number, intensity, doubt, and ``(k)`` where the unit is static. Coders add alternatives (``L12 or L14``, ``10A/B``),
-brackets, and words. What cannot be read is kept, never dropped.
+number, intensity, doubt, and ``(k)`` where the unit is static. An ``A`` before the number is a side (``A12``: the
+action is asymmetric), behind it an intensity (``12A``). Coders add alternatives (``L12 or L14``, ``10A/B``,
+``A/L12``), brackets, ``ref(...)`` around codes that count, and words. What cannot be read is kept, never dropped.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class CodedUnit:
 
     Attributes:
         unit: Number of the action unit.
-        side: ``"L"``, ``"R"``, ``"T"`` (top), ``"B"`` (bottom) or ``""`` for both sides.
+        side: ``"L"``, ``"R"``, ``"T"`` (top), ``"B"`` (bottom), ``"A"`` (asymmetric: both sides, unequally strong) or
+            ``""`` for both sides.
         intensity: ``"A"`` (trace) to ``"E"`` (maximum), or ``""`` where not coded.
         uncertain: Whether the coder marked it with ``?``.
         static: Whether it is marked ``(k)``: there all along, so it is no part of the expression and does not count.
@@ -78,12 +80,14 @@ _TOKEN = re.compile(
     r"""
     (?P<or> / | \bor\b )
     | (?P<unit>
-        (?P<kind> AU | AD | M )? \s? (?: (?P<side> [LRTB] ) \s? )? (?P<number> [0-9]{1,2} ) (?P<intensity> [A-E] )?
+        (?P<other_sides> (?: [LRTBA] \s? (?: / | \b or \b ) \s? ){1,4} )?
+        (?P<kind> AU | AD | M )? \s? (?: (?P<side> [LRTBA] ) \s? )? (?P<number> [0-9]{1,2} ) (?P<intensity> [A-E] )?
         (?P<marks> (?: \s? (?: \? | \(k\) ) )* )
         (?= $ | [\s/()] )
       )
     | (?P<level> [A-E] (?= $ | [\s/()] ) )
     | (?P<bracket> [()] )
+    | (?P<reference> ref \.? (?= \s? \( ) )
     | (?P<word> (?: (?! / | [\s()] ) . )+ )
     | \s+
     """,
@@ -96,7 +100,8 @@ def parse_facs(text: object) -> FacsCode:
     """Read an AU string such as ``"R4+L10B"``; never raises.
 
     Of alternatives the first counts and the others are kept with it; a bare letter after ``/`` is another intensity of
-    the unit before it. ``AU``, brackets and letter case carry no meaning.
+    the unit before it, and one before ``/`` another side of the unit behind it. ``AU``, brackets, the ``ref`` of
+    ``ref(...)`` and letter case carry no meaning.
 
     Args:
         text: A spreadsheet cell: text, a bare number, or nothing.
@@ -107,8 +112,8 @@ def parse_facs(text: object) -> FacsCode:
     Example:
         >>> sorted(parse_facs("4+7+L10").numbers)
         [4, 7, 10]
-        >>> parse_facs("R14+soft focus").unread
-        ('soft focus',)
+        >>> parse_facs("A9E+ref(10)").units[0].side, parse_facs("R14+soft focus").unread
+        ('A', ('soft focus',))
     """
     if text is None or (not isinstance(text, str) and str(text) in ("nan", "NaT", "<NA>")):
         return FacsCode(())
@@ -143,20 +148,24 @@ def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
     units: list[CodedUnit] = []
     unread: list[str] = []
     choice = ""  # the "or" that waits for its second side
+    reference = ""  # the "ref" that waits for the codes in its bracket
     after_word = False
     for token in _TOKEN.finditer(term):
-        kind, piece = token.lastgroup, token[0]
+        piece = token[0]
+        new: list[CodedUnit] = []
         if token["unit"]:
-            kind, unit = "unit", _unit(token)
+            new = _units(token)
         elif token["level"] and choice and units:
             last = (units[-1], *units[-1].alternatives)[-1]
-            kind, unit = "unit", replace(last, intensity=piece.upper(), uncertain=False, alternatives=())
-        if kind == "unit":
+            new = [replace(last, intensity=piece.upper(), uncertain=False, alternatives=())]
+        if new:
             if choice and units:
-                units[-1] = replace(units[-1], alternatives=(*units[-1].alternatives, unit))
+                units[-1] = replace(units[-1], alternatives=(*units[-1].alternatives, *new))
             else:
-                units.append(unit)
+                units.append(replace(new[0], alternatives=tuple(new[1:])))
             choice, after_word = "", False
+        elif token["reference"]:
+            reference, after_word = piece, False
         elif token["or"]:
             choice, after_word = piece, False
         elif token["level"] or token["word"]:
@@ -167,22 +176,27 @@ def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
             after_word = True
         elif token["bracket"]:
             after_word = False
-    if choice and not units and not unread:
-        unread.append(choice)
+    if not units and not unread:
+        unread += [piece for piece in (reference, choice) if piece]
     return units, unread
 
 
-def _unit(token: re.Match[str]) -> CodedUnit:
+def _units(token: re.Match[str]) -> list[CodedUnit]:
+    """The unit of a token; with another side before it (``A/L12``), the unit on each of its sides, in order."""
     marks = token["marks"].lower()
     kind = (token["kind"] or "").upper()
-    return CodedUnit(
-        int(token["number"]),
-        (token["side"] or "").upper(),
-        (token["intensity"] or "").upper(),
-        "?" in marks,
-        "(k)" in marks,
-        "" if kind == "AU" else kind,
-    )
+    others = re.split(r"/|\bor\b", (token["other_sides"] or "").casefold())[:-1]
+    return [
+        CodedUnit(
+            int(token["number"]),
+            side.strip().upper(),
+            (token["intensity"] or "").upper(),
+            "?" in marks,
+            "(k)" in marks,
+            "" if kind == "AU" else kind,
+        )
+        for side in (*others, token["side"] or "")
+    ]
 
 
 def au_vector(numbers: frozenset[int] | set[int]) -> list[float]:

@@ -23,7 +23,7 @@ Au = Annotated[
     typer.Option(help="Where the classifier's action units come from."),
 ]
 Annotation = Annotated[
-    str | None, typer.Option("--annotation", help="Edition of the annotation where there are several, such as 2019.")
+    str | None, typer.Option("--annotation", help="Edition (2019) or file of the annotation, where there are several.")
 ]
 Layout = Annotated[Literal["raw", "cropped"] | None, typer.Option(help="Which frames, where a root holds both.")]
 Split = Annotated[str | None, typer.Option(help="One split of the set, such as train, test_a, test_b.")]

@@ -85,7 +85,7 @@ def load_dataset(
         name: Data set, for example ``"casme2"`` or ``"manifest"``.
         root: Folder that holds it, or a parent of it.
         scheme: Label scheme; clips whose emotion it leaves out are listed as skipped.
-        annotation: Edition of the annotation, where there are several (``"2019"``).
+        annotation: Edition of the annotation (``"2019"``), or its file or a part of its name, where there are several.
         layout: ``"raw"`` or ``"cropped"``; whichever is there where omitted, raw before cropped.
         split: Only clips of this split (``"train"``, ``"test_a"``, ``"test_b"`` of DFME).
         joined: What becomes of a clip with several emotions: what the ``scheme`` says of them, ``skip`` it, or take

@@ -94,7 +94,7 @@ def gather(
             if entry.fps is None:
                 raise Unusable("row incomplete", f"{entry.where} gives no frame rate")
         except Unusable as problem:
-            who = entry.clip_id if entry.chain[-1] else entry.where
+            who = entry.clip_id if all(entry.chain) else entry.where
             emotion = entry.emotion.casefold()
             skipped.append(Skipped(who, problem.kind, str(problem), emotion, entry.subject, entry.split))
             continue
@@ -116,6 +116,19 @@ def gather(
         shown = ", ".join(strangers[:5]) + (" and more" if len(strangers) > 5 else "")
         remarks.append(Remark("files", f"{len(strangers)} folders are not annotated: {shown}"))
     return tuple(clips), tuple(skipped), tuple(remarks)
+
+
+def on_disk(entries: Iterable[Entry], folders: Folders) -> list[Entry]:
+    """The entries whose folder is there."""
+    return [entry for entry in entries if all(entry.chain) and _has_folder(entry, folders)]
+
+
+def _has_folder(entry: Entry, folders: Folders) -> bool:
+    try:
+        folders.find(entry.base, *entry.chain)
+    except Unusable:
+        return False
+    return True
 
 
 def _complete(entry: Entry) -> None:
