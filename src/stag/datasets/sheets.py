@@ -107,8 +107,11 @@ def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> b
     """Whether the head of a text table names the required columns, at the cost of a glance; always for a workbook."""
     if path.suffix.lower() == ".xlsx":
         return path.stat().st_size <= _LARGEST_BYTES
-    with path.open("rb") as stream:
-        head = _plain(stream.read(_HEAD_BYTES).decode("utf-8", "replace"))
+    try:
+        with path.open("rb") as stream:
+            head = _plain(stream.read(_HEAD_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return False
     return all(any(_plain(alias) in head for alias in columns[field]) for field in required)
 
 

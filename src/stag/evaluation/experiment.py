@@ -6,6 +6,7 @@ The result is made from the files of the units alone (:mod:`stag.evaluation.unit
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,10 @@ import pandas as pd
 
 import stag
 from stag.config import Config
-from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.baselines import BASELINES
+from stag.evaluation.feasibility import limits_of, refuse_pointless
 from stag.evaluation.run_folder import RunFolder, fingerprint_data
 from stag.evaluation.splits import Fold, split
 from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 _NAMED_AT_MOST = 5
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def evaluate(
 
     Raises:
         ConfigError: The protocol, folds, seeds, jobs or device are not acceptable.
-        DatasetError: The data has too few subjects, or lacks the AU codes that ``config.au`` needs.
+        DatasetError: The data has too few subjects or classes, or lacks the AU codes that ``config.au`` needs.
         RunError: The folder is in use or of another run, or units failed; those that did not are kept.
 
     Example:
@@ -202,7 +204,10 @@ def _plan(
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"--seeds {','.join(map(str, seeds))}: expected different whole numbers from 0 upwards")
+    refuse_pointless(motion, folds)
     _refuse_missing_codes(motion, config, folds)
+    for remark in limits_of(motion, folds):
+        _LOG.warning("stag: %s", remark)
     method = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
     return Plan(
         motion=motion,
@@ -278,8 +283,7 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
         "baselines": baseline_scores(motion, baselines, tuple(BASELINES)),
         "notes": [
             *notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
-            *class_warnings(classes),
-            *people_warnings(zip(motion.dataset, motion.subject, strict=True)),
+            *limits_of(motion, plan.folds),
         ],
         "run": dict(plan.identity),
     }
