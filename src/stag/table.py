@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -76,7 +76,7 @@ def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTab
         raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save it as UTF-8 CSV") from error
 
 
-def is_blank(row: Sequence[str]) -> bool:
+def is_blank(row: Iterable[str]) -> bool:
     """Whether no cell of a row holds a value."""
     return all(map(is_missing, row))
 
