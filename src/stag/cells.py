@@ -13,7 +13,7 @@ from functools import lru_cache
 MISSING = frozenset(
     {
         *("", "/", "-", "--", "\u2013", "\u2014"),
-        *("nan", "NaN", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT", "null", "NULL"),
+        *("nan", "NaN", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT", "None", "null", "NULL"),
     }
 )
 """What stands for a missing value. Spelled as programs write it, since ``Nan`` and ``Na`` are names of people."""
