@@ -75,7 +75,7 @@ def odd_motion(value):
         ([0, 1, 0, 1], ["0", "1"]),
         ([0.0, 1.0, 0.0, 1.0], ["0", "1"]),
         (["0", "0.0", "1.00", "1"], ["0", "1"]),
-        (["none", "nans", "none", "NA"], ["NA", "nans", "none"]),
+        (["none", "nans", "none", "Na"], ["Na", "nans", "none"]),
     ],
 )
 def test_labels_and_subjects_have_one_spelling(tmp_path, label, classes):
