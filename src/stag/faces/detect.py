@@ -75,7 +75,7 @@ class DlibDetector:
     Raises:
         MissingDependency: dlib or the landmark model is not installed.
 
-    Source: METHOD 1.1; King, Dlib-ml, JMLR 10, 2009; Kazemi and Sullivan, One Millisecond Face Alignment, CVPR 2014.
+    Source: King, Dlib-ml, JMLR 10, 2009; Kazemi and Sullivan, One Millisecond Face Alignment, CVPR 2014.
     """
 
     def __init__(self, min_score: float) -> None:

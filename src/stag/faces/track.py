@@ -1,4 +1,4 @@
-"""Following a face through a clip: a similarity from its first frame to every other, never chained (METHOD 1.1).
+"""Following a face through a clip: a similarity from its first frame to every other, never chained.
 
 Each frame is warped by the last estimate onto the crop of the first frame, so that only the newest step is left to
 measure. Where that step is large, pyramidal Lucas-Kanade with a forward-backward check bridges it. Small square patches

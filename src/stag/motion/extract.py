@@ -186,7 +186,7 @@ def track_motion(
         kept: Share of strongest pixels in place of each channel's own.
         pictures: Keep the crop at each step, for a player.
 
-    Source: Eq. 8-11; METHOD 1.2-1.5.
+    Source: Eq. 8-11.
     """
     n_frames = len(track.crops)
     times_s = np.asarray(track.times_s)

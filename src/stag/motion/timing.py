@@ -1,4 +1,4 @@
-"""Temporal standardisation: which frames of a clip become its ``T`` motion steps (METHOD 1.5)."""
+"""Temporal standardisation: which frames of a clip become its ``T`` motion steps."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def simulate_motion(
         errors: What extraction adds; the defaults where omitted.
         scheme: Label scheme.
         layout: Region layout.
-        sampling: How frames become steps (METHOD 1.5).
+        sampling: How frames become steps, as in :mod:`stag.motion.timing`.
         frame_rates: Frame rates to draw from, one per clip.
 
     Returns:

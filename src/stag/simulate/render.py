@@ -36,7 +36,7 @@ class ClipTruth:
 
     Attributes:
         motion: ``(N, 18, 2)`` float32, motion of the channels since the onset without head motion, crop pixels: the
-            true dense flow, pooled over the true windows (METHOD 1.4).
+            true dense flow, pooled over the true windows (Eq. 10-11).
         landmarks: ``(N, 68, 2)`` float32, pixels of the frame, head motion included.
         head_pose: ``(N, 4)`` float32: shift right and down (crop pixels), clockwise turn (degrees), relative size.
         action_units: ``(N, A, 2)`` float32, amount of each action unit on the left and right of the image: peak

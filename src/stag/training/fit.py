@@ -1,4 +1,4 @@
-"""Training: folds side by side, each -> one model (METHOD 2.8 and 3)."""
+"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/model.md)."""
 
 from __future__ import annotations
 
