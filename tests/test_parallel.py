@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_info
 
 from stag import parallel
 from stag.errors import ConfigError, MissingDependency, StagError
+from stag.extras import install_hint
 from stag.parallel import one_thread, spread
 
 
@@ -159,7 +161,7 @@ def test_a_wrong_backend_is_one_sentence(monkeypatch, how, says):
 
 def test_the_package_for_clusters_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'stag\[cluster\]'"):
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("cluster"))):
         list(spread(square, calls(2), 1, backend="dask", address="tcp://127.0.0.1:1"))
 
 

@@ -21,6 +21,9 @@ GreyImage = NDArray[np.uint8]
 NO_MOVEMENT = "no clear movement"
 """The remark on a clip whose motion does not rise above the noise of extraction."""
 
+SIMULATED_FLOW = "simulated"
+"""What ``meta["flow"]`` of a motion file says of motion that was drawn and not measured."""
+
 AU_SOURCES = ("none", "annotated", "predicted")
 
 
