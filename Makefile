@@ -7,7 +7,9 @@ READY_ALL := $(VENV)/.ready-all
 READY_DOCS := $(VENV)/.ready-docs
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test test-all fuzz test-browser check format docs weights clean
+EXTRAS := faces web explain onnx cluster
+
+.PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +19,12 @@ $(READY): pyproject.toml constraints.txt
 $(READY_ALL): $(READY)
 	$(INSTALL) '.[all]'
 	@touch $(READY_ALL)
+
+# One extra of pyproject.toml each: what the messages of the program name.
+$(EXTRAS): $(READY)
+	$(INSTALL) '.[$@]'
+	@echo "$(or $(NEXT_$@),installed  $@)"
+NEXT_web := page  $(BIN)/stag serve
 
 demo: $(READY)
 	$(BIN)/stag demo

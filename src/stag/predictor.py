@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stag.config import MotionConfig
 from stag.datasets.motion_file import MotionSet
-from stag.errors import ModelError
 from stag.faces.detect import FaceDetector, load_detector
 from stag.facs import AU_VOCABULARY
 from stag.model.onnx_file import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.motion.extract import extract_clip
-from stag.simulate.motion import SIMULATED_FLOW
 from stag.training.inference import predict_probabilities
 from stag.types import Frame, MotionTensor, Prediction
 from stag.video import read_frames
@@ -60,7 +57,7 @@ class Predictor:
     ) -> None:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
-        self.settings = motion_settings(self.model.info.motion, self.model)
+        self.settings = self.model.info.motion_settings()
         # A model trained with annotated codes serves every source; without them it is calibrated on none.
         self.au_source = "predicted" if self.model.info.training.get("au_source") == "predicted" else "none"
         self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
@@ -135,22 +132,6 @@ class Predictor:
 def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL) -> Prediction:
     """What a model says about the largest face of a clip; see :class:`Predictor`."""
     return Predictor(model).predict(path)
-
-
-def motion_settings(described: Mapping[str, Any], model: STAG) -> MotionConfig:
-    """The extraction settings that a model folder describes; layout and steps are the model's own.
-
-    Raises:
-        ModelError: A setting is unknown to this program.
-    """
-    told = dict(described)
-    if told.get("flow") == SIMULATED_FLOW:
-        # Motion that was drawn and not measured has no flow algorithm; the default measures it best.
-        del told["flow"]
-    try:
-        return MotionConfig(**{**told, "layout": model.info.layout, "steps": model.info.steps})
-    except ValueError as error:
-        raise ModelError(f"the model's motion settings {dict(described)} are not known here; train it again") from error
 
 
 def _single(tensor: MotionTensor, model: STAG) -> MotionSet:

@@ -15,17 +15,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.values import ArrayValue, html_table
+
 FloatArray = NDArray[np.floating]
 GreyImage = NDArray[np.uint8]
 
 NO_MOVEMENT = "no clear movement"
 """The remark on a clip whose motion does not rise above the noise of extraction."""
 
+SIMULATED_FLOW = "simulated"
+"""What ``meta["flow"]`` of a motion file says of motion that was drawn and not measured."""
+
 AU_SOURCES = ("none", "annotated", "predicted")
 
 
-@dataclass(frozen=True)
-class Frame:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(ArrayValue):
     """One video frame.
 
     Attributes:
@@ -36,9 +41,13 @@ class Frame:
     image: GreyImage
     time_s: float
 
+    def _summary(self) -> str:
+        height, width = self.image.shape
+        return f"{width} x {height} px, at {self.time_s:.3f} s"
 
-@dataclass(frozen=True)
-class Landmarks:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Landmarks(ArrayValue):
     """A detected face: 68 points in iBUG order, 0-based.
 
     Attributes:
@@ -60,6 +69,9 @@ class Landmarks:
     def inter_ocular_px(self) -> float:
         """Distance between the inner eye corners, points 39 and 42 (Eq. 2), in frame pixels."""
         return float(np.linalg.norm(self.points[39] - self.points[42]))
+
+    def _summary(self) -> str:
+        return f"68 points, {self.inter_ocular_px:.0f} px between the inner eye corners, score {self.score:.2f}"
 
 
 @dataclass(frozen=True)
@@ -93,8 +105,8 @@ class Clip:
     split: str = ""
 
 
-@dataclass(frozen=True)
-class MotionTensor:
+@dataclass(frozen=True, eq=False, repr=False)
+class MotionTensor(ArrayValue):
     """Motion of one face through one clip.
 
     Attributes:
@@ -127,9 +139,17 @@ class MotionTensor:
     face_score: float = float("nan")
     pictures: NDArray[np.uint8] | None = None
 
+    def _summary(self) -> str:
+        steps, regions = self.motion.shape[:2]
+        about = (
+            f"{self.n_frames} frames, {self.duration_s:.2f} s, {steps} steps, {regions} regions",
+            f"strength {self.strength_px:.2f} px, face {self.face_id}",
+        )
+        return ", ".join([*about, *self.flags])
 
-@dataclass(frozen=True)
-class Prediction:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(ArrayValue):
     """What a model says about one face in one clip.
 
     Attributes:
@@ -180,3 +200,14 @@ class Prediction:
     def predicted(self) -> str:
         """Name of the most probable class, or ``"no clear movement"``."""
         return NO_MOVEMENT if self.abstains else self.most_probable
+
+    def _summary(self) -> str:
+        certain = "" if self.abstains else f" {float(np.max(self.probabilities)):.2f}".replace(" 0.", " .")
+        return f"{self.predicted}{certain}, {self.file}, face {self.face_id}"
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        rows = {name: f"{p:.2f}" for name, p in zip(self.classes, self.probabilities.tolist(), strict=True)}
+        rows |= {"face": str(self.face_id), "from": f"{self.start_s:.2f} to {self.end_s:.2f} s"}
+        remarks = "; ".join(dict.fromkeys((*self.flags, *self.motion.flags)))
+        return html_table(f"{self.predicted}, {self.file}", rows | ({"remarks": remarks} if remarks else {}))

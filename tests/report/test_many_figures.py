@@ -1,5 +1,6 @@
 """Figures of several layers, clips, sets and methods."""
 
+import re
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from readable import overlaps, texts
 from stag.errors import MissingDependency
+from stag.extras import install_hint
 from stag.motion.regions import channel_names
 from stag.report.canvas import SERIES, figure_png
 from stag.report.embedding_figures import embedding_figure, embedding_page
@@ -84,7 +86,7 @@ def test_the_turning_map_stands_alone(clips):
 def test_plotly_is_an_extra(clips, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'stag\[explain\]'"):
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("explain"))):
         embedding_page(*clips, CLASSES)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +23,10 @@ from stag.console import fail, print_faithfulness, progress_bar, say, warn
 from stag.errors import MissingDependency, StagError
 from stag.model.shipped import DEFAULT_MODEL
 
+if TYPE_CHECKING:
+    from stag.config import MotionConfig
+    from stag.model.stag import STAG
+
 
 @app.command()
 def predict(
@@ -34,30 +39,35 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Say what a model sees in your own clips, and why."""
-    from stag.explanation.attribution import explain as attribute
     from stag.files import write_text
-    from stag.parallel import one_thread
-    from stag.predictor import Predictor
-    from stag.report.html import prediction_page, write_page
-    from stag.report.table import prediction_rows
-    from stag.video import read_frames
+    from stag.motion.video_motion import video_motion
+    from stag.parallel import begun_aside, one_thread
 
-    predictor = Predictor(model, engine=engine)
+    settings, loaded = _settings_and_model(model)
+    extract = partial(video_motion, settings=settings, every_face=faces == "all", pictures=report is not None)
     predictions, failures = [], []
-    with one_thread(), progress_bar("predict", quiet) as progress:
-        for done, video in enumerate(videos, start=1):
-            try:
-                frames = read_frames(video)
-                predictions += predictor.predict_frames(frames, str(video), faces, pictures=report is not None)
-            except StagError as error:
-                failures.append((str(video), str(error)))
-            if progress is not None:
-                progress(done, len(videos))
+    with begun_aside(extract, videos) as next_motion:
+        from stag.predictor import Predictor
+
+        predictor = Predictor(loaded, engine=engine)
+        with one_thread(), progress_bar("predict", quiet) as progress:
+            for done, video in enumerate(videos, start=1):
+                try:
+                    predictions += [predictor.judge(tensor, str(video)) for tensor in next_motion()]
+                except StagError as error:
+                    failures.append((str(video), str(error)))
+                if progress is not None:
+                    progress(done, len(videos))
     if csv is not None:
+        from stag.report.table import prediction_rows
+
         rows = prediction_rows(predictions, failures)
         place = rows["file"].map({str(video): i for i, video in enumerate(videos)})
         write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
     if report is not None:
+        from stag.explanation.attribution import explain as attribute
+        from stag.report.html import prediction_page, write_page
+
         try:
             with one_thread():
                 whys = [attribute(predictor.model, p.motion, target=p.most_probable) for p in predictions]
@@ -92,30 +102,60 @@ def explain(
     """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
     if score == (video is not None):
         raise typer.BadParameter("give a VIDEO to explain, or --score, and not both")
-    from stag.explanation.attribution import explain as attribute
+    if video is None:
+        files = _score_explanations(out, model, clips, quiet)
+    else:
+        files = _explain_clip(out, video, model, method, class_)
+    for path in files:
+        say(f"written  {path}")
+
+
+def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[Path]:
     from stag.explanation.scoring import score_methods
     from stag.model.stag import STAG
     from stag.parallel import one_thread
-    from stag.predictor import Predictor
-    from stag.report.explanation_file import write_explanation, write_scores
-    from stag.report.words import regions_in_words
+    from stag.report.explanation_file import write_scores
 
-    with one_thread():
-        if video is None:
-            with progress_bar("score", quiet, unit="methods") as progress:
-                scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
-            files = write_scores(out, scores)
-            print_faithfulness(scores.as_dict())
-        else:
-            predictor = Predictor(model)
-            prediction = predictor.predict(video)
+    with one_thread(), progress_bar("score", quiet, unit="methods") as progress:
+        scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
+    print_faithfulness(scores.as_dict())
+    return write_scores(out, scores)
+
+
+def _explain_clip(out: Path, video: Path, model: str, method: str, class_: str | None) -> list[Path]:
+    from stag.motion.video_motion import video_motion
+    from stag.parallel import begun_aside, one_thread
+
+    settings, loaded = _settings_and_model(model)
+    with begun_aside(partial(video_motion, settings=settings), [video]) as next_motion:
+        from stag.explanation.attribution import explain as attribute
+        from stag.predictor import Predictor
+        from stag.report.explanation_file import write_explanation
+        from stag.report.words import regions_in_words
+
+        predictor = Predictor(loaded)
+        with one_thread():
+            prediction = predictor.judge(next_motion()[0], str(video))
             found = attribute(predictor.model, prediction.motion, method=method, target=class_)
             files = write_explanation(out, found, prediction)
             remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
             say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
             say(regions_in_words(found.by_channel, found.layout, signed=found.signed))
-    for path in files:
-        say(f"written  {path}")
+    return files
+
+
+def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
+    """How a model wants its motion, and the model: its name where it is on this machine, so that torch can wait."""
+    from stag.model.folder import read_info
+    from stag.model.shipped import local_folder
+
+    folder = local_folder(name)
+    if folder is not None:
+        return read_info(folder).motion_settings(), name
+    from stag.model.stag import STAG
+
+    model = STAG.from_pretrained(name)
+    return model.info.motion_settings(), model
 
 
 @app.command()
@@ -130,17 +170,14 @@ def motion(
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
     if out.suffix not in (".png", ".svg"):
         raise typer.BadParameter(f"--out {out}: a picture ends in .png or .svg")
-    from stag.faces.detect import load_detector
     from stag.files import write_bytes
-    from stag.motion.extract import extract_clip
+    from stag.motion.video_motion import video_motion
     from stag.parallel import one_thread
     from stag.report.figures import figure_png, figure_svg, motion_figure
-    from stag.video import read_frames
 
     settings = settings_of(preset, config, set_, None).motion
     with one_thread():
-        detector = load_detector("dlib", min_score=settings.min_face_score)
-        (tensor,) = extract_clip(read_frames(video), detector, settings, video)
+        (tensor,) = video_motion(video, settings)
     figure = motion_figure(tensor, settings.layout)
     write_bytes(out, figure_png(figure) if out.suffix == ".png" else figure_svg(figure).encode())
     remarks = f"  [{'; '.join(tensor.flags)}]" if tensor.flags else ""

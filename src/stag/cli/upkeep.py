@@ -18,12 +18,13 @@ from stag.errors import StagError
 def doctor(quiet: NoProgress = False) -> None:
     """Show what is installed, the landmark models and their licence, device, threads, versions."""
     from stag.doctor import findings
+    from stag.extras import install_hint
 
     rows, ready = findings()
     for what, finding in rows:
         say(f"{what:<26}{finding}")
     if not ready:
-        raise StagError("something that the main path needs is missing: pip install 'stag[faces]'")
+        raise StagError(f"something that the main path needs is missing: {install_hint('faces')}")
 
 
 @app.command()

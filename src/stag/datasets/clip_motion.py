@@ -15,11 +15,12 @@ from stag.errors import VideoError
 from stag.faces.detect import load_detector
 from stag.motion.extract import extract_clip
 from stag.types import Clip, Frame, MotionTensor
+from stag.values import ArrayValue
 from stag.video import read_frames
 
 
-@dataclass(frozen=True)
-class ClipMotion:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipMotion(ArrayValue):
     """The row of one clip in a motion file.
 
     Attributes:

@@ -20,6 +20,7 @@ from stag.errors import MotionFileError, reason
 from stag.facs import AU_VOCABULARY
 from stag.files import atomic_path, refuse_bomb
 from stag.motion.regions import LAYOUTS
+from stag.values import ArrayValue, html_table
 
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
 _LARGEST_PX = 1e6  # assumed; a crop is 256 px wide, and squares of such values still fit into float32
@@ -27,8 +28,8 @@ _LARGEST_S = 1e6
 _LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
 
 
-@dataclass(frozen=True)
-class MotionSet:
+@dataclass(frozen=True, eq=False, repr=False)
+class MotionSet(ArrayValue):
     """Motion tensors of ``n`` clips with their labels.
 
     Attributes:
@@ -60,6 +61,26 @@ class MotionSet:
         """Fill in what was omitted."""
         if len(self.apex_s) == 0:
             object.__setattr__(self, "apex_s", np.full(len(self.motion), np.nan, np.float32))
+
+    def _summary(self) -> str:
+        return ", ".join(self._about().values())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        names, counts = np.unique(self.label, return_counts=True)
+        clips = {str(name): str(count) for name, count in zip(names, counts, strict=True)}
+        return html_table("motion", self._about() | clips)
+
+    def _about(self) -> dict[str, str]:
+        people = len(set(self.group.tolist()))
+        told = {
+            "clips": f"{len(self)} clip{'s' * (len(self) != 1)}",
+            "steps": f"{self.steps} steps",
+            "layout": self.layout,
+            "people": f"{people} subject{'s' * (people != 1)}",
+            "classes": f"classes {'/'.join(self.classes)}",
+        }
+        return told | ({"source": "simulated"} if self.simulated else {})
 
     def __len__(self) -> int:
         """Number of clips."""

@@ -26,6 +26,7 @@ from stag.evaluation.splits import Fold, split
 from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
 from stag.evaluation.units import Judged, Learner, Plan, Task, judge, read_task, run_tasks, stag_learner
 from stag.files import write_json, write_text
+from stag.values import ArrayValue
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
@@ -36,8 +37,8 @@ _NAMED_AT_MOST = 5
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(ArrayValue):
     """What an evaluation found.
 
     Attributes:

@@ -27,7 +27,7 @@ Motion = MotionTensor | MotionSet | NDArray[np.floating] | Tensor
 Target = str | int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttentionMaps:
     """The model's own attention on one clip; each sums to 1 over its last axis.
 
@@ -44,7 +44,7 @@ class AttentionMaps:
     step_to_region: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Attribution:
     """How much every channel at every step counts for one answer.
 

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from stag.model.stag import STAG, StagOutput
 from stag.motion.regions import mirror_order
+from stag.values import ArrayValue
 
 _BELOW_FLOOR = 1 - 1e-6
 _BATCH = 512
 
 
-@dataclass(frozen=True)
-class Question:
+@dataclass(frozen=True, eq=False, repr=False)
+class Question(ArrayValue):
     """Why does the model give these clips that score for these classes?
 
     The score is the class's logit less the mean of all logits: what is added to every class alike cannot change an

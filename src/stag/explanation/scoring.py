@@ -36,6 +36,7 @@ from stag.files import write_json, write_text
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion_and_truth
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 FIRST_SEED = 20_000
 """Seed of the simulated clips; far from the small ones that training sets are made with."""
@@ -59,8 +60,8 @@ Progress = Callable[[int, int], None]
 _CHUNK = 50
 
 
-@dataclass(frozen=True)
-class MethodScore:
+@dataclass(frozen=True, eq=False, repr=False)
+class MethodScore(ArrayValue):
     """One method, or control, over all clips.
 
     Attributes:

@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from stag.cells import number
 from stag.errors import DatasetError, FaceNotFound, MissingDependency, reason
+from stag.extras import install_hint
 from stag.table import is_blank, read_text_table, shifted
 from stag.types import FloatArray, GreyImage, Landmarks
 
@@ -32,9 +34,11 @@ _SURE_SCORE = 0.75  # assumed
 _CONFIRMING_HITS = 9  # assumed
 _CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 _CASCADE_BOX_PX = 100
+FINDER_FILE = "frontal_face_detector.svm"
+"""dlib's own finder, saved; its licence lies beside it."""
+
 _MODEL_PACKAGE = "face_recognition_models"
 _MODEL_FILE = "models/shape_predictor_68_face_landmarks.dat"
-_REMEDY = "install it with: pip install 'stag[faces]'"
 
 
 class FaceDetector(Protocol):
@@ -72,6 +76,8 @@ class DlibDetector:
     Args:
         min_score: Faces with a lower score are left out.
 
+    The models are loaded when the first face is looked for.
+
     Raises:
         MissingDependency: dlib or the landmark model is not installed.
 
@@ -80,7 +86,8 @@ class DlibDetector:
 
     def __init__(self, min_score: float) -> None:
         self.min_score = min_score
-        self._dlib, self._finder, self._predictor = _load_dlib()
+        self._dlib = _import_dlib()
+        self._model = _landmark_model()
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Faces of a grey image ``(height, width)`` uint8 that score at least ``min_score``, widest box first."""
@@ -96,7 +103,7 @@ class DlibDetector:
         resized = _resize(image, scale)
         # cv2 rounds the size, so the true factors differ a little from the wanted one.
         to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
-        boxes, scores, _ = self._finder.run(resized, 0, _SEARCH_SCORE)
+        boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
         for box, score in zip(boxes, scores, strict=True):
             yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
 
@@ -109,12 +116,13 @@ class DlibDetector:
         scale = _LANDMARK_BOX_PX / max(right - left, 1.0)
         enlarged = _resize(face, scale)
         factor = np.array([enlarged.shape[1] / face.shape[1], enlarged.shape[0] / face.shape[0]])
+        place = _load_predictor(self._model)
         found = []
         for dx in _BOX_SHIFTS:
             for dy in _BOX_SHIFTS:
                 shift = np.array([dx * (right - left) - x0, dy * (bottom - top) - y0])
                 corners = np.rint((np.array([[left, top], [right, bottom]]) + shift) * factor).astype(int).ravel()
-                shape = self._predictor(enlarged, self._dlib.rectangle(*corners.tolist()))
+                shape = place(enlarged, self._dlib.rectangle(*corners.tolist()))
                 found.append([(shape.part(i).x, shape.part(i).y) for i in range(68)])
         # Pixel centres: cv2.resize maps the centre of pixel 0 to (factor - 1) / 2.
         points: FloatArray = (np.median(np.array(found, dtype=np.float64), axis=0) + 0.5) / factor - 0.5
@@ -278,17 +286,35 @@ def _load_cascades() -> tuple[Any, ...]:
     return tuple(cv2.CascadeClassifier(str(folder / name)) for name in _CASCADES)
 
 
-@lru_cache(maxsize=1)
-def _load_dlib() -> tuple[Any, Any, Any]:
-    """The dlib module, its face finder and the landmark predictor; once per process (the model is 100 MB)."""
+def _import_dlib() -> Any:
     try:
-        dlib = importlib.import_module("dlib")
+        return importlib.import_module("dlib")
     except ImportError as error:
-        raise MissingDependency(f"the face detector dlib is not installed; {_REMEDY}") from error
+        raise MissingDependency(f"the face detector dlib is missing: {install_hint('faces')}") from error
+
+
+def _landmark_model() -> Path:
     model = _dlib_model_path()
     if model is None:
-        raise MissingDependency(f"the 68-point landmark model ({_MODEL_PACKAGE}) is not installed; {_REMEDY}")
-    return dlib, dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
+        raise MissingDependency(f"the 68-point landmark model ({_MODEL_PACKAGE}) is missing: {install_hint('faces')}")
+    return model
+
+
+@lru_cache(maxsize=1)
+def _load_finder() -> Any:
+    """Load dlib's frontal face finder; once per process.
+
+    ``dlib.get_frontal_face_detector()`` unpacks the same finder from text in half a second, a saved one is read in a
+    millisecond.
+    """
+    with as_file(files("stag.faces") / FINDER_FILE) as path:
+        return _import_dlib().fhog_object_detector(str(path))
+
+
+@lru_cache(maxsize=1)
+def _load_predictor(model: Path) -> Any:
+    """Load the landmark predictor; once per process (the model is 100 MB)."""
+    return _import_dlib().shape_predictor(str(model))
 
 
 def _read_points(path: Path) -> list[Landmarks]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, CropReader, Window, compose, crop_transform, invert, transform_points, warp_crop
 from stag.types import FloatArray, GreyImage, Landmarks
+from stag.values import ArrayValue
 
 NOSE_POINTS = (28, 29, 30)
 EYE_CORNERS = {36: (36, 42), 39: (36, 42), 42: (42, 48), 45: (42, 48)}
@@ -47,8 +48,8 @@ _RIDGE = 1e-9 * np.eye(4)
 _CORNERS = np.array([[40.0, 40.0], [216.0, 40.0], [40.0, 216.0], [216.0, 216.0]])
 
 
-@dataclass(frozen=True)
-class Tracked:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tracked(ArrayValue):
     """Where the head is in one frame.
 
     Attributes:

@@ -1,4 +1,7 @@
-"""The model folder: ``model.safetensors`` and ``config.json``, written whole and read strictly; never a pickle."""
+"""The model folder: ``model.safetensors`` and ``config.json``, written whole and read strictly; never a pickle.
+
+The description alone can be read without torch, which takes a second to import.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from stag import __version__
-from stag.config import ModelConfig
+from stag.config import ModelConfig, MotionConfig
 from stag.errors import ModelError, reason
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
+from stag.types import SIMULATED_FLOW
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
@@ -55,6 +58,22 @@ class ModelInfo:
     temperature: float = 1.0
     version: str = __version__
 
+    def motion_settings(self) -> MotionConfig:
+        """How to extract the motion of a video for this model.
+
+        Raises:
+            ModelError: A setting is unknown to this program.
+        """
+        told = dict(self.motion)
+        if told.get("flow") == SIMULATED_FLOW:
+            # Motion that was drawn and not measured has no flow algorithm; the default measures it best.
+            del told["flow"]
+        try:
+            return MotionConfig(**{**told, "layout": self.layout, "steps": self.steps})
+        except ValueError as error:
+            described = dict(self.motion)
+            raise ModelError(f"the model's motion settings {described} are not known here; train it again") from error
+
 
 def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -> None:
     """Write both files into an existing folder, and read them back; weights are stored as float32.
@@ -63,6 +82,9 @@ def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -
         ModelError: The folder would not be accepted by :func:`read_folder`: a weight is not finite, a description
             is not JSON, or the AU vocabulary is not this program's.
     """
+    import torch
+    from safetensors.torch import save_file
+
     values: dict[str, Any] = {f.name: getattr(info, f.name) for f in fields(info)}
     values |= {"format": FORMAT, "model": info.model.model_dump()}
     values |= {"motion": dict(info.motion), "training": dict(info.training)}
@@ -82,12 +104,11 @@ def read_folder(folder: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
     Raises:
         ModelError: A file is missing or damaged, or a value does not fit this program; the message names it.
     """
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder; `stag train --out` writes one")
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
-    info = _read_info(folder / CONFIG)
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    info = read_info(folder)
     path = folder / WEIGHTS
     try:
         tensors = load_file(path)
@@ -164,7 +185,18 @@ def _put_in_place(fresh: Path, folder: Path, old: Path) -> None:
             os.rename(entry, folder / entry.name)
 
 
-def _read_info(path: Path) -> ModelInfo:
+def read_info(folder: Path) -> ModelInfo:
+    """Read and validate what a model folder tells beside the weights.
+
+    Raises:
+        ModelError: A file is missing, or the description is damaged or does not fit this program.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder; `stag train --out` writes one")
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
+    path = folder / CONFIG
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stag.errors import ModelError, StagError
+from stag.extras import install_hint
 from stag.files import atomic_path
 from stag.model.stag import STAG
 
 _OPSET = 18
 _OUTPUTS = ("logits", "au_logits", "adjacency", "temporal_attention")
-_NEEDED = "pip install 'stag[onnx]'"
 
 
 class OnnxAnswer(NamedTuple):
@@ -80,7 +80,7 @@ def onnx_bytes(model: STAG, *, au_source: str = "none") -> bytes:
 
         import_module("onnxscript")  # the exporter imports it by itself
     except ImportError as error:
-        raise StagError(f"export needs the packages onnx and onnxscript: {_NEEDED}") from error
+        raise StagError(f"export needs the packages onnx and onnxscript: {install_hint('onnx')}") from error
     motion = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(0))
     with _quiet_exporter():
         program = torch.onnx.export(
@@ -135,7 +135,7 @@ class OnnxSession:
         try:
             import onnxruntime
         except ImportError as error:
-            raise StagError(f"running ONNX needs the package onnxruntime: {_NEEDED}") from error
+            raise StagError(f"running ONNX needs the package onnxruntime: {install_hint('onnx')}") from error
         where = content if isinstance(content, Path) else "the ONNX model"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

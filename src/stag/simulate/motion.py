@@ -25,9 +25,7 @@ from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subje
 from stag.simulate.observation import ClipDraws, ExtractionErrors, observed
 from stag.simulate.script_block import draw_block
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
-
-SIMULATED_FLOW = "simulated"
-"""What ``meta["flow"]`` says of motion that was drawn."""
+from stag.types import SIMULATED_FLOW
 
 _BLOCK = 256
 _PERSON = 10

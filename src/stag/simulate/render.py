@@ -24,14 +24,15 @@ from stag.simulate.face import Face, texture_transform
 from stag.simulate.script import ClipScript
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
+from stag.values import ArrayValue
 
 _SHUTTER_SAMPLES = 3
 _NO_MAP = np.empty(0)  # both coordinates are in the first map
 _FACE_CENTRE = (128.0, 128.0)
 
 
-@dataclass(frozen=True)
-class ClipTruth:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipTruth(ArrayValue):
     """What really happens in the ``N`` frames of a clip.
 
     Attributes:

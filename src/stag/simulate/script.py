@@ -12,6 +12,7 @@ from stag.simulate.anatomy import one_sided_share
 from stag.simulate.emotions import draw_preference, draw_units, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 BLINK_UNIT = 45
 _SUBJECT_STRENGTH, _SUBJECT_SPEED = 0.2, 0.1  # assumed; spread of the logarithm between persons
@@ -86,8 +87,8 @@ class Firing:
         return ease(rising**self.rise) - ease(falling**self.fall)
 
 
-@dataclass(frozen=True)
-class HeadPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class HeadPath(ArrayValue):
     """Slow head motion: a sum of three swings for x, y, rotation and size, at rest position at the onset.
 
     Attributes:

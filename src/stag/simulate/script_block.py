@@ -21,6 +21,7 @@ from stag.simulate.emotions import UNIT_SHARES, unit_odds
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 PROBES = 48
 """Moments at which a clip is looked at to find its apex and how far the head goes."""
@@ -31,8 +32,8 @@ _ONE_SIDED = np.array([one_sided_share(unit) for unit in AU_VOCABULARY])
 _NONE = 999
 
 
-@dataclass(frozen=True)
-class ScriptDraws:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScriptDraws(ArrayValue):
     """The randomness of ``B`` clips, drawn in bulk from the generators of their people.
 
     Attributes:
@@ -71,8 +72,8 @@ class ScriptDraws:
         return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
 
 
-@dataclass(frozen=True)
-class ScriptBlock:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScriptBlock(ArrayValue):
     """Scripts of ``B`` clips with ``K`` firings each, of which the last is the blink; unused ones have no amount.
 
     Attributes:

@@ -21,6 +21,7 @@ from stag.training.fold import Clips, TrainingFold
 from stag.training.inference import is_cumulative
 from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
+from stag.values import ArrayValue
 
 EpochProgress = Callable[[int, int], None]
 
@@ -39,8 +40,8 @@ class Fitted:
     history: list[dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Part:
+@dataclass(frozen=True, eq=False, repr=False)
+class Part(ArrayValue):
     """What one model of several learns from.
 
     Attributes:

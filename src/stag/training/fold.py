@@ -18,10 +18,11 @@ from stag.training.inference import class_and_au_logits, views
 from stag.training.losses import class_weights
 from stag.training.objective import Batch, Objective
 from stag.training.sampling import epoch_order
+from stag.values import ArrayValue
 
 
-@dataclass(frozen=True)
-class Clips:
+@dataclass(frozen=True, eq=False, repr=False)
+class Clips(ArrayValue):
     """Motion, labels and codes of all clips on one device; folds hold positions into it, never copies.
 
     Attributes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stag.errors import MissingDependency
+from stag.extras import install_hint
 from stag.parallel import one_thread
 from stag.predictor import Predictor
 from stag.web.answer import Progress, answer, message
@@ -51,7 +52,7 @@ def load_gradio() -> Any:
     try:
         import gradio
     except ImportError as error:
-        raise MissingDependency("the web page needs gradio, which is not installed: pip install 'stag[web]'") from error
+        raise MissingDependency(f"the web page needs gradio, which is missing: {install_hint('web')}") from error
     return gradio
 
 
