@@ -59,7 +59,7 @@ def test_the_methods_are_scored(why, model, tmp_path):
     ("arguments", "code", "words"),
     [
         (["--out", "x"], 2, "give a VIDEO to explain, or --score"),
-        (["a.mp4", "--score", "--out", "x"], 2, "not both"),
+        (["a.mp4", "--score", "--out", "x"], 2, "VIDEO has no effect with --score"),
         (["a.mp4"], 2, "--out"),
         (["a.mp4", "--out", "x", "--method", "lime"], 2, "lime"),
         (["--score", "--clips", "0", "--out", "x", "--model", "MODEL"], 2, "clips"),

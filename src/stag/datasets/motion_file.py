@@ -17,7 +17,7 @@ from stag import limits
 from stag.config import MotionConfig
 from stag.errors import MotionFileError, reason
 from stag.facs import AU_VOCABULARY
-from stag.files import atomic_path, refuse_bomb
+from stag.files import atomic_path, no_such, refuse_bomb
 from stag.motion.regions import LAYOUTS
 
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
@@ -165,7 +165,7 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        raise MotionFileError(f"{path}: no such motion file; `stag extract` writes one")
+        raise MotionFileError(no_such(path, "motion file", "`stag extract` writes one"))
     try:
         refuse_bomb(path, limits.ARCHIVE_BYTES)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:

@@ -201,6 +201,8 @@ def _plan(
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"--seeds {','.join(map(str, seeds))}: expected different whole numbers from 0 upwards")
+    if config.train.seed:
+        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from --seeds; leave it out")
     _refuse_missing_codes(motion, config, folds)
     method = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
     return Plan(

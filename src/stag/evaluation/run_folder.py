@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import platform
@@ -29,7 +28,7 @@ import stag
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.errors import RunError
-from stag.files import remove_unfinished, write_json, write_text
+from stag.files import alone, remove_unfinished, write_json, write_text
 
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "opencv-python-headless")
 
@@ -64,13 +63,7 @@ class RunFolder:
             RunError: Another process works there, or the folder belongs to another run; it names what differs.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RunError(
-                    f"{self.path}: another process is working in this run folder; let it finish or name another --out"
-                ) from error
+        with alone(self.path, self.path / ".lock"):
             self._refuse_another_run(identity, config)
             (self.path / "units").mkdir(exist_ok=True)
             for folder in (self.path, self.path / "units"):
@@ -80,9 +73,16 @@ class RunFolder:
             write_json(self.path / "run.json", {**identity, "config": fingerprint_text(config.to_toml())})
             yield
 
+    def _refuse_own_settings(self, config: Config) -> None:
+        """Refuse to replace a ``config.toml`` that no run wrote."""
+        there = self.path / "config.toml"
+        if there.exists() and there.read_text(encoding="utf-8", errors="replace") != config.to_toml():
+            raise RunError(f"{there}: is not of a run of ours and would be replaced; rename it, or name another --out")
+
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
         if not marker.exists():
+            self._refuse_own_settings(config)
             return
         found = read_object(marker) or {}
         wanted = {**identity, "config": fingerprint_text(config.to_toml())}

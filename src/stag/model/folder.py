@@ -22,6 +22,7 @@ from stag import __version__
 from stag.config import ModelConfig
 from stag.errors import ModelError, reason
 from stag.facs import AU_VOCABULARY
+from stag.files import no_such
 from stag.motion.regions import LAYOUTS
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -83,7 +84,7 @@ def read_folder(folder: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
         ModelError: A file is missing or damaged, or a value does not fit this program; the message names it.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder; `stag train --out` writes one")
+        raise ModelError(no_such(folder, "model folder", "`stag train --out` writes one"))
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
