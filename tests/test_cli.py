@@ -150,6 +150,20 @@ def test_predict_writes_rows_for_good_and_bad_files_alike(stag, corpus, model, b
     assert str(clips[0]) in printed
 
 
+def test_a_disk_that_fills_up_costs_no_answer(stag, corpus, model, tmp_path, monkeypatch):
+    clip = sorted((corpus / "clips").glob("*.mkv"))[0]
+
+    def full(path, text):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("stag.files.write_text", full)
+    arguments = ["--model", model, "--csv", tmp_path / "rows.csv", "--report", tmp_path / "page.html", "--quiet"]
+    code, printed, err = stag("predict", clip, *arguments)
+    assert (code, str(clip) in printed) == (1, True)
+    assert one_sentence(err, "rows.csv", "no space left")
+    assert (tmp_path / "page.html").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -210,6 +224,28 @@ def test_wrong_settings_models_and_runs_are_named(stag, motion_file, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = stag("train", motion_file, "--out", tmp_path / "file" / "model", *FAST, "--quiet")
     assert (code, one_sentence(err)) == (1, True)
+    code, _, err = stag("train", "runs\\m.npz", "--out", tmp_path / "m", *FAST, "--quiet")
+    assert (code, one_sentence(err, "runs/m.npz")) == (1, True)
+
+
+def test_a_model_that_cannot_be_saved_is_kept_elsewhere(stag, motion_file, tmp_path, monkeypatch):
+    from stag.model.stag import STAG
+
+    save, spare = STAG.save_pretrained, tmp_path / "spare"
+    spare.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spare))
+
+    def saved(model, folder, **options):
+        if folder == tmp_path / "model":
+            raise OSError(28, "No space left on device", str(folder))
+        return save(model, folder, **options)
+
+    monkeypatch.setattr(STAG, "save_pretrained", saved)
+    code, _, err = stag("train", motion_file, "--out", tmp_path / "model", *FAST, "--set", "train.epochs=1", "--quiet")
+    assert (code, one_sentence(err, "no space left")) == (1, True)
+    (kept,) = spare.glob("*/model")
+    assert f"the trained model is kept in {kept}" in err
+    assert STAG.from_pretrained(kept).classes == ("negative", "positive", "surprise")
 
 
 @pytest.mark.parametrize(

@@ -151,13 +151,17 @@ def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
 
 
 def no_such(path: Path | str, what: str = "file or folder", remedy: str = "check the path") -> str:
-    """The sentence about a path that is not there; it says so where backslashes are the reason."""
-    text = f"{path}: no such {what}; {remedy}"
+    """The sentence about a path that is not there."""
+    return f"{path}: no such {what}; {remedy}{backslashes(path)}"
+
+
+def backslashes(path: Path | str) -> str:
+    """What to add to a sentence about a path that is not there, where backslashes may be the reason; else nothing."""
     slashed = str(path).replace("\\", "/")
     if slashed == str(path) or os.sep == "\\":
-        return text
+        return ""
     there = ", which exists" if Path(slashed).exists() else ""
-    return f"{text}, and separate folders by / on this system: {slashed}{there}"
+    return f", and separate folders by / on this system: {slashed}{there}"
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
