@@ -24,6 +24,7 @@ PARAMETERS = {name: dict(inspect.signature(verb, eval_str=True).parameters) for 
 for own in PARAMETERS.values():
     own.pop("ctx", None)
 
+DASK = ["--backend", "dask"]
 INTO = {
     ("explain", "with --score"): ["--score", "--out", "x"],
     ("explain", "without --score"): ["a.mp4", "--out", "x"],
@@ -33,7 +34,7 @@ INTO = {
     ("simulate", "with --tiny, which draws no faces"): ["--as", "samm", "--tiny", "--out", "x"],
     ("extract", "with --root"): ["casme2", "--root", "x", "--out", "x.npz"],
     ("extract", "without --root"): ["a.mp4", "--out", "x.npz"],
-    ("extract", "with --backend dask, whose workers are the cluster's"): ["a.mp4", "--out", "x.npz", "--backend", "dask"],
+    ("extract", "with --backend dask, whose workers are the cluster's"): ["a.mp4", "--out", "x.npz", *DASK],
     ("evaluate", "with --train and --test"): ["--train", "a.npz", "--test", "b.npz", "--out", "x"],
     ("evaluate", "with --model"): ["a.npz", "--model", "megc3", "--out", "x"],
     ("evaluate", "without --model, --train or --test"): ["a.npz", "--out", "x"],
@@ -43,6 +44,8 @@ INTO = {
     ("reproduce", "with --protocol loso, which has a fold a subject"): ["table3", "--protocol", "loso"],
     ("reproduce", "with the counts of table2"): ["table2"],
     ("reproduce", "across data sets"): ["table6"],
+    ("reproduce", "in a table that compares sources of action units"): ["table8"],
+    ("bench", "with --only memory"): ["--only", "memory"],
     ("bench", "on the parts that --only names"): ["--only", "predict,start"],
 }  # fmt: skip
 """How to get into each mode; what is missing here fails the first test."""

@@ -89,9 +89,7 @@ def test_one_owner_at_a_time_and_nothing_stays(tmp_path):
 
 
 def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path):
-    code = (
-        "import os, sys; from stag.files import alone; alone(__import__('pathlib').Path('x')).__enter__(); os._exit(9)"
-    )
+    code = "import os; from pathlib import Path; from stag.files import alone\nwith alone(Path('x')): os._exit(9)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False).returncode == 9
     assert len(list(tmp_path.iterdir())) == 1

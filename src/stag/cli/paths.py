@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -98,6 +99,11 @@ class Claim:
     sort: Sort | None
     open_to_others: bool
 
+    @cached_property
+    def place(self) -> Path:
+        """The path with links and dots resolved."""
+        return self.path.resolve()
+
     def state(self) -> tuple[int, int] | None:
         """Changes when the file is written, or the folder gets another entry."""
         try:
@@ -148,11 +154,9 @@ def guarded(found: Sequence[Claim]) -> Iterator[None]:
             path = claim.path
             if is_special(path):
                 continue
-            place = path.resolve()
             try:
-                stack.enter_context(made_folder(place.parent))
-                folder = place if place.is_dir() else place.parent
-                try_folder(folder)
+                stack.enter_context(made_folder(claim.place.parent))
+                try_folder(claim.place if claim.place.is_dir() else claim.place.parent)
             except OSError as error:
                 raise StagError(
                     f"{claim.flag} {path}: cannot be written ({(error.strerror or str(error)).lower()}); name another "
@@ -180,7 +184,7 @@ def _refuse_ending(claim: Claim, sort: Sort) -> None:
 def _refuse_input(claim: Claim, source: Claim) -> None:
     if is_special(claim.path):
         return
-    here, there = claim.path.resolve(), source.path.resolve()
+    here, there = claim.place, source.place
     if here == there or (claim.path.exists() and claim.path.samefile(source.path)):
         raise StagError(f"{claim.flag} {claim.path}: is what {source.flag} reads; name another place for the output")
     if not source.open_to_others and there.is_dir() and there in here.parents:
@@ -191,7 +195,7 @@ def _refuse_input(claim: Claim, source: Claim) -> None:
 
 def _refuse_output(claim: Claim, sort: Sort, earlier: Claim, its: Sort) -> None:
     # Names that differ in case alone are one file on some disks.
-    here, there = (Path(str(path.resolve()).casefold()) for path in (claim.path, earlier.path))
+    here, there = (Path(str(place).casefold()) for place in (claim.place, earlier.place))
     within = (its is not FOLDER and there in here.parents) or (sort is not FOLDER and here in there.parents)
     if (here == there or within) and not is_special(claim.path):
         raise StagError(f"{claim.flag} {claim.path}: is the output of {earlier.flag} as well; name two places")

@@ -33,6 +33,7 @@ from stag.console import print_scores, progress_bar, say
 _LOSO = Mode(
     "with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", ignores="folds"
 )
+_TRAINING = "protocol folds seeds preset config set_"
 _LEARNING = ("model", "train", "au")
 
 
@@ -56,7 +57,7 @@ def _page(given: Values) -> Path:
     Mode(
         "without --model, --train or --test",
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
-        takes="out files protocol folds seeds preset config set_ au jobs quiet",
+        takes=f"out files {_TRAINING} au jobs quiet",
     ),
     _LOSO,
     settings=_LEARNING,
@@ -206,8 +207,13 @@ def audit(
 
 @verb(
     _LOSO,
-    Mode("with the counts of table2", lambda given: given["table"] == "table2", ignores="protocol folds seeds"),
+    Mode("with the counts of table2", lambda given: given["table"] == "table2", ignores=f"{_TRAINING} au jobs"),
     Mode("across data sets", lambda given: given["table"] in ("table6", "table7"), ignores="protocol folds"),
+    Mode(
+        "in a table that compares sources of action units",
+        lambda given: given["table"] in ("table8", "table9", "table10"),
+        ignores="au",
+    ),
     settings=("motion", *_LEARNING),
     kept=RESUMES,
 )

@@ -19,9 +19,9 @@ def _parts(only: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
 
 
-def _on_one_process(given: Values) -> bool:
+def _only(given: Values, *names: str) -> bool:
     parts = _parts(given["only"])
-    return bool(parts) and set(parts) <= {"predict", "start", "memory"}
+    return bool(parts) and set(parts) <= set(names)
 
 
 @verb()
@@ -52,7 +52,10 @@ def demo(
     say(f"report  {made.report}")
 
 
-@verb(Mode("on the parts that --only names", _on_one_process, ignores="jobs"))
+@verb(
+    Mode("on the parts that --only names", lambda given: _only(given, "predict", "start", "memory"), ignores="jobs"),
+    Mode("with --only memory", lambda given: _only(given, "memory"), ignores="quick"),
+)
 def bench(
     out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON."), Writes(FOLDER)] = Path("runs/bench"),
     only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion.")] = "",

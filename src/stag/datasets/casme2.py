@@ -9,7 +9,7 @@ from stag.datasets.frame_folders import Folders, existing_root, find_sheets
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options
 from stag.datasets.manifest import is_simulated
-from stag.datasets.places import chosen_sheet, frame_tree
+from stag.datasets.places import chosen_sheet, frame_tree, refuse
 from stag.datasets.sheets import SUFFIXES, Columns, read_sheet
 
 NAME = "casme2"
@@ -34,6 +34,7 @@ def load(root: Path, options: Options) -> Loaded:
     Raises:
         DatasetError: The sheet or the folder of frames is missing or not as documented.
     """
+    refuse(options, "CASME II", "split")
     root, folders = existing_root(root), Folders()
     layout, frames = frame_tree(folders, root, TREES, r"sub\d+", options, "CASME II")
     beside = root if frames != root else root.parent

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from stag.datasets.loaded import Loaded, Options, Remark, Skipped, Unusable
+from stag.datasets.places import refuse
 from stag.datasets.sheets import Columns, read_sheet
 from stag.errors import DatasetError
 from stag.facs import parse_facs
@@ -34,6 +35,7 @@ def load(root: Path, options: Options = Options()) -> Loaded:
     Raises:
         DatasetError: There is no manifest, it is no table, or a required column is missing.
     """
+    refuse(options, "A manifest", "annotation", "layout")
     path = _find(root)
     clips: list[Clip] = []
     skipped: list[Skipped] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -140,7 +141,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         raise ModelError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     try:
         fresh = beside / "fresh"
-        fresh.mkdir()
+        fresh.mkdir(mode=stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777)
         yield fresh
         try:
             _put_in_place(fresh, folder, beside / "old")
