@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stag.cli.paths import MODEL
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.facs import AU_VOCABULARY
@@ -116,6 +117,7 @@ def test_a_foreign_motion_file_runs_and_noise_scores_near_chance(stag, motion_fi
 
 def test_train_then_score_the_model_and_cross_sets(stag, motion_file, tmp_path):
     assert stag("train", motion_file, "--out", tmp_path / "model", *FAST, "--quiet")[0] == 0
+    assert {path.name for path in (tmp_path / "model").iterdir()} == set(MODEL.files[0])
     code, _, _ = stag("evaluate", motion_file, "--model", tmp_path / "model", "--out", tmp_path / "fixed", "--quiet")
     assert code == 0
     assert json.loads((tmp_path / "fixed" / "result.json").read_text())["protocol"] == "fixed"

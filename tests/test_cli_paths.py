@@ -15,9 +15,9 @@ def here(tmp_path, monkeypatch):
     """A folder with inputs of every sort; what is in them matters to nobody, as nothing is read before the outputs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")
-    for name in ("in.mp4", "other.mp4", "plain", "a.npz", "p.png", "movie"):
+    for name in ("in.mp4", "other.mp4", "plain", "a.npz", "p.png", "movie", "face.png", "motion.png", "motion.npz"):
         (tmp_path / name).write_bytes(f"{name}\0".encode())
-    for name in ("a.csv", "table", "c.toml", "notes.json"):
+    for name in ("a.csv", "table", "c.toml", "notes.json", "README.md", "ablation.csv"):
         (tmp_path / name).write_text(name)
     for folder, inside in (
         ("frames", "img1.png"),
@@ -95,6 +95,12 @@ def everything(folder):
         ("ablate a.npz --out notes.json", 1, "is a file; name a folder"),
         ("bench --out plain", 1, "is a file; name a folder"),
         ("demo --out plain", 1, "is a file; name a folder"),
+        # somebody else's files in the folder
+        ("train a.npz --out .", 1, "holds README.md, which is not of a model folder"),
+        ("explain in.mp4 --out .", 1, "holds face.png"),
+        ("ablate a.npz --out .", 1, "holds ablation.csv"),
+        ("bench --out .", 1, "holds motion.png"),
+        ("demo --out .", 1, "holds motion.npz"),
         # a place that takes no file
         ("predict in.mp4 --csv /proc/x.csv", 1, "--csv /proc/x.csv: cannot be written"),
         ("predict in.mp4 --report plain/o.html", 1, "--report plain/o.html: cannot be written"),

@@ -56,6 +56,13 @@ def test_a_terminal_shows_a_bar_with_the_rate(monkeypatch):
     assert "clips/s" in shown
 
 
+def test_results_stay_on_stdout_beside_a_bar_on_the_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(console, "ERR", console.Console(force_terminal=True, width=120, file=io.StringIO()))
+    with progress_bar("predict", quiet=False):
+        console.say("a.mp4  surprise")
+    assert capsys.readouterr().out == "a.mp4  surprise\n"
+
+
 def test_quiet_is_quiet(capsys):
     with progress_bar("extract", quiet=True, unit="clips") as report:
         assert report is None

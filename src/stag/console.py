@@ -67,7 +67,8 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=ERR) as bars:
+    # What is printed meanwhile goes above the bar; where stdout is no terminal, it must stay on stdout.
+    with Progress(*columns, console=ERR, redirect_stdout=OUT.is_terminal) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
         # What ends early, such as training that stops improving, is done all the same.

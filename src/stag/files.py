@@ -55,7 +55,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             with temporary.open("rb") as source, path.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
         return
-    place = path.resolve()
+    place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
     # The name of the file is not repeated here: with it a name of legal length could become too long.
     temporary = place.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{place.suffix}"
@@ -131,7 +131,7 @@ def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     if lock is None:
-        place = path.resolve()
+        place = Path(os.path.realpath(path))
         digest = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
         folder = place if place.is_dir() and not os.access(place.parent, os.W_OK) else place.parent
         lock = folder / f".stag-{digest}.lock"

@@ -19,7 +19,7 @@ from stag.cli.options import (
     Sets,
     settings_of,
 )
-from stag.cli.paths import FOLDER, PAGE, PICTURE, TABLE, Reads, Writes
+from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
 from stag.cli.usage import Mode, verb
 from stag.console import fail, print_faithfulness, progress_bar, say, warn
 from stag.errors import MissingDependency, StagError
@@ -106,7 +106,7 @@ def _kept(problems: list[Exception]) -> Iterator[None]:
     Mode("without --score", lambda given: not given["score"], takes="video out model method class_ quiet"),
 )
 def explain(
-    out: Annotated[Path, typer.Option(help="Folder to write."), Writes(FOLDER)],
+    out: Annotated[Path, typer.Option(help="Folder to write."), Writes(EXPLANATION)],
     video: Annotated[
         Path | None, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images."), Reads()
     ] = None,

@@ -21,7 +21,7 @@ from stag.cli.options import (
     load_motion,
     settings_of,
 )
-from stag.cli.paths import FOLDER, ONNX, Reads, Writes
+from stag.cli.paths import MODEL, ONNX, Reads, Writes
 from stag.cli.usage import verb
 from stag.console import progress_bar, say, warn
 from stag.errors import StagError
@@ -31,7 +31,7 @@ from stag.model.shipped import DEFAULT_MODEL
 @verb(settings=("model", "train", "au"))
 def train(
     files: MotionFiles,
-    out: Annotated[Path, typer.Option(help="Model folder to write."), Writes(FOLDER)],
+    out: Annotated[Path, typer.Option(help="Model folder to write."), Writes(MODEL)],
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,

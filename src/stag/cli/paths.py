@@ -8,6 +8,7 @@ cannot be written; and it keeps every other command away from the outputs while 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,19 +26,24 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sort:
-    """A sort of file that is written.
+    """A sort of file or folder that is written.
 
     Attributes:
         said: What it is, in words.
         endings: How its name may end.
         strict: Whether no other ending is accepted; else one that is not known to be of another sort is.
         text: Whether it holds text.
+        folder: Whether it is a folder.
+        files: Names that are written in the folder. The first of each group tells that the others are ours; where it is
+            missing, none of them is replaced.
     """
 
     said: str
     endings: tuple[str, ...] = ()
     strict: bool = False
     text: bool = True
+    folder: bool = False
+    files: tuple[tuple[str, ...], ...] = ()
 
 
 TABLE = Sort("a CSV table", (".csv", ".txt"))
@@ -46,7 +52,25 @@ RECORD = Sort("a JSON file", (".json",))
 MOTION = Sort("a motion file", (".npz",), strict=True, text=False)
 PICTURE = Sort("a picture", (".png", ".svg"), strict=True, text=False)
 ONNX = Sort("an ONNX file", (".onnx",), text=False)
-FOLDER = Sort("a folder")
+FOLDER = Sort("a folder", folder=True)
+MODEL = Sort("a model folder", folder=True, files=(("model.safetensors", "config.json", "README.md"),))
+EXPLANATION = Sort(
+    "the folder of an explanation",
+    folder=True,
+    files=(
+        ("explanation.json", "attribution.csv", "explanation.png", "face.png"),
+        ("faithfulness.json", "faithfulness.csv", "faithfulness.png"),
+    ),
+)
+STUDY = Sort(
+    "the folder of a study", folder=True, files=(("ablation.json", "ablation.csv"), ("audit.json", "audit.csv"))
+)
+BENCH = Sort(
+    "the folder of a benchmark",
+    folder=True,
+    files=(("speed.json", "speed.md"), ("motion.json", "motion.md", "motion.png")),
+)
+DEMO = Sort("the folder of a demo", folder=True, files=(("corpus", "motion.npz", "loso", "model", "report.html"),))
 
 _OTHER_ENDINGS = frozenset(
     ".mp4 .m4v .mov .avi .mkv .webm .wmv .mpg .mpeg .mts .m2ts .3gp .flv .ogv .h264 .264 .h265 .hevc .mjpeg .gif .webp "
@@ -102,7 +126,7 @@ class Claim:
     @cached_property
     def place(self) -> Path:
         """The path with links and dots resolved."""
-        return self.path.resolve()
+        return Path(os.path.realpath(self.path))  # resolve() fails on a link to itself
 
     def state(self) -> tuple[int, int] | None:
         """Changes when the file is written, or the folder gets another entry."""
@@ -196,7 +220,7 @@ def _refuse_input(claim: Claim, source: Claim) -> None:
 def _refuse_output(claim: Claim, sort: Sort, earlier: Claim, its: Sort) -> None:
     # Names that differ in case alone are one file on some disks.
     here, there = (Path(str(place).casefold()) for place in (claim.place, earlier.place))
-    within = (its is not FOLDER and there in here.parents) or (sort is not FOLDER and here in there.parents)
+    within = (not its.folder and there in here.parents) or (not sort.folder and here in there.parents)
     if (here == there or within) and not is_special(claim.path):
         raise StagError(f"{claim.flag} {claim.path}: is the output of {earlier.flag} as well; name two places")
 
@@ -206,10 +230,11 @@ def _refuse_other_sort(claim: Claim, sort: Sort) -> None:
     try:
         if not path.exists() or is_special(path):
             return
-        if path.is_dir() != (sort is FOLDER):
-            wanted, found = ("a folder", "a file") if sort is FOLDER else ("a file", "a folder")
+        if path.is_dir() != sort.folder:
+            wanted, found = ("a folder", "a file") if sort.folder else ("a file", "a folder")
             raise StagError(f"{claim.flag} {path}: is {found}; name {wanted}")
-        if sort is FOLDER:
+        if sort.folder:
+            _refuse_others_files(claim, sort)
             return
         with path.open("r+b") as stream:  # a file that is write-protected is meant to stay
             head = stream.read(4096) if sort.text else b""
@@ -218,3 +243,14 @@ def _refuse_other_sort(claim: Claim, sort: Sort) -> None:
         raise StagError(f"{claim.flag} {path}: cannot be written ({reason}); name another place") from error
     if b"\0" in head:
         raise StagError(f"{claim.flag} {path}: holds something else than {sort.said}; remove it, or name another place")
+
+
+def _refuse_others_files(claim: Claim, sort: Sort) -> None:
+    """Refuse a folder in which somebody else's file has the name of one that would be written."""
+    for first, *others in sort.files:
+        taken = [name for name in others if (claim.path / name).exists()]
+        if taken and not (claim.path / first).exists():
+            raise StagError(
+                f"{claim.flag} {claim.path}: holds {taken[0]}, which is not of {sort.said} and would be replaced; name "
+                "another folder"
+            )

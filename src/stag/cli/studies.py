@@ -26,7 +26,7 @@ from stag.cli.options import (
     settings_of,
     study_title,
 )
-from stag.cli.paths import FOLDER, PAGE, RECORD, Reads, Values, Writes
+from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
 from stag.console import print_scores, progress_bar, say
 
@@ -132,7 +132,7 @@ def score(
 @verb(_LOSO, settings=_LEARNING, kept=RESUMES)
 def ablate(
     out: Annotated[
-        Path, typer.Option(help="Folder of the study; a run folder for each row lies in it."), Writes(FOLDER)
+        Path, typer.Option(help="Folder of the study; a run folder for each row lies in it."), Writes(STUDY)
     ],
     files: MotionFiles = None,
     only: Annotated[str | None, typer.Option(help="Comma-separated: architecture,graph-depth,tta,au,...")] = None,
@@ -174,7 +174,7 @@ def ablate(
 @verb(_LOSO, settings=_LEARNING, kept=RESUMES)
 def audit(
     out: Annotated[
-        Path, typer.Option(help="Folder of the audit; a run folder for each row lies in it."), Writes(FOLDER)
+        Path, typer.Option(help="Folder of the audit; a run folder for each row lies in it."), Writes(STUDY)
     ],
     files: MotionFiles = None,
     protocol: Annotated[Literal["loso", "gkf"], typer.Option(help="The honest protocol.")] = "loso",

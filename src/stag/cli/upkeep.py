@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stag.cli.options import Jobs, NoProgress, Quiet, Seed
-from stag.cli.paths import FOLDER, Values, Writes
+from stag.cli.paths import BENCH, DEMO, Values, Writes
 from stag.cli.usage import Mode, verb
 from stag.console import print_scores, progress_bar, say
 from stag.errors import StagError
@@ -38,7 +38,7 @@ def doctor(quiet: NoProgress = False) -> None:
 
 @verb(kept="finished stages and folds are kept, and the same command goes on from there")
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the run."), Writes(FOLDER)] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder of the run."), Writes(DEMO)] = Path("runs/demo"),
     jobs: Jobs = 2,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -57,7 +57,7 @@ def demo(
     Mode("with --only memory", lambda given: _only(given, "memory"), ignores="quick"),
 )
 def bench(
-    out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON."), Writes(FOLDER)] = Path("runs/bench"),
+    out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON."), Writes(BENCH)] = Path("runs/bench"),
     only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,

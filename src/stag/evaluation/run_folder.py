@@ -73,16 +73,18 @@ class RunFolder:
             write_json(self.path / "run.json", {**identity, "config": fingerprint_text(config.to_toml())})
             yield
 
-    def _refuse_own_settings(self, config: Config) -> None:
-        """Refuse to replace a ``config.toml`` that no run wrote."""
-        there = self.path / "config.toml"
-        if there.exists() and there.read_text(encoding="utf-8", errors="replace") != config.to_toml():
-            raise RunError(f"{there}: is not of a run of ours and would be replaced; rename it, or name another --out")
+    def _refuse_others_files(self, config: Config) -> None:
+        """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
+        settings = self.path / "config.toml"
+        ours = not settings.exists() or settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
+        results = [path for name in ("predictions.csv", "result.json") if (path := self.path / name).exists()]
+        for path in [*results, *([] if ours else [settings])]:
+            raise RunError(f"{path}: is not of a run of ours and would be replaced; rename it, or name another --out")
 
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
         if not marker.exists():
-            self._refuse_own_settings(config)
+            self._refuse_others_files(config)
             return
         found = read_object(marker) or {}
         wanted = {**identity, "config": fingerprint_text(config.to_toml())}
