@@ -12,6 +12,7 @@ from stag.cli.paths import MODEL
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.facs import AU_VOCABULARY
+from stag.files import write_text
 from stag.simulate.corpus import simulate_corpus
 from stag.video import write_video
 
@@ -156,7 +157,9 @@ def test_a_disk_that_fills_up_costs_no_answer(stag, corpus, model, tmp_path, mon
     clip = sorted((corpus / "clips").glob("*.mkv"))[0]
 
     def full(path, text):
-        raise OSError(28, "No space left on device", str(path))
+        if path.suffix == ".csv":
+            raise OSError(28, "No space left on device", str(path))
+        write_text(path, text)
 
     monkeypatch.setattr("stag.files.write_text", full)
     arguments = ["--model", model, "--csv", tmp_path / "rows.csv", "--report", tmp_path / "page.html", "--quiet"]
