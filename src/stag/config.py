@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
+from stag.files import backslashes
 
 AuSource = Literal["none", "annotated", "predicted"]
 PRESETS = ("default", "paper", "quick")
@@ -144,7 +145,9 @@ class Config(_Section):
         try:
             return cls.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing TOML file") from error
+            raise ConfigError(
+                f"{path}: cannot be read ({error.strerror}); name an existing TOML file{backslashes(path)}"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: is not valid TOML ({reason(error)}); correct that line") from error
 

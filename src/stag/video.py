@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from stag import limits
 from stag.errors import VideoError
-from stag.files import atomic_path
+from stag.files import atomic_path, no_such
 from stag.types import Frame, GreyImage
 
 DEFAULT_FOLDER_FPS = 30.0
@@ -68,7 +68,7 @@ def read_frames(
     if first < 0 or (stop is not None and stop <= first) or (fps is not None and not 0 < fps < float("inf")):
         raise VideoError(f"{path}: frames {first} to {stop} at {fps} fps were asked for; ask for 0 <= start < stop")
     if not path.exists():
-        raise VideoError(f"{path}: no such file or folder; check the path")
+        raise VideoError(no_such(path))
     timed = _folder_images(path, first, stop) if path.is_dir() else _file_images(path, first, stop)
     size: tuple[int, ...] | None = None
     origin = 0.0

@@ -159,7 +159,7 @@ def test_result_is_what_the_predictions_say(motion, config, tmp_path):
     assert found["baselines"]["au_only"] == {"uf1": 1.0, "uar": 1.0, "war": 1.0}
     assert found["baselines"]["majority"]["war"] < found["baselines"]["motion_svm"]["war"] > 0.6
     assert {path.name for path in tmp_path.iterdir()} == {
-        "config.toml", "versions.json", "run.json", "result.json", "predictions.csv", "units", ".lock",
+        "config.toml", "versions.json", "run.json", "result.json", "predictions.csv", "units",
     }  # fmt: skip
     assert Config.from_toml(tmp_path / "config.toml") == config
     assert {"stag", "python", "numpy", "torch"} <= set(json.loads((tmp_path / "versions.json").read_text()))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stag.cli.paths import Reads
+
 if TYPE_CHECKING:
     from stag.config import Config
     from stag.datasets.motion_file import MotionSet
@@ -16,7 +18,9 @@ NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; th
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
 Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset."), Reads()
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")]
 Au = Annotated[
     Literal["none", "annotated", "predicted"] | None,
@@ -30,13 +34,13 @@ Split = Annotated[str | None, typer.Option(help="One split of the set, such as t
 Joined = Annotated[
     Literal["scheme", "skip", "first"], typer.Option(help="Clips of several emotions: as the scheme says, or so.")
 ]
-Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted.")]
+Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted."), Reads()]
 Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
 Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
 Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
-MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
+MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files."), Reads()]
 
 
 def settings_of(preset: str, file: Path | None, changes: list[str] | None, au: str | None) -> Config:
@@ -81,9 +85,3 @@ def study_title(found: dict[str, Any]) -> str:
         f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
         f"AU source {found['au_source']}"
     )
-
-
-def must_end_in_npz(path: Path) -> None:
-    """Refuse a motion file under another name before anything is computed."""
-    if path.suffix != ".npz":
-        raise typer.BadParameter(f"--out {path}: a motion file ends in .npz")

@@ -8,13 +8,23 @@ from typing import Annotated
 
 import typer
 
-from stag.cli.app import app
 from stag.cli.options import Jobs, NoProgress, Quiet, Seed
+from stag.cli.paths import BENCH, DEMO, Values, Writes
+from stag.cli.usage import Mode, verb
 from stag.console import print_scores, progress_bar, say
 from stag.errors import StagError
 
 
-@app.command()
+def _parts(only: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
+
+
+def _only(given: Values, *names: str) -> bool:
+    parts = _parts(given["only"])
+    return bool(parts) and set(parts) <= set(names)
+
+
+@verb()
 def doctor(quiet: NoProgress = False) -> None:
     """Show what is installed, the landmark models and their licence, device, threads, versions."""
     from stag.doctor import findings
@@ -27,8 +37,13 @@ def doctor(quiet: NoProgress = False) -> None:
         raise StagError(f"something that the main path needs is missing: {install_hint('faces')}")
 
 
-@app.command()
-def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Quiet = False) -> None:
+@verb(kept="finished stages and folds are kept, and the same command goes on from there")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run."), Writes(DEMO)] = Path("runs/demo"),
+    jobs: Jobs = 2,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
     """Simulated corpus -> extract -> LOSO -> report, in one command and offline."""
     from stag.demo import run_demo
 
@@ -38,9 +53,12 @@ def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Q
     say(f"report  {made.report}")
 
 
-@app.command()
+@verb(
+    Mode("on the parts that --only names", lambda given: _only(given, "predict", "start", "memory"), ignores="jobs"),
+    Mode("with --only memory", lambda given: _only(given, "memory"), ignores="quick"),
+)
 def bench(
-    out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON.")] = Path("runs/bench"),
+    out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON."), Writes(BENCH)] = Path("runs/bench"),
     only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
@@ -49,16 +67,16 @@ def bench(
     """Measure the program's own speed beside references; with --only motion, extraction against known motion."""
     from stag.files import write_json, write_text
 
-    parts = tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
+    parts = _parts(only)
     speeds = tuple(part for part in parts if part != "motion")
     if speeds or not parts:
         from stag.bench.speed import measure, speed_table
 
         with progress_bar("bench", quiet, unit="parts") as progress:
             found = measure(speeds, quick=quick, jobs=jobs, progress=progress)
+        say(speed_table(found))
         write_json(out / "speed.json", found.as_dict())
         write_text(out / "speed.md", speed_table(found))
-        say(speed_table(found))
         say(f"tables  {out / 'speed.md'}")
     if "motion" in parts:
         _bench_motion(out, quick, jobs, quiet)

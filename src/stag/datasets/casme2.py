@@ -11,7 +11,7 @@ from stag.datasets.frame_folders import Folders, existing_root
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options
 from stag.datasets.manifest import is_simulated
-from stag.datasets.places import frame_tree
+from stag.datasets.places import frame_tree, refuse
 from stag.datasets.sheets import Columns, Sheet
 
 NAME = "casme2"
@@ -39,6 +39,7 @@ def load(root: Path, options: Options) -> Loaded:
     Raises:
         DatasetError: The sheet or the folder of frames is missing or not as documented, or several sheets fit.
     """
+    refuse(options, "CASME II", "split")
     root, folders = existing_root(root), Folders()
     layout, frames = frame_tree(folders, root, TREES, r"sub\d+", options, "CASME II")
     tables = read_tables(root, [frames], FORM, options, EDITIONS)

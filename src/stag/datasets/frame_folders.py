@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stag.datasets.loaded import Unusable
 from stag.errors import DatasetError
+from stag.files import backslashes
 from stag.video import IMAGE_SUFFIXES
 
 _LAST_INTEGER = re.compile(r"([0-9]+)(?!.*[0-9])")
@@ -139,7 +140,9 @@ def existing_root(root: Path) -> Path:
         DatasetError: It is no folder.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root}: is no folder; give the folder into which the archive was unpacked")
+        raise DatasetError(
+            f"{root}: is no folder; give the folder into which the archive was unpacked{backslashes(root)}"
+        )
     return root.resolve()
 
 

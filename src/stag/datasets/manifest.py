@@ -15,6 +15,7 @@ from stag.cells import RATES, frame_rate, is_missing, text
 from stag.datasets.frame_folders import index_frames
 from stag.datasets.key_frames import KeyFrames, locate, locate_in_video
 from stag.datasets.loaded import Loaded, Options, Remark, Skipped, Unusable
+from stag.datasets.places import refuse
 from stag.datasets.sheets import Columns, read_sheet
 from stag.errors import DatasetError
 from stag.facs import parse_facs
@@ -38,6 +39,7 @@ def load(root: Path, options: Options = Options()) -> Loaded:
     Raises:
         DatasetError: There is no manifest, it is no table, or a required column is missing.
     """
+    refuse(options, "A manifest", "annotation", "layout")
     path = _find(root)
     clips: list[Clip] = []
     skipped: list[Skipped] = []

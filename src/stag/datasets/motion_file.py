@@ -18,7 +18,7 @@ from stag.cells import text
 from stag.config import MotionConfig
 from stag.errors import MotionFileError, reason
 from stag.facs import AU_VOCABULARY
-from stag.files import atomic_path, refuse_bomb
+from stag.files import atomic_path, no_such, refuse_bomb
 from stag.motion.regions import LAYOUTS
 from stag.values import ArrayValue, html_table
 
@@ -189,7 +189,7 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        raise MotionFileError(f"{path}: no such motion file; `stag extract` writes one")
+        raise MotionFileError(no_such(path, "motion file", "`stag extract` writes one"))
     arrays: dict[str, NDArray[Any]] = {}
     name = ""
     try:

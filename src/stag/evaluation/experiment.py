@@ -206,6 +206,8 @@ def _plan(
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"--seeds {','.join(map(str, seeds))}: expected different whole numbers from 0 upwards")
     refuse_pointless(motion, folds)
+    if config.train.seed:
+        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from --seeds; leave it out")
     _refuse_missing_codes(motion, config, folds)
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)

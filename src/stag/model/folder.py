@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from stag import __version__
 from stag.config import ModelConfig, MotionConfig
 from stag.errors import ModelError, reason
 from stag.facs import AU_VOCABULARY
+from stag.files import no_such
 from stag.motion.regions import LAYOUTS
 from stag.types import SIMULATED_FLOW
 
@@ -160,7 +162,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         raise ModelError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     try:
         fresh = beside / "fresh"
-        fresh.mkdir()
+        fresh.mkdir(mode=stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777)
         yield fresh
         try:
             _put_in_place(fresh, folder, beside / "old")
@@ -192,7 +194,7 @@ def read_info(folder: Path) -> ModelInfo:
         ModelError: A file is missing, or the description is damaged or does not fit this program.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder; `stag train --out` writes one")
+        raise ModelError(no_such(folder, "model folder", "`stag train --out` writes one"))
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
