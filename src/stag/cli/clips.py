@@ -9,6 +9,7 @@ import typer
 
 from stag.cli.app import app
 from stag.cli.options import (
+    Aus,
     ConfigFile,
     Engine,
     Model,
@@ -29,6 +30,7 @@ def predict(
     model: Model = DEFAULT_MODEL,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
     engine: Engine = "torch",
+    aus: Aus = None,
     csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     quiet: Quiet = False,
@@ -43,12 +45,13 @@ def predict(
     from stag.video import read_frames
 
     predictor = Predictor(model, engine=engine)
+    predictor.codes(aus)  # before any work
     predictions, failures = [], []
     with one_thread(), progress_bar("predict", quiet) as progress:
         for done, video in enumerate(videos, start=1):
             try:
                 frames = read_frames(video)
-                predictions += predictor.predict_frames(frames, str(video), faces, pictures=report is not None)
+                predictions += predictor.predict_frames(frames, str(video), faces, pictures=report is not None, aus=aus)
             except StagError as error:
                 failures.append((str(video), str(error)))
             if progress is not None:
@@ -60,7 +63,7 @@ def predict(
     if report is not None:
         try:
             with one_thread():
-                whys = [attribute(predictor.model, p.motion, target=p.most_probable) for p in predictions]
+                whys = [attribute(predictor.model, p) for p in predictions]
         except MissingDependency as error:
             warn(f"{error}; the report shows motion alone")
             whys = []
@@ -85,6 +88,7 @@ def explain(
         typer.Option(help="How to explain; ig is the one that --score ranks first."),
     ] = "ig",
     class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
+    aus: Aus = None,
     score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips for --score, each of another person.")] = 200,
     quiet: Quiet = False,
@@ -92,6 +96,8 @@ def explain(
     """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
     if score == (video is not None):
         raise typer.BadParameter("give a VIDEO to explain, or --score, and not both")
+    if score and aus is not None:
+        raise typer.BadParameter("--aus belongs to a VIDEO; --score explains simulated clips")
     from stag.explanation.attribution import explain as attribute
     from stag.explanation.scoring import score_methods
     from stag.model.stag import STAG
@@ -108,8 +114,8 @@ def explain(
             print_faithfulness(scores.as_dict())
         else:
             predictor = Predictor(model)
-            prediction = predictor.predict(video)
-            found = attribute(predictor.model, prediction.motion, method=method, target=class_)
+            prediction = predictor.predict(video, aus=aus)
+            found = attribute(predictor.model, prediction, method=method, target=class_)
             files = write_explanation(out, found, prediction)
             remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
             say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
