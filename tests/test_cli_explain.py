@@ -76,3 +76,24 @@ def test_what_is_wrong_is_one_sentence(why, model, tmp_path, monkeypatch, argume
     assert out == ""
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_codes_of_a_clip_are_an_input_and_bad_ones_are_one_sentence(stag, why, model, video, tmp_path):
+    code, _, err = why(video, "--model", model, "--out", tmp_path, "--aus", "1+2", "--quiet", "--method", "gradcam")
+    assert (code, err) == (0, "")
+    told = json.loads((tmp_path / "explanation.json").read_text())
+    assert (told["au_source"], told["codes"]) == ("annotated", [1, 2])
+    assert told["probability"] == max(told["probabilities"].values())
+    options = ("--model", model, "--csv", tmp_path / "rows.csv", "--quiet")
+    code, out, _ = stag("predict", video, *options, "--aus", "1+2")
+    assert (code, "AU codes given: 1+2" in out) == (0, True)
+    row = pd.read_csv(tmp_path / "rows.csv").iloc[0]
+    for name, share in told["probabilities"].items():
+        assert row[f"p_{name}"] == pytest.approx(share, abs=1e-5)
+    (tmp_path / "rows.csv").unlink()
+    code, _, err = stag("predict", video, *options, "--aus", "1+frown")
+    assert code == 1
+    assert err.count("'frown' is no action unit") == len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "rows.csv").exists()
+    code, _, err = why("--score", "--model", model, "--out", tmp_path / "x", "--aus", "1")
+    assert (code, "--aus belongs to a VIDEO" in err) == (2, True)

@@ -72,7 +72,7 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
     example = Predictor(model).predict_frames(read_frames(clip), str(clip), "largest", pictures=True)[0]
     why: list[Attribution] = []
     with one_thread(), suppress(MissingDependency):  # without its package the page shows motion alone
-        why = [explain(model, example.motion, target=example.most_probable)]
+        why = [explain(model, example)]
     report = out / "report.html"
     write_page(report, run_page(result.json, result.predictions, examples=[example], attributions=why))
     return Demo(result.json, report, out / "model")

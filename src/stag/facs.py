@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from stag.errors import ConfigError
+
 AU_VOCABULARY: tuple[int, ...] = (
     1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 28, 38, 39, 43, 45,
 )  # fmt: skip
@@ -202,3 +204,23 @@ def _units(token: re.Match[str]) -> list[CodedUnit]:
 def au_vector(numbers: frozenset[int] | set[int]) -> list[float]:
     """Binary vector over :data:`AU_VOCABULARY`, length ``A``; units outside the vocabulary are dropped."""
     return [1.0 if au in numbers else 0.0 for au in AU_VOCABULARY]
+
+
+def read_codes(text: str) -> tuple[int, ...]:
+    """Read the codes of one clip strictly, as an input of a model: ``"4+L7B"`` -> ``(4, 7)``.
+
+    Args:
+        text: An AU string, see :func:`parse_facs`. Static units do not count, and of alternatives the first does.
+
+    Raises:
+        ConfigError: A part cannot be read, is no action unit of :data:`AU_VOCABULARY`, or there is none.
+    """
+    code = parse_facs(text)
+    foreign = [format_facs([unit]) for unit in code.units if unit.kind or unit.unit not in AU_VOCABULARY]
+    remedy = f"write for example 4+7; models know {', '.join(map(str, AU_VOCABULARY))}"
+    wrong = [*code.unread, *foreign]
+    if wrong:
+        raise ConfigError(f"aus {text!r}: {wrong[0]!r} is no action unit that models know; {remedy}")
+    if not code.numbers:
+        raise ConfigError(f"aus {text!r}: names no action unit; {remedy}")
+    return tuple(sorted(code.numbers))

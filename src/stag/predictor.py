@@ -6,33 +6,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from stag.datasets.motion_file import MotionSet
+from stag.errors import ModelError
 from stag.faces.detect import FaceDetector, load_detector
-from stag.facs import AU_VOCABULARY
+from stag.facs import AU_VOCABULARY, au_vector, read_codes
+from stag.inference.probabilities import answer
 from stag.model.onnx_file import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.motion.extract import extract_clip
-from stag.training.inference import predict_probabilities
 from stag.types import Frame, MotionTensor, Prediction
 from stag.video import read_frames
 
 Faces = Literal["largest", "all"]
 
-JITTERED_VIEWS = 2
-"""Views of a clip, cut a little at either end, that are averaged beside the plain one."""
-
 
 class Predictor:
     """Applies a trained model to clips.
 
-    The motion of a clip is extracted with the settings that the model was trained on. There are no expert codes for a
-    new video, so the AU input is ``none``, or ``predicted`` where the model was trained with its own predictions.
-    Probabilities are means over the clip, its mirror image, and both cut a little at either end.
+    The motion of a clip is extracted with the settings that the model was trained on. Which action units the classifier
+    reads, and the views of a clip whose mean the probabilities are, follow from the model too: see
+    :meth:`~stag.model.folder.ModelInfo.au_source` and :func:`~stag.inference.views.model_views`.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
@@ -58,26 +54,36 @@ class Predictor:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
         self.settings = self.model.info.motion_settings()
-        # A model trained with annotated codes serves every source; without them it is calibrated on none.
-        self.au_source = "predicted" if self.model.info.training.get("au_source") == "predicted" else "none"
         self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
-        self._session = onnx_session(self.model, au_source=self.au_source) if engine == "onnx" else None
+        self._session = onnx_session(self.model) if engine == "onnx" else None
 
-    def predict(self, path: str | Path) -> Prediction:
-        """The largest face of a clip.
+    def predict(self, path: str | Path, *, aus: str | None = None) -> Prediction:
+        """Predict the largest face of a clip.
+
+        Args:
+            path: A video, GIF or folder of images.
+            aus: Annotated action units of the clip, such as ``"4+7"``, where somebody coded it.
 
         Raises:
             VideoError: The clip cannot be read or is too short.
             FaceNotFound: No face was found.
+            ConfigError: ``aus`` cannot be read.
+            ModelError: The model, or its engine, cannot read action units.
         """
-        return self.predict_faces(path, "largest")[0]
+        return self.predict_faces(path, "largest", aus=aus)[0]
 
-    def predict_faces(self, path: str | Path, faces: Faces = "all") -> list[Prediction]:
+    def predict_faces(self, path: str | Path, faces: Faces = "all", *, aus: str | None = None) -> list[Prediction]:
         """Every face of a clip, or the largest alone, ordered by ``face_id``."""
-        return self.predict_frames(read_frames(Path(path)), str(path), faces)
+        return self.predict_frames(read_frames(Path(path)), str(path), faces, aus=aus)
 
     def predict_frames(
-        self, frames: Iterable[Frame], file: str, faces: Faces = "all", *, pictures: bool = False
+        self,
+        frames: Iterable[Frame],
+        file: str,
+        faces: Faces = "all",
+        *,
+        pictures: bool = False,
+        aus: str | None = None,
     ) -> list[Prediction]:
         """As :meth:`predict_faces`, for frames that come from anywhere.
 
@@ -86,64 +92,65 @@ class Predictor:
             file: What to call it.
             faces: Every face, or the largest alone.
             pictures: Keep the crop at each step, for the player of a report.
+            aus: Annotated action units of the clip, such as ``"4+7"``; they count for every face of it.
         """
+        codes = self.codes(aus)
         every_face = faces == "all"
         tensors = extract_clip(frames, self._detector, self.settings, file, every_face=every_face, pictures=pictures)
-        return [self.judge(tensor, file) for tensor in tensors]
+        return [self.judge(tensor, file, codes) for tensor in tensors]
 
-    def judge(self, tensor: MotionTensor, file: str) -> Prediction:
-        """What the model says about motion that is ready."""
-        clip = _single(tensor, self.model)
-        scores = None if self._session is None else self._onnx_scores
-        probabilities, units = predict_probabilities(
-            self.model, clip, self.au_source, jitter_tta=JITTERED_VIEWS, scores=scores
-        )
+    def codes(self, aus: str | None) -> tuple[int, ...] | None:
+        """Read annotated action units such as ``"4+7"`` for this model; ``None`` where there are none.
+
+        Raises:
+            ConfigError: A part cannot be read, or is no action unit that models know.
+            ModelError: The model was trained without action units, or runs as an ONNX file, which has no such input.
+        """
+        if aus is None:
+            return None
+        codes = read_codes(aus)
+        self.model.info.au_source(coded=True)
         if self._session is not None:
-            answer = self._session(tensor.motion[None])
-            adjacency, attention = answer.adjacency[0], answer.temporal_attention[0]
-        else:
-            with torch.no_grad():
-                out = self.model(torch.from_numpy(tensor.motion)[None], return_attention=True)
-            adjacency, attention = out.adjacency[0].numpy(), out.temporal_attention[0].numpy()
+            raise ModelError("an exported model has no input for annotated action units; use the torch engine")
+        return codes
+
+    def judge(self, tensor: MotionTensor, file: str, codes: tuple[int, ...] | None = None) -> Prediction:
+        """What the model says about motion that is ready, with the ``codes`` of :meth:`codes`."""
+        source = self.model.info.au_source(coded=codes is not None)
+        found = answer(
+            self.model,
+            torch.from_numpy(tensor.motion)[None],
+            au_source=source,
+            au=None if codes is None else torch.tensor([au_vector(set(codes))]),
+            attention=True,
+            forward=None if self._session is None else self._exported,
+        )
+        assert found.adjacency is not None
+        assert found.temporal_attention is not None
         return Prediction(
             file=file,
             face_id=tensor.face_id,
             start_s=tensor.start_s,
             end_s=tensor.start_s + tensor.duration_s,
             classes=self.model.classes,
-            probabilities=probabilities[0],
+            probabilities=found.probabilities[0],
             au_vocabulary=AU_VOCABULARY,
-            au_probabilities=units[0],
-            au_source=self.au_source,
+            au_probabilities=found.au_probabilities[0],
+            au_source=source,
             layout=self.model.info.layout,
             motion=tensor,
-            adjacency=adjacency.astype(np.float64),
-            temporal_attention=attention.astype(np.float64),
-            flags=tensor.flags,
+            adjacency=found.adjacency[0],
+            temporal_attention=found.temporal_attention[0],
+            flags=tensor.flags if codes is None else (*tensor.flags, f"AU codes given: {'+'.join(map(str, codes))}"),
             simulated=bool(self.model.info.training.get("simulated", False)),
+            codes=codes,
         )
 
-    def _onnx_scores(self, motion: Tensor, _au: Tensor) -> tuple[Tensor, Tensor]:
+    def _exported(self, motion: Tensor) -> list[Tensor]:
         assert self._session is not None
-        answer = self._session(motion.numpy())
-        return torch.from_numpy(answer.logits), torch.from_numpy(answer.au_logits)
+        return [torch.from_numpy(values) for values in self._session(motion.numpy())]
 
 
-def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL) -> Prediction:
-    """What a model says about the largest face of a clip; see :class:`Predictor`."""
-    return Predictor(model).predict(path)
-
-
-def _single(tensor: MotionTensor, model: STAG) -> MotionSet:
-    blank = np.array([""])
-    return MotionSet(
-        motion=tensor.motion[None],
-        label=blank,
-        subject=blank,
-        dataset=blank,
-        action_units=np.full((1, len(AU_VOCABULARY)), np.nan, np.float32),
-        clip_id=blank,
-        time_s=tensor.time_s[None],
-        flags=blank,
-        meta={"classes": list(model.classes)},
-    )
+def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL, *, aus: str | None = None) -> Prediction:
+    """Predict the largest face of a clip; see :meth:`Predictor.predict`."""
+    return Predictor(model).predict(path, aus=aus)

@@ -161,13 +161,14 @@ class Prediction(ArrayValue):
         probabilities: ``(C,)`` float64, sums to 1.
         au_vocabulary: Numbers of the action units, ``A`` of them.
         au_probabilities: ``(A,)`` float64 in [0, 1], from the AU head.
-        au_source: Where the AU input of the classifier came from: ``none`` or ``predicted``.
+        au_source: Where the AU input of the classifier came from: ``none``, ``predicted`` or ``annotated``.
         layout: Name of the region layout, ``roi18`` or ``roi14``.
         motion: The motion that was judged.
         adjacency: ``(L, T, R, R)`` graph attention, rows sum to 1; row ``i`` tells where region ``i`` looks.
         temporal_attention: ``(T,)`` weights of the graph branch over motion steps, sums to 1.
         flags: Remarks, e.g. ``"no clear movement"``.
         simulated: Whether the model was trained on simulated motion only.
+        codes: Numbers of the annotated action units that came with the clip and that the classifier read, or ``None``.
     """
 
     file: str
@@ -185,6 +186,7 @@ class Prediction(ArrayValue):
     temporal_attention: FloatArray
     flags: tuple[str, ...] = field(default=())
     simulated: bool = False
+    codes: tuple[int, ...] | None = None
 
     @property
     def abstains(self) -> bool:

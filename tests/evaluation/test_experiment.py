@@ -428,27 +428,26 @@ TINY = (
 
 
 def test_stag_itself_is_evaluated_and_a_finished_model_scores_the_same(config, tmp_path):
-    from stag.training import fit, inference
+    from stag.inference.probabilities import predict_probabilities
+    from stag.training import fit
 
     tiny = config.override(TINY)
     train, test = synthetic_motion(4), synthetic_motion(3, dataset="other")
     shown = evaluate_split(train, shuffled_rows(test), tiny, seeds=(5,), out=tmp_path / "split", baselines=False)
     in_order = train.subset(np.argsort(train.key))
     model = fit.train(in_order, tiny, seed=5)
-    scored = evaluate_model(test, model, mirror_tta=tiny.train.mirror_tta, out=tmp_path / "fixed")
+    scored = evaluate_model(test, model, out=tmp_path / "fixed")
     columns = ["clip_id", "predicted", *(f"p_{name}" for name in CLASSES)]
-    pd.testing.assert_frame_equal(scored.predictions[columns], shown.predictions[columns], rtol=0, atol=1e-5)
-    direct, _ = inference.predict_probabilities(model, test, "none", jitter_tta=2)
+    pd.testing.assert_frame_equal(scored.predictions[columns], shown.predictions[columns])
+    direct, _ = predict_probabilities(model, test, "none")
     by_clip = scored.predictions.set_index("clip_id").loc[test.clip_id.tolist()]
     np.testing.assert_allclose(by_clip[[f"p_{name}" for name in model.classes]], direct, atol=1e-5)
     assert np.ptp(direct, axis=1).min() > 1e-3
     assert (scored.json["protocol"], scored.json["selection"]) == ("fixed", "none")
     assert set(scored.json["baselines"].values()) == {None}
-    evaluate_model(test, model, mirror_tta=tiny.train.mirror_tta, out=tmp_path / "fixed")
+    evaluate_model(test, model, out=tmp_path / "fixed")
     with pytest.raises(RunError, match="its model is"):
-        evaluate_model(
-            test, fit.train(in_order, tiny, seed=6), mirror_tta=tiny.train.mirror_tta, out=tmp_path / "fixed"
-        )
+        evaluate_model(test, fit.train(in_order, tiny, seed=6), out=tmp_path / "fixed")
     assert evaluate_model(synthetic_motion(3, steps=9), model, out=tmp_path / "longer").json["n_clips"] > 0
     small = replace(test, motion=np.ascontiguousarray(test.motion[:, :, list(LAYOUTS["roi14"])]))
     with pytest.raises(ModelError, match=r"roi18, the motion file has roi14.*motion\.layout=roi18"):

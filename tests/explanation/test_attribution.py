@@ -6,7 +6,7 @@ import stag
 from stag.errors import ConfigError, ModelError
 from stag.explanation.attribution import explain, explain_many
 from stag.explanation.methods import METHODS
-from stag.explanation.question import mirrored
+from stag.inference.views import mirror, model_views
 from stag.motion.regions import mirror_order
 from stag.simulate.motion import simulate_motion
 
@@ -33,7 +33,7 @@ def test_every_method_gives_one_kind_of_answer(make_model, make_motion, method, 
 def test_the_mirror_image_has_the_mirrored_reason(make_model, make_motion, method):
     model, motion = make_model(5), make_motion(n=1, seed=5)
     here = explain(model, motion[0], method=method)
-    there = explain(model, mirrored(motion, "roi18")[0], method=method)
+    there = explain(model, mirror(motion, "roi18")[0], method=method)
     assert there.class_name == here.class_name
     assert there.probability == pytest.approx(here.probability, abs=1e-5)
     np.testing.assert_allclose(there.values, here.values[:, list(mirror_order("roi18"))], atol=1e-5)
@@ -51,8 +51,8 @@ def test_many_clips_at_once_are_those_one_by_one(make_model, make_motion, method
 def test_the_most_probable_class_is_explained_unless_told_otherwise(make_model, make_motion):
     model, motion = make_model(), make_motion(n=8)
     with torch.no_grad():
-        both = [torch.softmax(model(view).logits, dim=-1) for view in (motion, mirrored(motion, "roi18"))]
-    expected = (both[0] + both[1]).numpy() / 2
+        seen = [view.of(motion, "roi18", cumulative=True) for view in model_views(model.info)]
+        expected = torch.stack([torch.softmax(model(view).logits, dim=-1) for view in seen]).mean(dim=0).numpy()
     found = explain_many(model, motion, method="gradcam")
     assert [f.class_name for f in found] == [model.classes[i] for i in expected.argmax(axis=1)]
     assert [f.probability for f in found] == pytest.approx(expected.max(axis=1), abs=1e-5)

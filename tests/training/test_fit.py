@@ -10,11 +10,12 @@ from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
+from stag.inference.probabilities import predict_probabilities
+from stag.inference.views import PLAIN
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS, mirror_order
 from stag.training.fit import Part, _on_device, fit, fit_many, train
 from stag.training.fold import TrainingFold, learning_rate
-from stag.training.inference import predict_probabilities
 from stag.training.losses import class_weights
 from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
@@ -163,7 +164,7 @@ def test_test_time_averaging_makes_a_clip_and_its_mirror_image_equal(config):
     here, _ = predict_probabilities(model, data, "none")
     there, _ = predict_probabilities(model, mirrored, "none")
     np.testing.assert_allclose(here, there, atol=1e-5)
-    single, _ = predict_probabilities(model, data, "none", mirror_tta=False)
+    single, _ = predict_probabilities(model, data, "none", views=PLAIN)
     assert np.abs(single - here).max() > 1e-5
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from stag.inference.probabilities import predict_probabilities
 from stag.model.stag import STAG
-from stag.training.inference import predict_probabilities
 from stag.training.pretraining import PRETRAINING, calibrate, domain_corpus, draw_domain, make_weights
 
 SMALL = PRETRAINING.override(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stag.cli.options import (
+    Aus,
     ConfigFile,
     Engine,
     Model,
@@ -40,6 +41,7 @@ def predict(
     model: Model = DEFAULT_MODEL,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
     engine: Engine = "torch",
+    aus: Aus = None,
     csv: Annotated[Path | None, typer.Option(help="Write the rows here."), Writes(TABLE)] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here."), Writes(PAGE)] = None,
     quiet: Quiet = False,
@@ -56,10 +58,11 @@ def predict(
         from stag.predictor import Predictor
 
         predictor = Predictor(loaded, engine=engine)
+        codes = predictor.codes(aus)
         with one_thread(), progress_bar("predict", quiet) as progress:
             for done, video in enumerate(videos, start=1):
                 try:
-                    found = [predictor.judge(tensor, str(video)) for tensor in next_motion()]
+                    found = [predictor.judge(tensor, str(video), codes) for tensor in next_motion()]
                 except StagError as error:
                     failures.append((str(video), str(error)))
                 else:
@@ -82,7 +85,7 @@ def predict(
 
         try:
             with one_thread():
-                whys = [attribute(predictor.model, p.motion, target=p.most_probable) for p in predictions]
+                whys = [attribute(predictor.model, p) for p in predictions]
         except MissingDependency as error:
             warn(f"{error}; the report shows motion alone")
             whys = []
@@ -111,7 +114,7 @@ def _kept(problems: list[Exception]) -> Iterator[None]:
 
 @verb(
     Mode("with --score", lambda given: given["score"], takes="score out model clips quiet"),
-    Mode("without --score", lambda given: not given["score"], takes="video out model method class_ quiet"),
+    Mode("without --score", lambda given: not given["score"], takes="video out model method class_ aus quiet"),
 )
 def explain(
     out: Annotated[Path, typer.Option(help="Folder to write."), Writes(EXPLANATION)],
@@ -124,6 +127,7 @@ def explain(
         typer.Option(help="How to explain; ig is the one that --score ranks first."),
     ] = "ig",
     class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
+    aus: Aus = None,
     score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips for --score, each of another person.")] = 200,
     quiet: Quiet = False,
@@ -134,7 +138,7 @@ def explain(
     if video is None:
         files = _score_explanations(out, model, clips, quiet)
     else:
-        files = _explain_clip(out, video, model, method, class_)
+        files = _explain_clip(out, video, model, method, class_, aus)
     for path in files:
         say(f"written  {path}")
 
@@ -151,7 +155,7 @@ def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[
     return write_scores(out, scores)
 
 
-def _explain_clip(out: Path, video: Path, model: str, method: str, class_: str | None) -> list[Path]:
+def _explain_clip(out: Path, video: Path, model: str, method: str, class_: str | None, aus: str | None) -> list[Path]:
     from stag.motion.video_motion import video_motion
     from stag.parallel import begun_aside, one_thread
 
@@ -164,8 +168,9 @@ def _explain_clip(out: Path, video: Path, model: str, method: str, class_: str |
 
         predictor = Predictor(loaded)
         with one_thread():
-            prediction = predictor.judge(next_motion()[0], str(video))
-            found = attribute(predictor.model, prediction.motion, method=method, target=class_)
+            codes = predictor.codes(aus)
+            prediction = predictor.judge(next_motion()[0], str(video), codes)
+            found = attribute(predictor.model, prediction, method=method, target=class_)
             remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
             say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
             say(regions_in_words(found.by_channel, found.layout, signed=found.signed))

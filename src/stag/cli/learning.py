@@ -44,9 +44,9 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a model on motion files."""
+    from stag.inference.probabilities import conformed
     from stag.model.stag import STAG
     from stag.training.fit import fit
-    from stag.training.inference import conformed
 
     motion = load_motion(files)
     start = None
@@ -80,7 +80,7 @@ def export(
     from stag.model.stag import STAG
 
     judge = STAG.from_pretrained(model)
-    source = au or ("predicted" if judge.info.training.get("au_source") == "predicted" else "none")
+    source = judge.info.au_source(au)
     export_onnx(judge, onnx, au_source=source)
     say(f"AU source {source}; motion {judge.shape} in, {', '.join(judge.classes)} out")
     say(f"model  {onnx}")

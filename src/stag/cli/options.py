@@ -26,6 +26,10 @@ Au = Annotated[
     Literal["none", "annotated", "predicted"] | None,
     typer.Option(help="Where the classifier's action units come from."),
 ]
+Aus = Annotated[
+    str | None,
+    typer.Option(metavar="CODES", help="Action units of the clips where a person coded them, such as 4+7."),
+]
 Annotation = Annotated[
     str | None, typer.Option("--annotation", help="Edition (2019) or file of the annotation, where there are several.")
 ]

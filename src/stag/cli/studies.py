@@ -98,7 +98,7 @@ def evaluate(
             from stag.model.stag import STAG
 
             judge = STAG.from_pretrained(model)
-            result = experiment.evaluate_model(load_motion(files), judge, au=settings.au, out=out, progress=progress)
+            result = experiment.evaluate_model(load_motion(files), judge, au=au, out=out, progress=progress)
         else:
             motion = load_motion(files)
             result = experiment.evaluate(

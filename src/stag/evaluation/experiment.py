@@ -150,9 +150,7 @@ def evaluate_model(
     motion: MotionSet,
     model: STAG,
     *,
-    au: str = "none",
-    mirror_tta: bool = True,
-    jitter_tta: int = 2,
+    au: str | None = None,
     out: Path | str,
     progress: Progress | None = None,
 ) -> Result:
@@ -165,22 +163,23 @@ def evaluate_model(
     Args:
         motion: Clips to judge.
         model: A trained model; whether its training subjects are among the clips only the user can know.
-        au: AU source: ``none``, ``annotated`` or ``predicted``.
-        mirror_tta: Average over each clip and its mirror image.
-        jitter_tta: Average over so many views besides that are cut a little at either end.
+        au: AU source: ``none``, ``annotated`` or ``predicted``; as the model answers for a new clip where omitted.
         out: Run folder; made, or resumed.
         progress: Called with (done, total).
 
     Raises:
-        ModelError: The motion lacks regions that the model needs.
+        ConfigError: There is no such AU source.
+        ModelError: The motion lacks regions that the model needs, or the model was trained without action units and is
+            to read them.
         DatasetError: A label is not among the classes of the model.
         RunError: As for :func:`evaluate`.
     """
-    from stag.training.inference import conformed
+    from stag.inference.probabilities import conformed
 
     _refuse_unknown_classes(motion, model.classes, "the model")
     motion = conformed(_ordered(motion, model.classes), model.info)
-    tta = {"mirror_tta": mirror_tta, "jitter_tta": jitter_tta}
+    au = model.info.au_source(au, coded=au == "annotated")
+    tta = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta}
     settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
     config = Config.from_mapping(settings, f"--au {au}")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))

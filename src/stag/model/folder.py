@@ -14,17 +14,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from stag import __version__
-from stag.config import ModelConfig, MotionConfig
-from stag.errors import ModelError, reason
+from stag.config import AuSource, ModelConfig, MotionConfig, TrainConfig
+from stag.errors import ConfigError, ModelError, reason
 from stag.facs import AU_VOCABULARY
 from stag.files import no_such
 from stag.motion.regions import LAYOUTS
-from stag.types import SIMULATED_FLOW
+from stag.types import AU_SOURCES, SIMULATED_FLOW
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,6 +75,65 @@ class ModelInfo:
         except ValueError as error:
             described = dict(self.motion)
             raise ModelError(f"the model's motion settings {described} are not known here; train it again") from error
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether the classifier has learned to read action units; a model without a training record is not refused."""
+        return self.training.get("au_source") != "none"
+
+    def au_source(self, wanted: str | None = None, *, coded: bool = False) -> AuSource:
+        """Return where the AU input of the classifier comes from: the one rule for everything that answers for a clip.
+
+        A clip that comes with annotated codes is answered with them. Without codes a model that was trained with its
+        own predictions reads them again. One that was trained with annotated codes serves every source, but is
+        calibrated on ``none``, so that is what it reads.
+
+        Args:
+            wanted: A source to use instead of the rule.
+            coded: Whether the clip comes with annotated codes.
+
+        Raises:
+            ConfigError: There is no such source, or it does not go together with the codes.
+            ModelError: The classifier has not learned to read action units.
+        """
+        if wanted is None:
+            own = "predicted" if self.training.get("au_source") == "predicted" else "none"
+            wanted = "annotated" if coded else own
+        if wanted not in AU_SOURCES:
+            raise ConfigError(f"no AU source {wanted!r}; there are {', '.join(AU_SOURCES)}")
+        if (wanted == "annotated") != coded:
+            raise ConfigError(f"AU source {wanted!r} and the action units do not go together; annotated needs them")
+        if wanted != "none" and not self.reads_codes:
+            raise ModelError(
+                f"this model was trained without action units and cannot read them as an input (AU source {wanted!r}); "
+                "leave them out, or train one with --au annotated"
+            )
+        return cast(AuSource, wanted)
+
+    @property
+    def cumulative(self) -> bool:
+        """Whether motion counts from the first step; a model that does not say so is taken to mean it."""
+        return bool(self.motion.get("reference", "first") != "previous")
+
+    @property
+    def mirror_tta(self) -> bool:
+        """Whether answers are means over a clip and its mirror image."""
+        return self._test_time.mirror_tta
+
+    @property
+    def jitter_tta(self) -> int:
+        """How many views of a clip, cut a little at either end, an answer is the mean of beside the plain one."""
+        return self._test_time.jitter_tta
+
+    @property
+    def _test_time(self) -> TrainConfig:
+        """The settings of test-time augmentation that the model was trained with; the defaults where it has none."""
+        return _test_time_settings(self.training)
+
+
+def _test_time_settings(training: Mapping[str, Any]) -> TrainConfig:
+    trained = training.get("train", {})
+    return TrainConfig(**{name: trained[name] for name in ("mirror_tta", "jitter_tta") if name in trained})
 
 
 def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -> None:
@@ -217,7 +276,7 @@ def read_info(folder: Path) -> ModelInfo:
         classes=_classes(values["classes"], path),
         au_vocabulary=_au_vocabulary(values["au_vocabulary"], path),
         motion=_object(values["motion"], "motion", path),
-        training=_object(values["training"], "training", path),
+        training=_training(values["training"], path),
         temperature=_temperature(values["temperature"], path),
         version=str(values["version"]),
     )
@@ -262,6 +321,18 @@ def _temperature(value: object, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:
         raise ModelError(f"{path}: temperature is {value!r}; expected a number from 0.01 to 100")
     return float(value)
+
+
+def _training(value: object, path: Path) -> dict[str, Any]:
+    training = _object(value, "training", path)
+    source = training.get("au_source", "none")
+    if source not in AU_SOURCES:
+        raise ModelError(f"{path}: training.au_source is {source!r}; expected one of {', '.join(AU_SOURCES)}")
+    try:
+        _test_time_settings(training)
+    except (ValidationError, TypeError) as error:
+        raise ModelError(f"{path}: training.train is not accepted ({reason(error)}); train it again") from error
+    return training
 
 
 def _object(value: object, name: str, path: Path) -> dict[str, Any]:

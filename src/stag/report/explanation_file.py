@@ -61,6 +61,7 @@ def explanation_dict(found: Attribution, prediction: Prediction) -> dict[str, An
         "class_specific": found.class_specific,
         "baseline": found.baseline,
         "au_source": found.au_source,
+        "codes": None if prediction.codes is None else list(prediction.codes),
         "simulated": prediction.simulated,
         "flags": list(all_flags(prediction)),
         "checks": dict(found.checks),

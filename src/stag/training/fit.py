@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
+from stag.inference.probabilities import is_cumulative
 from stag.model.stag import STAG
 from stag.parallel import one_thread
 from stag.training.device import pick_device
 from stag.training.fold import Clips, TrainingFold
-from stag.training.inference import is_cumulative
 from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
 from stag.values import ArrayValue

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from stag.config import Config, TrainConfig
+from stag.inference.views import clip_views
 from stag.model.stag import STAG
 from stag.training.augment import augment, draw, mix
-from stag.training.inference import class_and_au_logits, views
 from stag.training.losses import class_weights
 from stag.training.objective import Batch, Objective
 from stag.training.sampling import epoch_order
@@ -157,7 +157,7 @@ class TrainingFold:
         clips = self._clips
         total, weight = 0.0, 0.0
         for index in torch.tensor_split(self._validation, math.ceil(len(self._validation) / 1024)):
-            logits, _ = class_and_au_logits(model, clips.motion[index], clips.au[index], self._config.au)
+            logits = model.forward_from(clips.motion[index], self._config.au, clips.au[index]).logits
             label = clips.label[index]
             loss = torch.nn.functional.cross_entropy(logits, label, weight=self._balance, reduction="sum")
             total += float(loss)
@@ -173,14 +173,9 @@ class TrainingFold:
     def _leaky_errors(self, model: STAG) -> int:
         """How many test clips are judged wrongly, as their score will count them, test-time augmentation included."""
         clips, index, settings = self._clips, self._validation, self._config.train
-        seen = views(
-            clips.motion[index],
-            model.info.layout,
-            mirror_tta=settings.mirror_tta,
-            jitter_tta=settings.jitter_tta,
-            cumulative=clips.cumulative,
-        )
-        logits = (class_and_au_logits(model, view, clips.au[index], self._config.au)[0] for view in seen)
+        views = clip_views(mirror_tta=settings.mirror_tta, jitter_tta=settings.jitter_tta)
+        seen = (view.of(clips.motion[index], model.info.layout, cumulative=clips.cumulative) for view in views)
+        logits = (model.forward_from(view, self._config.au, clips.au[index]).logits for view in seen)
         probabilities = torch.stack([torch.softmax(one.double(), dim=-1) for one in logits]).mean(dim=0)
         return int((probabilities.argmax(dim=-1) != clips.label[index]).sum())
 
