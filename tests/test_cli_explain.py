@@ -96,4 +96,4 @@ def test_codes_of_a_clip_are_an_input_and_bad_ones_are_one_sentence(stag, why, m
     assert err.count("'frown' is no action unit") == len(err.strip().splitlines()) == 1
     assert not (tmp_path / "rows.csv").exists()
     code, _, err = why("--score", "--model", model, "--out", tmp_path / "x", "--aus", "1")
-    assert (code, "--aus belongs to a VIDEO" in err) == (2, True)
+    assert (code, "--aus" in err) == (2, True)
