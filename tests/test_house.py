@@ -11,7 +11,7 @@ import stag
 
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
-    "errors", "limits", "types", "files", "parallel", "facs", "config", "video", "faces", "motion", "datasets",
+    "errors", "limits", "types", "files", "parallel", "facs", "config", "frames", "video", "faces", "motion", "datasets",
     "simulate", "model", "training", "evaluation", "explanation", "report", "predictor", "demo", "doctor", "bench",
     "web", "console", "cli",
 )  # fmt: skip

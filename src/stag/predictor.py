@@ -22,7 +22,7 @@ from stag.motion.extract import extract_clip
 from stag.simulate.motion import SIMULATED_FLOW
 from stag.training.inference import predict_probabilities
 from stag.types import Frame, MotionTensor, Prediction
-from stag.video import read_frames
+from stag.video import fps_if_untimed, read_frames
 
 Faces = Literal["largest", "all"]
 
@@ -66,18 +66,23 @@ class Predictor:
         self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
         self._session = onnx_session(self.model, au_source=self.au_source) if engine == "onnx" else None
 
-    def predict(self, path: str | Path) -> Prediction:
+    def predict(self, path: str | Path, *, fps: float | None = None) -> Prediction:
         """The largest face of a clip.
+
+        Args:
+            path: A video, an animated picture, or a folder of images.
+            fps: Frames per second where the clip carries no times, as a folder; a video keeps its own.
 
         Raises:
             VideoError: The clip cannot be read or is too short.
             FaceNotFound: No face was found.
         """
-        return self.predict_faces(path, "largest")[0]
+        return self.predict_faces(path, "largest", fps=fps)[0]
 
-    def predict_faces(self, path: str | Path, faces: Faces = "all") -> list[Prediction]:
-        """Every face of a clip, or the largest alone, ordered by ``face_id``."""
-        return self.predict_frames(read_frames(Path(path)), str(path), faces)
+    def predict_faces(self, path: str | Path, faces: Faces = "all", *, fps: float | None = None) -> list[Prediction]:
+        """Every face of a clip, or the largest alone, ordered by ``face_id``; ``fps`` as for :meth:`predict`."""
+        frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
+        return self.predict_frames(frames, str(path), faces)
 
     def predict_frames(
         self, frames: Iterable[Frame], file: str, faces: Faces = "all", *, pictures: bool = False
@@ -132,9 +137,9 @@ class Predictor:
         return torch.from_numpy(answer.logits), torch.from_numpy(answer.au_logits)
 
 
-def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL) -> Prediction:
+def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL, *, fps: float | None = None) -> Prediction:
     """What a model says about the largest face of a clip; see :class:`Predictor`."""
-    return Predictor(model).predict(path)
+    return Predictor(model).predict(path, fps=fps)
 
 
 def motion_settings(described: Mapping[str, Any], model: STAG) -> MotionConfig:

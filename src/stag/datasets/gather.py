@@ -93,6 +93,7 @@ def gather(
             continue
         codes, unread = _codes(entry.codes)
         remarks += [Remark("repair", text, entry.clip_id) for text in said]
+        remarks += [Remark("files", text, entry.clip_id) for text in index.order.remarks]
         remarks += [Remark(kind, text, entry.clip_id) for kind, text in found.remarks]
         remarks += [Remark("action units", f"{text!r} in {entry.codes!r}", entry.clip_id) for text in unread]
         clips.append(

@@ -7,8 +7,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stag.datasets.frame_folders import FrameIndex, ranges_text
+from stag.datasets.frame_folders import FrameIndex
 from stag.datasets.loaded import Unusable
+from stag.frames.order import ranges_text
 
 _LEAST_SHARE = 0.5  # assumed; of the frames from onset to offset, below which a clip is left out
 
@@ -52,10 +53,10 @@ def locate(index: FrameIndex, onset: str, apex: str, offset: str, *, annotated: 
     first, last = numbers[0], numbers[-1]
     remarks: list[tuple[str, str]] = []
     if not annotated:
-        if len(set(numbers)) < 2:
+        if len(numbers) < 2:
             raise Unusable("frames missing", "one frame is on disk")
-        if index.holes:
-            remarks.append(("frames missing", f"frame {ranges_text(index.holes)} missing on disk"))
+        if index.order.holes:
+            remarks.append(("frames missing", f"frame {ranges_text(index.order.holes)} missing on disk"))
         remarks.append(("apex estimated", "the set gives no apex"))
         return KeyFrames(0, None, len(numbers) - 1, tuple(remarks))
 
@@ -84,15 +85,13 @@ def locate(index: FrameIndex, onset: str, apex: str, offset: str, *, annotated: 
         raise Unusable("key frames", f"onset {start} and offset {stop} span no motion")
 
     begin, end = bisect_left(numbers, start), bisect_right(numbers, stop) - 1
-    there, wanted = len(set(numbers[begin : end + 1])), stop - start + 1
+    there, wanted = end + 1 - begin, stop - start + 1
     if there < 2 or there < _LEAST_SHARE * wanted:
         raise Unusable("frames missing", f"{there} of the {wanted} frames {start} to {stop} on disk")
     if there < wanted:
         inner = (start - 1, *numbers[begin : end + 1], stop + 1)
         gaps = [(a + 1, b - 1) for a, b in pairwise(inner) if b > a + 1]
         remarks.append(("frames missing", f"frame {ranges_text(gaps)} of {start} to {stop} missing on disk"))
-    if len(set(numbers)) < len(numbers):
-        remarks.append(("files", "several images share a frame number"))
 
     if peak is None:
         remarks.append(("apex estimated", f"apex {apex!r} is no frame number"))
