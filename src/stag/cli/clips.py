@@ -11,11 +11,13 @@ from stag.cli.app import app
 from stag.cli.options import (
     ConfigFile,
     Engine,
+    Fps,
     Model,
     NoProgress,
     Preset,
     Quiet,
     Sets,
+    check_fps,
     settings_of,
 )
 from stag.console import fail, print_faithfulness, progress_bar, say, warn
@@ -29,25 +31,27 @@ def predict(
     model: Model = DEFAULT_MODEL,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
     engine: Engine = "torch",
+    fps: Fps = None,
     csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Say what a model sees in your own clips, and why."""
+    check_fps(fps, videos)
     from stag.explanation.attribution import explain as attribute
     from stag.files import write_text
     from stag.parallel import one_thread
     from stag.predictor import Predictor
     from stag.report.html import prediction_page, write_page
     from stag.report.table import prediction_rows
-    from stag.video import read_frames
+    from stag.video import fps_if_untimed, read_frames
 
     predictor = Predictor(model, engine=engine)
     predictions, failures = [], []
     with one_thread(), progress_bar("predict", quiet) as progress:
         for done, video in enumerate(videos, start=1):
             try:
-                frames = read_frames(video)
+                frames = read_frames(video, fps=fps_if_untimed(video, fps))
                 predictions += predictor.predict_frames(frames, str(video), faces, pictures=report is not None)
             except StagError as error:
                 failures.append((str(video), str(error)))
@@ -84,6 +88,7 @@ def explain(
         Literal["ig", "occlusion", "gradcam", "hirescam", "attention", "cross-attention"],
         typer.Option(help="How to explain; ig is the one that --score ranks first."),
     ] = "ig",
+    fps: Fps = None,
     class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
     score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips for --score, each of another person.")] = 200,
@@ -92,6 +97,9 @@ def explain(
     """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
     if score == (video is not None):
         raise typer.BadParameter("give a VIDEO to explain, or --score, and not both")
+    if video is None and fps is not None:
+        raise typer.BadParameter("--fps belongs to a VIDEO and not to --score")
+    check_fps(fps, [video] if video else [])
     from stag.explanation.attribution import explain as attribute
     from stag.explanation.scoring import score_methods
     from stag.model.stag import STAG
@@ -108,7 +116,7 @@ def explain(
             print_faithfulness(scores.as_dict())
         else:
             predictor = Predictor(model)
-            prediction = predictor.predict(video)
+            prediction = predictor.predict(video, fps=fps)
             found = attribute(predictor.model, prediction.motion, method=method, target=class_)
             files = write_explanation(out, found, prediction)
             remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
@@ -122,6 +130,7 @@ def explain(
 def motion(
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images.")],
     out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg.")],
+    fps: Fps = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -135,12 +144,13 @@ def motion(
     from stag.motion.extract import extract_clip
     from stag.parallel import one_thread
     from stag.report.figures import figure_png, figure_svg, motion_figure
-    from stag.video import read_frames
+    from stag.video import fps_if_untimed, read_frames
 
+    check_fps(fps, [video])
     settings = settings_of(preset, config, set_, None).motion
     with one_thread():
         detector = load_detector("dlib", min_score=settings.min_face_score)
-        (tensor,) = extract_clip(read_frames(video), detector, settings, video)
+        (tensor,) = extract_clip(read_frames(video, fps=fps_if_untimed(video, fps)), detector, settings, video)
     figure = motion_figure(tensor, settings.layout)
     write_bytes(out, figure_png(figure) if out.suffix == ".png" else figure_svg(figure).encode())
     remarks = f"  [{'; '.join(tensor.flags)}]" if tensor.flags else ""

@@ -11,6 +11,7 @@ from stag.cli.app import app
 from stag.cli.options import (
     Annotation,
     ConfigFile,
+    Fps,
     Jobs,
     Joined,
     Layout,
@@ -19,6 +20,7 @@ from stag.cli.options import (
     Seed,
     Sets,
     Split,
+    check_fps,
     must_end_in_npz,
     settings_of,
 )
@@ -127,6 +129,7 @@ def extract(
     layout: Layout = None,
     split: Split = None,
     joined: Joined = "scheme",
+    fps: Fps = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -148,6 +151,10 @@ def extract(
     must_end_in_npz(out)
     if root is not None and len(inputs) != 1:
         raise typer.BadParameter("with --root, name exactly one data set")
+    if root is not None and fps is not None:
+        raise typer.BadParameter("--fps is for folders of images of your own; a data set knows its frame rate")
+    if root is None:
+        check_fps(fps, [Path(name) for name in inputs])
     finished = ClipCache(cache or out.with_name(f"{out.name}.cache"))
     known = len(finished)
     if known and not quiet:
@@ -160,7 +167,7 @@ def extract(
             if table is not None:
                 motion = extract_motion(table, settings, **how, progress=progress)
             else:
-                motion = extract_files([Path(name) for name in inputs], settings, **how, progress=progress)
+                motion = extract_files([Path(name) for name in inputs], settings, fps=fps, **how, progress=progress)
         motion.save(out)
     except KeyboardInterrupt:
         warn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,6 +37,9 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to t
 Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
 Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
+Fps = Annotated[
+    float | None, typer.Option(min=0.001, max=1e6, help="Frames per second of folders of images, which carry no times.")
+]
 MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
 
 
@@ -81,6 +85,18 @@ def study_title(found: dict[str, Any]) -> str:
         f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
         f"AU source {found['au_source']}"
     )
+
+
+def check_fps(fps: float | None, paths: Sequence[Path]) -> None:
+    """Refuse a frame rate that no clip would use: a video keeps its own times."""
+    from stag.video import fps_if_untimed
+
+    there = [path for path in paths if path.exists()]
+    if fps is not None and there == list(paths) and all(fps_if_untimed(path, fps) is None for path in there):
+        raise typer.BadParameter(
+            f"--fps {fps:g}: is for folders of images; {there[0]} has times of its own, which only the column fps of "
+            f"a manifest replaces"
+        )
 
 
 def must_end_in_npz(path: Path) -> None:

@@ -16,7 +16,7 @@ from stag.report.downloads import data_link, motion_csv, prediction_dict, rows_c
 from stag.report.html import prediction_page
 from stag.report.words import headline, share
 from stag.types import Frame, Prediction
-from stag.video import read_frames
+from stag.video import fps_if_untimed, read_frames
 from stag.web.limits import Limits, check_file, limited
 
 Progress = Callable[[float, str], None]
@@ -24,7 +24,9 @@ _EVERY = 5
 _READING = 0.75  # assumed; share of the time that reading and tracking take
 
 
-def answer(path: Path, name: str, predictor: Predictor, limits: Limits, progress: Progress) -> str:
+def answer(
+    path: Path, name: str, predictor: Predictor, limits: Limits, progress: Progress, *, fps: float | None = None
+) -> str:
     """What the page shows of a clip, as HTML.
 
     Args:
@@ -33,10 +35,11 @@ def answer(path: Path, name: str, predictor: Predictor, limits: Limits, progress
         predictor: Who judges.
         limits: What is accepted.
         progress: Called with a share in [0, 1] and what is being done.
+        fps: Frames per second where the clip carries no times, as some animated pictures.
     """
     try:
         announced = check_file(path, name, limits)
-        frames = _counted(limited(read_frames(path), name, limits), announced, progress)
+        frames = _counted(limited(read_frames(path, fps=fps_if_untimed(path, fps)), name, limits), announced, progress)
         (found, *_) = predictor.predict_frames(frames, name, "largest", pictures=True)
         progress(0.8, "Asking why")
         why = _why(predictor, found)

@@ -27,7 +27,7 @@ KEPT_S = 600
 CLAIMED_S = 3600
 """Claims that were never redeemed, as when the queue was full, go after this long."""
 
-FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv")
+FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 _NAMED_BY_ITS_WORDS = """() => {
   const mend = () => document.querySelectorAll("button.upload-container[aria-label]").forEach(
@@ -117,7 +117,13 @@ class Claims:
 
 
 def judge_claimed(
-    claimed: str | None, claims: Claims, predictor: Predictor, limits: Limits, progress: Progress
+    claimed: str | None,
+    claims: Claims,
+    predictor: Predictor,
+    limits: Limits,
+    progress: Progress,
+    *,
+    fps: float | None = None,
 ) -> str | None:
     """What the page shows of a claimed clip, whose file goes whatever comes of it.
 
@@ -130,7 +136,7 @@ def judge_claimed(
         return None
     try:
         with one_thread():
-            return answer(path, path.name, predictor, limits, progress)
+            return answer(path, path.name, predictor, limits, progress, fps=fps)
     finally:
         claims.release(path)
 
@@ -148,8 +154,10 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
 
     claims = Claims(folder)
 
-    def judge(claimed: str | None, progress: Any = gr.Progress()) -> Any:
-        told = judge_claimed(claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text))
+    def judge(claimed: str | None, fps: float | None = None, progress: Any = gr.Progress()) -> Any:
+        told = judge_claimed(
+            claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text), fps=fps or None
+        )
         return gr.skip() if told is None else told
 
     def judge_example(name: str, progress: Any = gr.Progress()) -> str:
@@ -165,6 +173,7 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
         with gr.Tabs():
             with gr.Tab("Upload"):
                 upload = gr.File(label="A clip of one face", file_types=list(FILE_TYPES), height=170)
+                rate = gr.Number(label="Frames per second, only for clips that carry no times", value=None, minimum=0)
                 upload_go = gr.Button("Analyse the clip", variant="primary")
             with gr.Tab("Record"):
                 camera = gr.Video(
@@ -184,7 +193,7 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
         for button, source, name in ((upload_go, upload, "analyse"), (camera_go, camera, "recording")):
             own = gr.State(None)
             claimed = button.click(claims.claim, source, own, **clear)
-            judged = claimed.then(judge, own, shown, api_name=name, **queue)
+            judged = claimed.then(judge, [own, rate] if source is upload else own, shown, api_name=name, **queue)
             judged.then(lambda: None, None, source, **clear)
         example_go.click(judge_example, choice, shown, api_name="example", **queue)
     page.queue(max_size=QUEUE)
