@@ -55,8 +55,9 @@ def locate(index: FrameIndex, onset: str, apex: str, offset: str, *, annotated: 
     if not annotated:
         if len(numbers) < 2:
             raise Unusable("frames missing", "one frame is on disk")
-        if index.order.holes:
-            remarks.append(("frames missing", f"frame {ranges_text(index.order.holes)} missing on disk"))
+        holes = [(a + 1, b - 1) for a, b in pairwise(numbers) if b > a + 1]
+        if holes:
+            remarks.append(("frames missing", f"frame {ranges_text(holes)} missing on disk"))
         remarks.append(("apex estimated", "the set gives no apex"))
         return KeyFrames(0, None, len(numbers) - 1, tuple(remarks))
 

@@ -42,8 +42,8 @@ def video_stream(path: Path | str, container: Any) -> tuple[Any, tuple[str, ...]
     streams = [stream for stream in streams if stream.frames != 1] or streams
     if not streams:
         raise VideoError(f"{path}: holds no video stream; name a file with moving pictures")
-    best = container.streams.best("video")
-    stream = next((each for each in streams if best is not None and each.index == best.index), streams[0])
+    # A cover that is not marked as one is over after one frame.
+    stream = max(streams, key=lambda each: _announced_length(container, each) or 0.0)
     if stream.codec_context is None:
         raise VideoError(f"{path}: is in a format that cannot be decoded; re-encode it")
     return stream, ((f"one of {len(streams)} video streams read",) if len(streams) > 1 else ())
