@@ -18,7 +18,7 @@ from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.motion.extract import extract_clip
 from stag.types import Frame, MotionTensor, Prediction
-from stag.video import read_frames
+from stag.video import fps_if_untimed, read_frames
 
 Faces = Literal["largest", "all"]
 
@@ -57,11 +57,12 @@ class Predictor:
         self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
         self._session = onnx_session(self.model) if engine == "onnx" else None
 
-    def predict(self, path: str | Path, *, aus: str | None = None) -> Prediction:
+    def predict(self, path: str | Path, *, fps: float | None = None, aus: str | None = None) -> Prediction:
         """Predict the largest face of a clip.
 
         Args:
-            path: A video, GIF or folder of images.
+            path: A video, an animated picture, or a folder of images.
+            fps: Frames per second where the clip carries no times, as a folder; a video keeps its own.
             aus: Annotated action units of the clip, such as ``"4+7"``, where somebody coded it.
 
         Raises:
@@ -70,11 +71,14 @@ class Predictor:
             ConfigError: ``aus`` cannot be read.
             ModelError: The model, or its engine, cannot read action units.
         """
-        return self.predict_faces(path, "largest", aus=aus)[0]
+        return self.predict_faces(path, "largest", fps=fps, aus=aus)[0]
 
-    def predict_faces(self, path: str | Path, faces: Faces = "all", *, aus: str | None = None) -> list[Prediction]:
-        """Every face of a clip, or the largest alone, ordered by ``face_id``."""
-        return self.predict_frames(read_frames(Path(path)), str(path), faces, aus=aus)
+    def predict_faces(
+        self, path: str | Path, faces: Faces = "all", *, fps: float | None = None, aus: str | None = None
+    ) -> list[Prediction]:
+        """Predict every face of a clip, or the largest alone, ordered by ``face_id``; else as :meth:`predict`."""
+        frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
+        return self.predict_frames(frames, str(path), faces, aus=aus)
 
     def predict_frames(
         self,
@@ -151,6 +155,12 @@ class Predictor:
         return [torch.from_numpy(values) for values in self._session(motion.numpy())]
 
 
-def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL, *, aus: str | None = None) -> Prediction:
+def predict(
+    path: str | Path,
+    model: STAG | str | Path = DEFAULT_MODEL,
+    *,
+    fps: float | None = None,
+    aus: str | None = None,
+) -> Prediction:
     """Predict the largest face of a clip; see :meth:`Predictor.predict`."""
-    return Predictor(model).predict(path, aus=aus)
+    return Predictor(model).predict(path, fps=fps, aus=aus)

@@ -36,10 +36,12 @@ class Frame(ArrayValue):
     Attributes:
         image: Grey image ``(height, width)`` uint8.
         time_s: Presentation time in seconds since the first frame of the clip.
+        flags: Remarks on the clip that became known with this frame, e.g. ``"30 fps assumed"``.
     """
 
     image: GreyImage
     time_s: float
+    flags: tuple[str, ...] = ()
 
     def _summary(self) -> str:
         height, width = self.image.shape

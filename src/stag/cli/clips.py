@@ -14,11 +14,13 @@ from stag.cli.options import (
     Aus,
     ConfigFile,
     Engine,
+    Fps,
     Model,
     NoProgress,
     Preset,
     Quiet,
     Sets,
+    check_fps,
     settings_of,
 )
 from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
@@ -41,18 +43,20 @@ def predict(
     model: Model = DEFAULT_MODEL,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
     engine: Engine = "torch",
+    fps: Fps = None,
     aus: Aus = None,
     csv: Annotated[Path | None, typer.Option(help="Write the rows here."), Writes(TABLE)] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here."), Writes(PAGE)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Say what a model sees in your own clips, and why."""
+    check_fps(fps, videos)
     from stag.files import write_text
     from stag.motion.video_motion import video_motion
     from stag.parallel import begun_aside, one_thread
 
     settings, loaded = _settings_and_model(model)
-    extract = partial(video_motion, settings=settings, every_face=faces == "all", pictures=report is not None)
+    extract = partial(video_motion, settings=settings, fps=fps, every_face=faces == "all", pictures=report is not None)
     predictions, failures = [], []
     with begun_aside(extract, videos) as next_motion:
         from stag.predictor import Predictor
@@ -114,7 +118,7 @@ def _kept(problems: list[Exception]) -> Iterator[None]:
 
 @verb(
     Mode("with --score", lambda given: given["score"], takes="score out model clips quiet"),
-    Mode("without --score", lambda given: not given["score"], takes="video out model method class_ aus quiet"),
+    Mode("without --score", lambda given: not given["score"], takes="video out model method class_ fps aus quiet"),
 )
 def explain(
     out: Annotated[Path, typer.Option(help="Folder to write."), Writes(EXPLANATION)],
@@ -126,6 +130,7 @@ def explain(
         Literal["ig", "occlusion", "gradcam", "hirescam", "attention", "cross-attention"],
         typer.Option(help="How to explain; ig is the one that --score ranks first."),
     ] = "ig",
+    fps: Fps = None,
     class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
     aus: Aus = None,
     score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
@@ -135,10 +140,11 @@ def explain(
     """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
     if not score and video is None:
         raise typer.BadParameter("give a VIDEO to explain, or --score")
+    check_fps(fps, [video] if video else [])
     if video is None:
         files = _score_explanations(out, model, clips, quiet)
     else:
-        files = _explain_clip(out, video, model, method, class_, aus)
+        files = _explain_clip(out, video, model, method, class_, fps, aus)
     for path in files:
         say(f"written  {path}")
 
@@ -155,12 +161,14 @@ def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[
     return write_scores(out, scores)
 
 
-def _explain_clip(out: Path, video: Path, model: str, method: str, class_: str | None, aus: str | None) -> list[Path]:
+def _explain_clip(
+    out: Path, video: Path, model: str, method: str, class_: str | None, fps: float | None, aus: str | None
+) -> list[Path]:
     from stag.motion.video_motion import video_motion
     from stag.parallel import begun_aside, one_thread
 
     settings, loaded = _settings_and_model(model)
-    with begun_aside(partial(video_motion, settings=settings), [video]) as next_motion:
+    with begun_aside(partial(video_motion, settings=settings, fps=fps), [video]) as next_motion:
         from stag.explanation.attribution import explain as attribute
         from stag.predictor import Predictor
         from stag.report.explanation_file import write_explanation
@@ -195,6 +203,7 @@ def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
 def motion(
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images."), Reads()],
     out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg."), Writes(PICTURE)],
+    fps: Fps = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -206,9 +215,10 @@ def motion(
     from stag.parallel import one_thread
     from stag.report.figures import figure_png, figure_svg, motion_figure
 
+    check_fps(fps, [video])
     settings = settings_of(preset, config, set_, None).motion
     with one_thread():
-        (tensor,) = video_motion(video, settings)
+        (tensor,) = video_motion(video, settings, fps=fps)
     remarks = f"  [{'; '.join(tensor.flags)}]" if tensor.flags else ""
     say(f"{tensor.n_frames} frames, {tensor.duration_s:.2f} s, strength {tensor.strength_px:.2f} px{remarks}")
     figure = motion_figure(tensor, settings.layout)

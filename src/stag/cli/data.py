@@ -10,6 +10,7 @@ import typer
 from stag.cli.options import (
     Annotation,
     ConfigFile,
+    Fps,
     Jobs,
     Joined,
     Layout,
@@ -18,6 +19,7 @@ from stag.cli.options import (
     Seed,
     Sets,
     Split,
+    check_fps,
     settings_of,
 )
 from stag.cli.paths import FOLDER, MOTION, RECORD, Reads, Sort, Values, Writes
@@ -151,7 +153,7 @@ _EXTRACTING = "inputs out preset config set_ jobs backend scheduler cache quiet"
         lambda given: given["root"] is not None,
         takes=f"{_EXTRACTING} root scheme annotation layout split joined",
     ),
-    Mode("without --root", lambda given: given["root"] is None, takes=_EXTRACTING),
+    Mode("without --root", lambda given: given["root"] is None, takes=f"{_EXTRACTING} fps"),
     Mode(
         "with --backend dask, whose workers are the cluster's", lambda given: given["backend"] == "dask", ignores="jobs"
     ),
@@ -170,6 +172,7 @@ def extract(
     layout: Layout = None,
     split: Split = None,
     joined: Joined = "scheme",
+    fps: Fps = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -192,6 +195,8 @@ def extract(
     settings = settings_of(preset, config, set_, None)
     if root is not None and len(inputs) != 1:
         raise typer.BadParameter("with --root, name exactly one data set")
+    if root is None:
+        check_fps(fps, [Path(name) for name in inputs])
     finished = ClipCache(cache or _cache_of({"out": out}))
     known = len(finished)
     if known and not quiet:
@@ -204,7 +209,7 @@ def extract(
             if table is not None:
                 motion = extract_motion(table, settings, **how, progress=progress)
             else:
-                motion = extract_files([Path(name) for name in inputs], settings, **how, progress=progress)
+                motion = extract_files([Path(name) for name in inputs], settings, fps=fps, **how, progress=progress)
         motion.save(out)
     except KeyboardInterrupt:
         warn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -45,6 +46,9 @@ Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subje
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
 Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
 MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files."), Reads()]
+Fps = Annotated[
+    float | None, typer.Option(min=0.001, max=1e6, help="Frames per second of folders of images, which carry no times.")
+]
 
 
 def settings_of(preset: str, file: Path | None, changes: list[str] | None, au: str | None) -> Config:
@@ -89,3 +93,17 @@ def study_title(found: dict[str, Any]) -> str:
         f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
         f"AU source {found['au_source']}"
     )
+
+
+def check_fps(fps: float | None, paths: Sequence[Path]) -> None:
+    """Refuse a frame rate that no clip would use: a video keeps its own times."""
+    if fps is None:
+        return
+    from stag.video import fps_if_untimed
+
+    there = [path for path in paths if path.exists()]
+    if there and there == list(paths) and all(fps_if_untimed(path, fps) is None for path in there):
+        raise typer.BadParameter(
+            f"--fps {fps:g}: is for folders of images; {there[0]} has times of its own, which only the column fps of "
+            f"a manifest replaces"
+        )

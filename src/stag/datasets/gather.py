@@ -100,6 +100,7 @@ def gather(
             continue
         codes, unread = _codes(entry.codes)
         remarks += [Remark("repair", one, entry.clip_id) for one in said]
+        remarks += [Remark("files", one, entry.clip_id) for one in index.order.remarks]
         remarks += [Remark(kind, one, entry.clip_id) for kind, one in found.remarks]
         remarks += [Remark("action units", f"{one!r} in {entry.codes!r}", entry.clip_id) for one in unread]
         clips.append(

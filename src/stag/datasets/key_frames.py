@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stag.cells import frame_number, is_missing
-from stag.datasets.frame_folders import FrameIndex, ranges_text
+from stag.datasets.frame_folders import FrameIndex
 from stag.datasets.loaded import Unusable
+from stag.frames.order import ranges_text
 
 LEAST_SHARE = 0.5  # assumed
 """Share of the frames from onset to offset below which a clip is left out."""
@@ -58,10 +59,11 @@ def locate(
     first, last = numbers[0], numbers[-1]
     if not annotated:
         remarks = [("apex estimated", "the set gives no apex")]
-        if len(set(numbers)) < 2:
+        if len(numbers) < 2:
             raise Unusable("frames missing", "one frame is on disk")
-        if index.holes:
-            remarks.insert(0, ("frames missing", f"frame {ranges_text(index.holes)} missing on disk"))
+        holes = [(a + 1, b - 1) for a, b in pairwise(numbers) if b > a + 1]
+        if holes:
+            remarks.insert(0, ("frames missing", f"frame {ranges_text(holes)} missing on disk"))
         return KeyFrames(0, None, len(numbers) - 1, tuple(remarks))
 
     peak = frame_number(apex)
@@ -74,15 +76,13 @@ def locate(
     _refuse_no_motion(start, stop)
 
     begin, end = bisect_left(numbers, start), bisect_right(numbers, stop) - 1
-    there, wanted = len(set(numbers[begin : end + 1])), stop - start + 1
+    there, wanted = end + 1 - begin, stop - start + 1
     if there < 2 or there < LEAST_SHARE * wanted:
         raise Unusable("frames missing", f"{there} of the {wanted} frames {start} to {stop} on disk")
     if there < wanted:
         inner = (start - 1, *numbers[begin : end + 1], stop + 1)
         gaps = [(a + 1, b - 1) for a, b in pairwise(inner) if b > a + 1]
         remarks.append(("frames missing", f"frame {ranges_text(gaps)} of {start} to {stop} missing on disk"))
-    if len(set(numbers)) < len(numbers):
-        remarks.append(("files", "several images share a frame number"))
     peak, about_apex = _peak(apex, peak, start, stop, optional)
     top = None if peak is None else min(max(bisect_left(numbers, peak), begin), end)
     return KeyFrames(begin, top, end, (*remarks, *about_apex))

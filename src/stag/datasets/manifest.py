@@ -120,7 +120,9 @@ def _key_frames(frames: Path, *cells: str) -> KeyFrames:
     if not frames.is_dir():
         return locate_in_video(*cells)
     index = index_frames(frames)
-    return locate(replace(index, numbers=tuple(range(len(index.numbers)))), *cells, optional=True)
+    by_place = replace(index.order, numbers=tuple(range(len(index.numbers))))
+    found = locate(replace(index, order=by_place), *cells, optional=True)
+    return replace(found, remarks=(*(("files", one) for one in index.order.remarks), *found.remarks))
 
 
 def _dataset(row: dict[str, str], path: Path) -> str:

@@ -75,6 +75,7 @@ class FaceTrack:
         self.lost = self.ended = self.turned = False
         self.gaps = 0
         self.cuts_s: tuple[float, ...] = ()
+        self.reading: tuple[str, ...] = ()
         self._tracker = FaceTracker(frame.image, landmarks)
         self._to_crop = crop_transform(landmarks.points)
         self.points = transform_points(landmarks.points, self._to_crop)
@@ -134,8 +135,10 @@ def follow_faces(
     tracks: list[FaceTrack] = []
     n_frames, next_search_s = 0, 0.0
     cuts_s: list[float] = []
+    reading: dict[str, None] = {}
     for frame, cut in mark_cuts(frames):
         n_frames += 1
+        reading.update(dict.fromkeys(frame.flags))
         if n_frames > limits.FRAMES:
             raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
         if cut:
@@ -165,7 +168,7 @@ def follow_faces(
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
     found = [longest[face_id] for face_id in sorted(longest)]
     for track in found:
-        track.cuts_s = tuple(cuts_s)
+        track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
     return found if every_face else found[:1]
 
 
@@ -346,4 +349,4 @@ def _flags(track: FaceTrack, config: MotionConfig, still: bool, duration_s: floa
         (duration_s > LONG_S, "longer than a micro-expression"),
         (bool(empty), "outside the picture: " + ", ".join(empty)),
     )
-    return tuple(text for applies, text in remarks if applies)
+    return (*track.reading, *(text for applies, text in remarks if applies))

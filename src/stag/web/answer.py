@@ -16,7 +16,7 @@ from stag.report.downloads import data_link, motion_csv, prediction_dict, rows_c
 from stag.report.html import prediction_page
 from stag.report.words import answer_in_words, capitalised
 from stag.types import Frame, Prediction
-from stag.video import read_frames
+from stag.video import fps_if_untimed, read_frames
 from stag.web.limits import Limits, check_file, limited
 
 Progress = Callable[[float, str], None]
@@ -25,7 +25,14 @@ _READING = 0.75  # assumed; share of the time that reading and tracking take
 
 
 def answer(
-    path: Path, name: str, predictor: Predictor, limits: Limits, progress: Progress, aus: str | None = None
+    path: Path,
+    name: str,
+    predictor: Predictor,
+    limits: Limits,
+    progress: Progress,
+    *,
+    fps: float | None = None,
+    aus: str | None = None,
 ) -> str:
     """What the page shows of a clip, as HTML.
 
@@ -35,13 +42,14 @@ def answer(
         predictor: Who judges.
         limits: What is accepted.
         progress: Called with a share in [0, 1] and what is being done.
+        fps: Frames per second where the clip carries no times, as some animated pictures.
         aus: Annotated action units of the clip as a visitor typed them; blank where there are none.
     """
     aus = (aus or "").strip() or None
     try:
         predictor.codes(aus)  # before the clip is read
         announced = check_file(path, name, limits)
-        frames = _counted(limited(read_frames(path), name, limits), announced, progress)
+        frames = _counted(limited(read_frames(path, fps=fps_if_untimed(path, fps)), name, limits), announced, progress)
         (found, *_) = predictor.predict_frames(frames, name, "largest", pictures=True, aus=aus)
         progress(0.8, "Asking why")
         why = _why(predictor, found)

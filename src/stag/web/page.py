@@ -28,7 +28,7 @@ KEPT_S = 600
 CLAIMED_S = 3600
 """Claims that were never redeemed, as when the queue was full, go after this long."""
 
-FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv")
+FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 _NAMED_BY_ITS_WORDS = """() => {
   const mend = () => document.querySelectorAll("button.upload-container[aria-label]").forEach(
@@ -123,9 +123,11 @@ def judge_claimed(
     predictor: Predictor,
     limits: Limits,
     progress: Progress,
+    *,
+    fps: float | None = None,
     aus: str | None = None,
 ) -> str | None:
-    """What the page shows of a claimed clip with its codes ``aus``, if any; its file goes whatever comes of it.
+    """What the page shows of a claimed clip, with its rate and codes if any; its file goes whatever comes of it.
 
     ``None`` where the claim was answered already, as after a second click while the first still waited.
     """
@@ -136,7 +138,7 @@ def judge_claimed(
         return None
     try:
         with one_thread():
-            return answer(path, path.name, predictor, limits, progress, aus)
+            return answer(path, path.name, predictor, limits, progress, fps=fps, aus=aus)
     finally:
         claims.release(path)
 
@@ -154,8 +156,10 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
 
     claims = Claims(folder)
 
-    def judge(claimed: str | None, aus: str | None, progress: Any = gr.Progress()) -> Any:
-        told = judge_claimed(claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text), aus)
+    def judge(claimed: str | None, aus: str | None, fps: float | None = None, progress: Any = gr.Progress()) -> Any:
+        told = judge_claimed(
+            claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text), fps=fps or None, aus=aus
+        )
         return gr.skip() if told is None else told
 
     def judge_example(name: str, progress: Any = gr.Progress()) -> str:
@@ -178,6 +182,7 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
             with gr.Tab("Upload"):
                 upload = gr.File(label="A clip of one face", file_types=list(FILE_TYPES), height=170)
                 upload_codes = gr.Textbox(**codes)
+                rate = gr.Number(label="Frames per second, only for clips that carry no times", value=None, minimum=0)
                 upload_go = gr.Button("Analyse the clip", variant="primary")
             with gr.Tab("Record"):
                 camera = gr.Video(
@@ -201,7 +206,8 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
         ):
             own = gr.State(None)
             claimed = button.click(claims.claim, source, own, **clear)
-            judged = claimed.then(judge, [own, typed], shown, api_name=name, **queue)
+            inputs = [own, typed, rate] if source is upload else [own, typed]
+            judged = claimed.then(judge, inputs, shown, api_name=name, **queue)
             # Codes belong to their clip, so they go with it.
             judged.then(lambda: (None, ""), None, [source, typed], **clear)
         example_go.click(judge_example, choice, shown, api_name="example", **queue)
