@@ -21,6 +21,7 @@ from stag.model.stag import STAG
 from stag.motion.extract import extract_clip
 from stag.simulate.motion import SIMULATED_FLOW
 from stag.training.inference import predict_probabilities
+from stag.training.softening import soften
 from stag.types import Frame, MotionTensor, Prediction
 from stag.video import read_frames
 
@@ -35,7 +36,8 @@ class Predictor:
 
     The motion of a clip is extracted with the settings that the model was trained on. There are no expert codes for a
     new video, so the AU input is ``none``, or ``predicted`` where the model was trained with its own predictions.
-    Probabilities are means over the clip, its mirror image, and both cut a little at either end.
+    Probabilities are means over the clip, its mirror image, and both cut a little at either end, softened by how well
+    the clip could be measured.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
@@ -114,7 +116,7 @@ class Predictor:
             start_s=tensor.start_s,
             end_s=tensor.start_s + tensor.duration_s,
             classes=self.model.classes,
-            probabilities=probabilities[0],
+            probabilities=soften(probabilities[0], tensor.quality),
             au_vocabulary=AU_VOCABULARY,
             au_probabilities=units[0],
             au_source=self.au_source,
