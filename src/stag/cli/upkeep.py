@@ -40,7 +40,7 @@ def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Q
 @app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON.")] = Path("runs/bench"),
-    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion.")] = "",
+    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion, quality.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
     quiet: Quiet = False,
@@ -49,7 +49,7 @@ def bench(
     from stag.files import write_json, write_text
 
     parts = tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
-    speeds = tuple(part for part in parts if part != "motion")
+    speeds = tuple(part for part in parts if part not in ("motion", "quality"))
     if speeds or not parts:
         from stag.bench.speed import measure, speed_table
 
@@ -61,6 +61,14 @@ def bench(
         say(f"tables  {out / 'speed.md'}")
     if "motion" in parts:
         _bench_motion(out, quick, jobs, quiet)
+    if "quality" in parts:
+        from stag.bench.reliability import reliability, reliability_table
+
+        with progress_bar("quality", quiet) as progress:
+            clips = reliability(quick=quick, jobs=jobs, progress=progress)
+        write_text(out / "quality.md", reliability_table(clips))
+        say(reliability_table(clips))
+        say(f"simulated clips; table  {out / 'quality.md'}")
 
 
 def _bench_motion(out: Path, quick: bool, jobs: int, quiet: bool) -> None:

@@ -31,15 +31,17 @@ LEAST_TRUST = 0.5
 
 # Squares of noise add up: 1, drift, roughness, grid of a codec.
 _NOISE_OF_ONE, _NOISE_OF_DRIFT, _NOISE_OF_ROUGHNESS, _NOISE_OF_GRID = 0.0011, 0.73, 1.6, 0.015
-_DRIFT_PX = 0.6  # drift that halves the trust
-_COARSE, _FULL_TEXTURE = 3.3, 0.75
-_CODEC, _LEAST_GRID, _CLEAR_GRID = 1.3, 0.05, 0.25
+_DRIFT_PX = 0.73  # drift that halves the trust
+_COARSE, _FULL_TEXTURE = 3.4, 0.75
+_PREDICTED, _LEAST_GRID, _CLEAR_GRID = 1.4, 0.05, 0.25
+_BLOCKY = 26.0  # strength of the grid that halves the trust
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
 _DAMPING = 6.0  # squared gradient at which flow sees half of a motion; as in stag.motion.flow.LucasKanadeFlow
 _LARGEST_DRIFT_PX = 3.0
 _WHITE, _MUCH_WHITE = 254, 0.3
 _SOURCE_PX, _FACE = 384, 5  # pixels; distances between the inner eye corners
 _LOOK_EVERY = 32
+_GRID_PX = 256  # side of the pictures that the strengths below were fitted on
 _SECOND_DIFFERENCE = np.sqrt(6.0)  # 1 + 4 + 1 independent errors make one second difference
 _HARMONICS = np.array([1, 2, 3]) / 8
 _BESIDE = np.array([0.0, -0.03, -0.02, 0.02, 0.03])
@@ -76,8 +78,8 @@ class SourceLook:
 
     @property
     def grid(self) -> float:
-        """Mean strength of the grid."""
-        return float(np.mean(self._grids)) if self._grids else 0.0
+        """Largest strength of the grid: an encoder that keeps to a rate spends it on the first frame."""
+        return max(self._grids, default=0.0)
 
     @property
     def frozen(self) -> float:
@@ -105,7 +107,7 @@ def block_grid(image: GreyImage) -> float:
         profile = profile / np.maximum(usual, 0.2) - 1
         frequency = (_HARMONICS[:, None] + _BESIDE).ravel()
         waves = np.exp(-2j * np.pi * np.outer(frequency, np.arange(len(profile))))
-        power = (np.abs(waves @ profile) ** 2 / len(profile)).reshape(len(_HARMONICS), -1).mean(axis=0)
+        power = (_GRID_PX * np.abs(waves @ profile / len(profile)) ** 2).reshape(len(_HARMONICS), -1).mean(axis=0)
         strengths.append(power[0] - np.median(power[1:]))
     return float(np.mean(strengths)) if strengths else 0.0
 
@@ -188,7 +190,7 @@ def _doubts(quality: Quality) -> dict[str, float]:
     return {
         "drift": (quality.drift_px / _DRIFT_PX) ** 4,
         "texture": _COARSE * max(_FULL_TEXTURE - float(quality.texture.mean()), 0.0) ** 2,
-        "compressed": _CODEC * float(predicted),
+        "compressed": _PREDICTED * float(predicted) + (grid / _BLOCKY) ** 2,
         "too small": (_SMALL_PX / max(quality.eyes_px, 1.0)) ** 4,
     }
 

@@ -117,7 +117,7 @@ def headline(prediction: Prediction) -> str:
     motion = prediction.motion
     moved = movements_in_words(motion, prediction.layout)
     if prediction.abstains or not moved:
-        return _sentence(NO_MOVEMENT)
+        return _sentence(prediction.predicted if prediction.abstains else NO_MOVEMENT)
     at = motion.time_s[apex_step(motion.motion)]
     answer = f"{prediction.most_probable} {share(float(prediction.probabilities.max()))}"
     return f"{moved} at {at:.2f} s; {answer}"
@@ -131,7 +131,7 @@ def summary(prediction: Prediction) -> str:
     verdict = f"Most probable: {names[0]}" + (f", hardly ahead of {names[1]}." if close else ".")
     moved = f"Strongest movement: {strongest_movement(prediction.motion, prediction.layout)}."
     if prediction.abstains:
-        return f"No clear movement was found, so the probabilities mean little. {verdict}"
+        return f"{_sentence(prediction.predicted)}; the probabilities mean little. {verdict}"
     return f"{verdict} {moved}"
 
 
