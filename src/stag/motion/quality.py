@@ -33,7 +33,7 @@ LEAST_TRUST = 0.5
 _NOISE_OF_ONE, _NOISE_OF_DRIFT, _NOISE_OF_ROUGHNESS, _NOISE_OF_GRID = 0.0011, 0.73, 1.6, 0.015
 _DRIFT_PX = 0.73  # drift that halves the trust
 _COARSE, _FULL_TEXTURE = 3.4, 0.75
-_PREDICTED, _LEAST_GRID, _CLEAR_GRID = 1.4, 0.05, 0.25
+_PREDICTED, _LEAST_GRID, _CLEAR_GRID = 0.6, 0.05, 0.25
 _BLOCKY = 26.0  # strength of the grid that halves the trust
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
 _DAMPING = 6.0  # squared gradient at which flow sees half of a motion; as in stag.motion.flow.LucasKanadeFlow
@@ -186,6 +186,7 @@ def _doubts(quality: Quality) -> dict[str, float]:
     """What speaks against an answer, each 0 or more; 1 alone halves the trust."""
     grid = max(quality.block_grid, 0.0)
     # A codec that predicts from frame to frame freezes small motion; one that codes each frame leaves a stronger grid.
+    # Alone it softens and no more: a photograph that was once a JPEG, moved without any noise, looks the same.
     predicted = quality.frozen**2 * np.clip((grid - _LEAST_GRID) / _CLEAR_GRID, 0, 1) / (1 + grid)
     return {
         "drift": (quality.drift_px / _DRIFT_PX) ** 4,
@@ -198,7 +199,7 @@ def _doubts(quality: Quality) -> dict[str, float]:
 def _cause(quality: Quality) -> str:
     """What makes noise large against detail."""
     causes = (
-        (quality.block_grid > _CLEAR_GRID, "compressed"),
+        (quality.block_grid > 2 * _LEAST_GRID, "compressed"),
         (quality.saturated > _MUCH_WHITE, "overexposed"),
         (quality.brightness < 64, "too dark"),  # assumed
         (quality.eyes_px < 20, "too small"),  # assumed; as the remark on low resolution
