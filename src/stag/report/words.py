@@ -131,7 +131,9 @@ def summary(prediction: Prediction) -> str:
     verdict = f"Most probable: {names[0]}" + (f", hardly ahead of {names[1]}." if close else ".")
     moved = f"Strongest movement: {strongest_movement(prediction.motion, prediction.layout)}."
     if prediction.abstains:
-        return f"{_sentence(prediction.predicted)}; the probabilities mean little. {verdict}"
+        still = prediction.predicted == NO_MOVEMENT
+        doubt = "No clear movement was found" if still else f"The clip is {prediction.predicted}"
+        return f"{doubt}, so the probabilities mean little. {verdict}"
     return f"{verdict} {moved}"
 
 
