@@ -17,6 +17,7 @@ DEPTH_PX = {28: 10.0, 29: 15.0, 30: 20.0, 36: -6.0, 39: 0.0, 42: 0.0, 45: -6.0}
 """Landmark -> how far it lies before the inner eye corners, crop pixels.  # assumed"""
 
 _RIDGE = 1e-9
+_LEAST_SINE = 0.05  # 3 degrees
 _SIGNIFICANT = 2.0  # assumed; standard errors that an angle must exceed
 _MODEL_ERROR_PX = 0.3  # assumed; how far patches stray from the pattern without noise
 _OVERLAP = 5.0  # assumed; patches share pixels, so that as many of them tell as much as one that stands alone
@@ -48,9 +49,11 @@ class TurnFit:
         self._model2 = _OVERLAP * _MODEL_ERROR_PX**2 * float(np.square(self._solve[4:]).sum())
 
     def degrees(self, residuals: FloatArray) -> float:
-        """Angle of the turn: residuals ``(n, 2)``, crop pixels -> degrees, 0 to 90; 0 where chance explains it."""
+        """Angle of the turn: residuals ``(n, 2)``, crop pixels -> degrees, 3 to 90; 0 where chance explains it."""
         fitted = self._solve @ residuals.ravel()
         sine = float(np.hypot(fitted[4], fitted[5]))
+        if sine < _LEAST_SINE:
+            return 0.0
         left = residuals - self._columns @ fitted
         chance2 = self._model2 + self._variance * float(np.einsum("nk,nkl,nl->", left, self._information, left))
         return float(np.degrees(np.arcsin(min(sine, 1.0)))) if sine**2 > _SIGNIFICANT**2 * chance2 else 0.0
