@@ -13,6 +13,7 @@ from stag.errors import ModelError
 from stag.faces.detect import FaceDetector, load_detector
 from stag.facs import AU_VOCABULARY, au_vector, read_codes
 from stag.inference.probabilities import answer
+from stag.inference.softening import soften
 from stag.model.onnx_file import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
@@ -28,7 +29,8 @@ class Predictor:
 
     The motion of a clip is extracted with the settings that the model was trained on. Which action units the classifier
     reads, and the views of a clip whose mean the probabilities are, follow from the model too: see
-    :meth:`~stag.model.folder.ModelInfo.au_source` and :func:`~stag.inference.views.model_views`.
+    :meth:`~stag.model.folder.ModelInfo.au_source` and :func:`~stag.inference.views.model_views`. Probabilities are
+    softened by how well the clip could be measured.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
@@ -137,7 +139,7 @@ class Predictor:
             start_s=tensor.start_s,
             end_s=tensor.start_s + tensor.duration_s,
             classes=self.model.classes,
-            probabilities=found.probabilities[0],
+            probabilities=soften(found.probabilities[0], tensor.quality),
             au_vocabulary=AU_VOCABULARY,
             au_probabilities=found.au_probabilities[0],
             au_source=source,

@@ -25,6 +25,8 @@ NO_MOVEMENT = "no clear movement"
 
 SIMULATED_FLOW = "simulated"
 """What ``meta["flow"]`` of a motion file says of motion that was drawn and not measured."""
+NOT_MEASURABLE = "not measurable"
+"""Beginning of the remark on a clip that is too poor to be judged; the reason follows, as in ``: too dark``."""
 
 AU_SOURCES = ("none", "annotated", "predicted")
 
@@ -108,6 +110,33 @@ class Clip:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Quality(ArrayValue):
+    """How well the motion of one clip could be measured; see :mod:`stag.motion.quality`.
+
+    Attributes:
+        noise_px: ``(R,)`` estimated RMS error of each channel, crop pixels.
+        drift_px: RMS false motion of the parts of the face that cannot move, crop pixels.
+        texture: ``(R,)`` share of a motion that the detail in each channel's window lets optical flow see, 0 to 1.
+        noise_grey: Standard deviation of the image noise, grey levels.
+        brightness: Mean of the face, grey levels.
+        saturated: Share of the face that is white beyond measure.
+        block_grid: Strength of the 8-pixel grid that a video or JPEG codec leaves; 0 for none, 1 is clearly seen.
+        frozen: Share of the face's pixels that do not change at all from one frame to the next.
+        eyes_px: Distance between the inner eye corners, frame pixels.
+    """
+
+    noise_px: FloatArray
+    drift_px: float
+    texture: FloatArray
+    noise_grey: float
+    brightness: float
+    saturated: float
+    block_grid: float
+    frozen: float
+    eyes_px: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class MotionTensor(ArrayValue):
     """Motion of one face through one clip.
 
@@ -125,6 +154,7 @@ class MotionTensor(ArrayValue):
         face_id: Rank of the face in the first frame, 0 is the largest.
         face_score: Detector confidence, ``nan`` where unknown.
         pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None`` where nobody asked for them.
+        quality: How well it could be measured, or ``None`` for motion that was not measured on frames.
     """
 
     motion: NDArray[np.float32]
@@ -140,6 +170,7 @@ class MotionTensor(ArrayValue):
     face_id: int = 0
     face_score: float = float("nan")
     pictures: NDArray[np.uint8] | None = None
+    quality: Quality | None = None
 
     def _summary(self) -> str:
         steps, regions = self.motion.shape[:2]
@@ -192,8 +223,14 @@ class Prediction(ArrayValue):
 
     @property
     def abstains(self) -> bool:
-        """Whether there was no clear movement to judge; the probabilities then mean little."""
-        return NO_MOVEMENT in (*self.flags, *self.motion.flags)
+        """Whether no class is named: no clear movement, or not measurable; the probabilities then mean little."""
+        return self._abstention is not None
+
+    @property
+    def _abstention(self) -> str | None:
+        flags = (*self.flags, *self.motion.flags)
+        unmeasured = next((flag for flag in flags if flag.startswith(NOT_MEASURABLE)), None)
+        return unmeasured or (NO_MOVEMENT if NO_MOVEMENT in flags else None)
 
     @property
     def most_probable(self) -> str:
@@ -202,8 +239,8 @@ class Prediction(ArrayValue):
 
     @property
     def predicted(self) -> str:
-        """Name of the most probable class, or ``"no clear movement"``."""
-        return NO_MOVEMENT if self.abstains else self.most_probable
+        """Name of the most probable class, ``"no clear movement"``, or ``"not measurable: "`` and the reason."""
+        return self._abstention or self.most_probable
 
     def _summary(self) -> str:
         certain = "" if self.abstains else f" {float(np.max(self.probabilities)):.2f}".replace(" 0.", " .")

@@ -7,7 +7,8 @@ import pytest
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
-from stag.motion.extract import extract_clip, is_still
+from stag.motion.extract import extract_clip
+from stag.motion.quality import is_still
 from stag.motion.regions import LAYOUTS
 from stag.simulate.face import astronaut
 from stag.types import Frame, Landmarks

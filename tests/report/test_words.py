@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from stag.motion.regions import channel_names
+from stag.report.table import prediction_rows
 from stag.report.words import apex_step, direction, headline, share, signed, strongest_movement, summary
 
 
@@ -63,6 +64,19 @@ def test_a_still_clip_says_so_first(make_prediction, where):
     assert summary(p).startswith("No clear movement")
     assert "Strongest" not in summary(p)
     assert not make_prediction(flags=("low resolution",)).abstains
+
+
+@pytest.mark.parametrize("where", ["flags", "motion_flags"])
+def test_a_clip_that_cannot_be_measured_gets_the_reason_and_no_class(make_prediction, where):
+    p = make_prediction(**{where: ("no clear movement", "not measurable: too dark", "low resolution")})
+    assert p.abstains
+    assert p.predicted == "not measurable: too dark"
+    assert headline(p) == "Not measurable: too dark"
+    assert summary(p).startswith("The clip is not measurable: too dark, so the probabilities mean little.")
+    row = prediction_rows([p]).iloc[0]
+    assert row["predicted"] == "not measurable: too dark"
+    assert "not measurable: too dark" in row["flags"].split("; ")
+    assert row["p_negative"] == p.probabilities[0]
 
 
 def test_a_motionless_tensor_has_no_strongest_movement(make_prediction):

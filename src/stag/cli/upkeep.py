@@ -59,7 +59,7 @@ def demo(
 )
 def bench(
     out: Annotated[Path, typer.Option(help="Folder for tables, figure and JSON."), Writes(BENCH)] = Path("runs/bench"),
-    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion.")] = "",
+    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; or motion, quality.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
     quiet: Quiet = False,
@@ -68,7 +68,7 @@ def bench(
     from stag.files import write_json, write_text
 
     parts = _parts(only)
-    speeds = tuple(part for part in parts if part != "motion")
+    speeds = tuple(part for part in parts if part not in ("motion", "quality"))
     if speeds or not parts:
         from stag.bench.speed import measure, speed_table
 
@@ -80,6 +80,14 @@ def bench(
         say(f"tables  {out / 'speed.md'}")
     if "motion" in parts:
         _bench_motion(out, quick, jobs, quiet)
+    if "quality" in parts:
+        from stag.bench.reliability import reliability, reliability_table
+
+        with progress_bar("quality", quiet) as progress:
+            clips = reliability(quick=quick, jobs=jobs, progress=progress)
+        write_text(out / "quality.md", reliability_table(clips))
+        say(reliability_table(clips))
+        say(f"simulated clips; table  {out / 'quality.md'}")
 
 
 def _bench_motion(out: Path, quick: bool, jobs: int, quiet: bool) -> None:

@@ -19,9 +19,10 @@ from stag.explanation.methods import METHODS, attention_output
 from stag.explanation.question import Question, own_scale
 from stag.facs import au_vector
 from stag.inference.probabilities import answer
+from stag.inference.softening import soften
 from stag.inference.views import View, model_views
 from stag.model.stag import STAG
-from stag.types import FloatArray, MotionTensor, Prediction
+from stag.types import FloatArray, MotionTensor, Prediction, Quality
 
 DEFAULT_METHOD = "ig"
 """What the report shows, see ``stag explain --score``."""
@@ -149,9 +150,10 @@ def explain(
         au = None if motion.codes is None else np.array(au_vector(set(motion.codes)))
         au_source = cast(AuSource, motion.au_source)
         motion = motion.motion
+    quality = motion.quality if isinstance(motion, MotionTensor) else None
     clip = torch.from_numpy(np.array(_one_clip(motion), dtype=np.float32))[None]
     codes = None if au is None else torch.from_numpy(np.array(au, dtype=np.float32))[None]
-    (found,) = _explained(model, clip, method, target, au_source, codes, views, shown)
+    (found,) = _explained(model, clip, method, target, au_source, codes, views, shown, quality)
     return found
 
 
@@ -179,6 +181,7 @@ def _explained(
     au: Tensor | None,
     views: Sequence[View] | None,
     shown: Tensor | None,
+    quality: Quality | None = None,
 ) -> list[Attribution]:
     """Explain clips whose probabilities ``(B, C)`` were ``shown`` already, or else are computed here."""
     model.eval()
@@ -190,7 +193,7 @@ def _explained(
     views = model_views(model.info) if views is None else views
     n, layout = len(motion), model.info.layout
     found = answer(model, motion, au_source=source, au=au, views=views)  # the model says best what does not fit
-    probabilities = torch.from_numpy(found.probabilities) if shown is None else shown
+    probabilities = torch.from_numpy(soften(found.probabilities, quality)) if shown is None else shown
     number = _numbers(model.classes, target, probabilities)
     seen = [own_scale(model, view.of(motion, layout, cumulative=model.info.cumulative)) for view in views]
     codes = None if au is None else au.repeat(len(views), 1)

@@ -25,7 +25,7 @@ from stag.report.figures import (
 )
 from stag.report.player import player_view
 from stag.report.words import all_flags, apex_step, headline, regions_in_words, share, strongest_movement, summary
-from stag.types import NO_MOVEMENT, FloatArray, Prediction
+from stag.types import FloatArray, Prediction
 
 TOP_UNITS = 6
 
@@ -82,7 +82,7 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
             ],
             "stag explain writes the same for one clip",
         ),
-        "flags": [flag for flag in all_flags(p) if flag != NO_MOVEMENT],
+        "flags": [flag for flag in all_flags(p) if flag != p.predicted],
         "classes": [bar(p.classes[i], float(p.probabilities[i]), first=rank == 0) for rank, i in enumerate(order)],
         "units": [
             bar(_unit_name(p.au_vocabulary[i]), float(p.au_probabilities[i]), first=rank == 0)
@@ -117,7 +117,7 @@ def overview_row(p: Prediction, link: str) -> View:
         "face": p.face_id + 1,
         "predicted": p.predicted,
         "probability": share(float(p.probabilities.max())),
-        "movement": NO_MOVEMENT if p.abstains else strongest_movement(p.motion, p.layout),
+        "movement": p.predicted if p.abstains else strongest_movement(p.motion, p.layout),
         "flags": "; ".join(all_flags(p)),
         "still": p.abstains,
     }

@@ -132,14 +132,14 @@ def headline(prediction: Prediction, found: Attribution | None = None) -> str:
     motion = prediction.motion
     moved, step = movement_in_words(motion, prediction.layout, found)
     if prediction.abstains or not moved:
-        return capitalised(NO_MOVEMENT)
+        return capitalised(prediction.predicted if prediction.abstains else NO_MOVEMENT)
     return f"{moved} at {motion.time_s[step]:.2f} s; {answer_in_words(prediction)}"
 
 
 def answer_in_words(prediction: Prediction) -> str:
     """The class and its probability, ``"surprise .71"``, or why there is none."""
     if prediction.abstains:
-        return f"{NO_MOVEMENT}, so no class is named"
+        return f"{prediction.predicted}, so no class is named"
     return f"{prediction.most_probable} {share(float(prediction.probabilities.max()))}"
 
 
@@ -151,7 +151,9 @@ def summary(prediction: Prediction) -> str:
     verdict = f"Most probable: {names[0]}" + (f", hardly ahead of {names[1]}." if close else ".")
     moved = f"Strongest movement: {strongest_movement(prediction.motion, prediction.layout)}."
     if prediction.abstains:
-        return f"No clear movement was found, so the probabilities mean little. {verdict}"
+        still = prediction.predicted == NO_MOVEMENT
+        doubt = "No clear movement was found" if still else f"The clip is {prediction.predicted}"
+        return f"{doubt}, so the probabilities mean little. {verdict}"
     return f"{verdict} {moved}"
 
 
