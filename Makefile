@@ -7,7 +7,9 @@ READY_ALL := $(VENV)/.ready-all
 READY_DOCS := $(VENV)/.ready-docs
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test fuzz test-browser check format docs weights clean
+EXTRAS := faces web explain onnx cluster
+
+.PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -18,11 +20,23 @@ $(READY_ALL): $(READY)
 	$(INSTALL) '.[all]'
 	@touch $(READY_ALL)
 
+# One extra of pyproject.toml each: what the messages of the program name.
+$(EXTRAS): $(READY)
+	$(INSTALL) '.[$@]'
+	@echo "$(or $(NEXT_$@),installed  $@)"
+NEXT_web := page  $(BIN)/stag serve
+
 demo: $(READY)
 	$(BIN)/stag demo
 
+# Two processes of one thread each; a process that has nothing left takes tests over from the other.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: $(READY_ALL)
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# With the tests that take long.
+test-all: $(READY_ALL)
+	$(PYTEST) -m 'not gpu and not browser and not fuzz'
 
 # A thousand damaged files of each kind that is read.
 fuzz: $(READY_ALL)

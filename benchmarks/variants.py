@@ -21,6 +21,7 @@ from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
 from stag.motion.regions import pool_static
 from stag.motion.timing import motion_at
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
+from stag.values import ArrayValue
 
 Tracker = Literal["tracked", "fixed", "redetected", "truth", "source"]
 
@@ -57,8 +58,8 @@ class Variant:
     true_face: bool = False
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(ArrayValue):
     """One clip, measured in one way.
 
     Attributes:

@@ -45,6 +45,7 @@ def compare(ours: Path, theirs: Path, note: str) -> None:
         found = score_predictions(path)
         low, high = found["ci95"]["uf1"]
         print(f"{path.stem:<12} UF1 {found['pooled']['uf1']:.3f}  ({low:.3f} to {high:.3f} over people){note}")
+        print(*(f"  note  {remark}\n" for remark in found["notes"]), sep="", end="")
     tables = [read_predictions(path) for path in (ours, theirs)]
     classes = sorted(set(tables[0]["truth"]) | {name for table in tables for name in table["predicted"]})
     gap = paired_difference(*tables, classes)["uf1"]

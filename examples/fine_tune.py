@@ -15,11 +15,11 @@ import numpy as np
 import stag
 from stag.datasets.motion_file import MotionSet
 from stag.evaluation.metrics import score
+from stag.inference.probabilities import conformed, predict_probabilities
 from stag.model.shipped import DEFAULT_MODEL
 from stag.simulate.motion import simulate_motion
 from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import SimulationSettings
-from stag.training.inference import conformed, predict_probabilities
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("motion", nargs="?", type=Path)

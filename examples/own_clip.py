@@ -46,7 +46,7 @@ def main() -> None:
     for flag in found.flags:
         print(f"remark       {flag}")
 
-    why = stag.explain(predictor.model, found.motion, target=found.most_probable)
+    why = stag.explain(predictor.model, found)
     print(f"why          {regions_in_words(why.by_channel, why.layout, signed=why.signed)}  ({why.title})")
 
     (asked.out / "motion.png").write_bytes(figure_png(motion_figure(found.motion, found.layout)))

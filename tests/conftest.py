@@ -1,6 +1,11 @@
-"""Fixtures that every room uses."""
+"""Fixtures that every room uses, and one thread for each test process."""
 
+import os
+import signal
 import sys
+
+# Before NumPy and torch are loaded, and for the processes that tests start; `OMP_NUM_THREADS=2 pytest` still holds.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
@@ -10,6 +15,8 @@ from hypothesis import settings
 from stag import cli
 
 cv2.setNumThreads(1)
+# A shell that starts the suite in the background has it ignore Ctrl-C, and the programs that tests start would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same cases every time, and no verdict on how busy the machine is.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")

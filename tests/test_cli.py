@@ -2,15 +2,18 @@
 
 import json
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
+from stag.cli.paths import MODEL
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.facs import AU_VOCABULARY
+from stag.files import write_text
 from stag.simulate.corpus import simulate_corpus
 from stag.video import write_video
 
@@ -116,6 +119,7 @@ def test_a_foreign_motion_file_runs_and_noise_scores_near_chance(stag, motion_fi
 
 def test_train_then_score_the_model_and_cross_sets(stag, motion_file, tmp_path):
     assert stag("train", motion_file, "--out", tmp_path / "model", *FAST, "--quiet")[0] == 0
+    assert {path.name for path in (tmp_path / "model").iterdir()} == set(MODEL.files[0])
     code, _, _ = stag("evaluate", motion_file, "--model", tmp_path / "model", "--out", tmp_path / "fixed", "--quiet")
     assert code == 0
     assert json.loads((tmp_path / "fixed" / "result.json").read_text())["protocol"] == "fixed"
@@ -150,6 +154,22 @@ def test_predict_writes_rows_for_good_and_bad_files_alike(stag, corpus, model, b
     assert str(clips[0]) in printed
 
 
+def test_a_disk_that_fills_up_costs_no_answer(stag, corpus, model, tmp_path, monkeypatch):
+    clip = sorted((corpus / "clips").glob("*.mkv"))[0]
+
+    def full(path, text):
+        if path.suffix == ".csv":
+            raise OSError(28, "No space left on device", str(path))
+        write_text(path, text)
+
+    monkeypatch.setattr("stag.files.write_text", full)
+    arguments = ["--model", model, "--csv", tmp_path / "rows.csv", "--report", tmp_path / "page.html", "--quiet"]
+    code, printed, err = stag("predict", clip, *arguments)
+    assert (code, str(clip) in printed) == (1, True)
+    assert one_sentence(err, "rows.csv", "no space left")
+    assert (tmp_path / "page.html").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -168,6 +188,19 @@ def test_a_bad_clip_gets_one_sentence_and_leaves_nothing(stag, model, bad_inputs
     code, _, err = stag("extract", bad_inputs / name, "--out", tmp_path / "m.npz", "--quiet")
     assert (code, one_sentence(err, says)) == (1, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_extract_warns_of_subjects_that_look_like_one_person(stag, corpus, motion_file, tmp_path, monkeypatch):
+    lines = (corpus / "manifest.csv").read_text().splitlines()
+    column = lines[0].split(",").index("subject")
+    first = lines[1].split(",")
+    first[column] = f"sub-{int(first[column].lstrip('s'))}"
+    (corpus / "renamed.csv").write_text("\n".join([lines[0], ",".join(first), *lines[2:]]))
+    made = replace(MotionSet.load(motion_file), meta={"skipped": []})
+    monkeypatch.setattr("stag.datasets.extraction.extract_motion", lambda *_, **__: made)
+    code, _, err = stag("extract", "manifest", "--root", corpus / "renamed.csv", "--out", tmp_path / "m.npz", "--quiet")
+    assert code == 0
+    assert "2 subject ids of simulated look like 1 person" in err
 
 
 def test_extract_goes_on_past_a_bad_clip(stag, corpus, bad_inputs, tmp_path):
@@ -210,6 +243,28 @@ def test_wrong_settings_models_and_runs_are_named(stag, motion_file, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = stag("train", motion_file, "--out", tmp_path / "file" / "model", *FAST, "--quiet")
     assert (code, one_sentence(err)) == (1, True)
+    code, _, err = stag("train", "runs\\m.npz", "--out", tmp_path / "m", *FAST, "--quiet")
+    assert (code, one_sentence(err, "runs/m.npz")) == (1, True)
+
+
+def test_a_model_that_cannot_be_saved_is_kept_elsewhere(stag, motion_file, tmp_path, monkeypatch):
+    from stag.model.stag import STAG
+
+    save, spare = STAG.save_pretrained, tmp_path / "spare"
+    spare.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spare))
+
+    def saved(model, folder, **options):
+        if folder == tmp_path / "model":
+            raise OSError(28, "No space left on device", str(folder))
+        return save(model, folder, **options)
+
+    monkeypatch.setattr(STAG, "save_pretrained", saved)
+    code, _, err = stag("train", motion_file, "--out", tmp_path / "model", *FAST, "--set", "train.epochs=1", "--quiet")
+    assert (code, one_sentence(err, "no space left")) == (1, True)
+    (kept,) = spare.glob("*/model")
+    assert f"the trained model is kept in {kept}" in err
+    assert STAG.from_pretrained(kept).classes == ("negative", "positive", "surprise")
 
 
 @pytest.mark.parametrize(

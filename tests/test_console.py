@@ -56,6 +56,24 @@ def test_a_terminal_shows_a_bar_with_the_rate(monkeypatch):
     assert "clips/s" in shown
 
 
+def test_results_stay_on_stdout_beside_a_bar_on_the_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(console, "ERR", console.Console(force_terminal=True, width=120, file=io.StringIO()))
+    with progress_bar("predict", quiet=False):
+        console.say("a.mp4  surprise")
+    assert capsys.readouterr().out == "a.mp4  surprise\n"
+
+
+def test_results_come_above_the_bar_where_both_are_on_the_terminal(monkeypatch, capsys):
+    screen = console.Console(force_terminal=True, width=120, record=True, file=io.StringIO())
+    monkeypatch.setattr(console, "ERR", screen)
+    monkeypatch.setattr(console, "OUT", console.Console(force_terminal=True))
+    with progress_bar("predict", quiet=False):
+        console.say("a.mp4  surprise")
+    console.say("done")
+    assert "a.mp4  surprise\n" in screen.export_text()
+    assert capsys.readouterr().out == "done\n"
+
+
 def test_quiet_is_quiet(capsys):
     with progress_bar("extract", quiet=True, unit="clips") as report:
         assert report is None

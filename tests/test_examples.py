@@ -1,7 +1,6 @@
 """The examples as a reader starts them: offline, in an empty folder, and with files of their own."""
 
 import json
-import os
 import re
 import runpy
 import subprocess
@@ -20,16 +19,6 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = ("own_clip", "evaluate_motion_file", "compare_predictions", "fine_tune")
 
 
-def run(name, folder):
-    """Output of an example that was given nothing, in ``folder``."""
-    command = [sys.executable, str(EXAMPLES / f"{name}.py")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "simulated" in done.stdout
-    return done.stdout
-
-
 @pytest.fixture
 def here(monkeypatch, capsys, tmp_path):
     """Run an example in this process, in an empty folder; returns exit code or message, and stdout."""
@@ -42,7 +31,22 @@ def here(monkeypatch, capsys, tmp_path):
             runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         except SystemExit as stop:
             code = stop.code
-        return code, capsys.readouterr().out
+        printed, err = capsys.readouterr()
+        assert err == ""
+        return code, printed
+
+    return start
+
+
+@pytest.fixture
+def run(here):
+    """Output of an example that is given nothing."""
+
+    def start(name):
+        code, told = here(name)
+        assert code == 0
+        assert "simulated" in told
+        return told
 
     return start
 
@@ -54,7 +58,12 @@ def test_every_example_is_tested_and_told_of():
 
 
 def test_a_clip_is_measured_judged_and_explained(tmp_path):
-    told = run("own_clip", tmp_path)
+    """In a process of its own, as a reader starts it."""
+    command = [sys.executable, str(EXAMPLES / "own_clip.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = done.stdout
+    assert "simulated" in told
     assert "prediction   surprise" in told
     assert re.search(r"why +For it: .*brow", told)
     made = tmp_path / "runs/own-clip"
@@ -64,8 +73,8 @@ def test_a_clip_is_measured_judged_and_explained(tmp_path):
     assert "Why surprise" in report
 
 
-def test_an_evaluation_tells_the_scores_of_its_run_folder(tmp_path):
-    told = run("evaluate_motion_file", tmp_path)
+def test_an_evaluation_tells_the_scores_of_its_run_folder(run, tmp_path):
+    told = run("evaluate_motion_file")
     result = json.loads((tmp_path / "runs/evaluate-motion-file/result.json").read_text())
     assert (result["protocol"], result["au_source"], result["simulated"]) == ("loso", "none", True)
     scores = dict(re.findall(r"^(\w+) +UF1 (\d\.\d+) .*simulated", told, re.MULTILINE))
@@ -75,8 +84,8 @@ def test_an_evaluation_tells_the_scores_of_its_run_folder(tmp_path):
     assert better == (", ".join(n for n in wanted if n != "STAG" and wanted[n] >= wanted["STAG"]) or "none")
 
 
-def test_a_method_that_sees_the_motion_is_ahead_of_one_that_does_not(tmp_path):
-    told = run("compare_predictions", tmp_path)
+def test_a_method_that_sees_the_motion_is_ahead_of_one_that_does_not(run, tmp_path):
+    told = run("compare_predictions")
     scores = dict(re.findall(r"^(\w+) +UF1 (\S+)", told, re.MULTILINE))
     assert float(scores["difference"]) == pytest.approx(float(scores["logistic"]) - float(scores["majority"]), abs=2e-3)
     assert "logistic, ahead" in told
@@ -96,8 +105,8 @@ def test_own_predictions_are_compared(here, tmp_path):
     assert "simulated" not in told
 
 
-def test_the_weights_that_ship_are_trained_on(tmp_path):
-    told = run("fine_tune", tmp_path)
+def test_the_weights_that_ship_are_trained_on(run, tmp_path):
+    told = run("fine_tune")
     before, after = map(float, re.search(r"test people: (\S+) as shipped, (\S+) fine-tuned", told).groups())
     assert 0.4 < before <= 1
     assert 0.4 < after <= 1

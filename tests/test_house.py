@@ -11,9 +11,9 @@ import stag
 
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
-    "errors", "limits", "types", "files", "parallel", "facs", "config", "video", "faces", "motion", "datasets",
-    "simulate", "model", "training", "evaluation", "explanation", "report", "predictor", "demo", "doctor", "bench",
-    "web", "console", "cli",
+    "errors", "extras", "values", "limits", "types", "files", "cells", "table", "parallel", "facs", "config",
+    "frames", "video", "faces", "motion", "datasets", "simulate", "model", "inference", "training", "evaluation",
+    "explanation", "report", "predictor", "demo", "doctor", "bench", "web", "console", "cli",
 )  # fmt: skip
 """From the ground floor up; a room imports only rooms named before it, or itself."""
 

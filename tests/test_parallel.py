@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +17,8 @@ from threadpoolctl import threadpool_info
 
 from stag import parallel
 from stag.errors import ConfigError, MissingDependency, StagError
-from stag.parallel import one_thread, spread
+from stag.extras import install_hint
+from stag.parallel import begun_aside, one_thread, spread
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -159,7 +162,7 @@ def test_a_wrong_backend_is_one_sentence(monkeypatch, how, says):
 
 def test_the_package_for_clusters_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'stag\[cluster\]'"):
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("cluster"))):
         list(spread(square, calls(2), 1, backend="dask", address="tcp://127.0.0.1:1"))
 
 
@@ -202,3 +205,44 @@ def test_a_cluster_without_workers_is_one_sentence(monkeypatch):
         how = {"backend": "dask", "address": empty.scheduler_address}
         with pytest.raises(ConfigError, match="has no worker; start some with `dask worker"):
             list(spread(square, calls(2), 1, **how))
+
+
+ASIDE = """
+import os, sys
+from stag.errors import VideoError
+from stag.parallel import begun_aside
+
+def answer(what):
+    if what == "bad":
+        raise VideoError("bad: cannot be read")
+    if what == "killed":
+        os.kill(os.getpid(), 9)
+    return what, os.getpid() == parent
+
+parent = os.getpid()
+with begun_aside(answer, sys.argv[1:]) as answer_of_next:
+    for _ in sys.argv[1:]:
+        try:
+            print(*answer_of_next())
+        except Exception as error:
+            print(type(error).__name__, error)
+"""
+
+
+def aside(*items):
+    done = subprocess.run([sys.executable, "-c", ASIDE, *items], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_what_is_begun_aside_answers_in_order_and_fails_one_by_one():
+    assert aside("a", "bad", "b") == ["a False", "VideoError bad: cannot be read", "b False"]
+    killed, after = aside("killed", "a")
+    assert "most likely for want of memory" in killed
+    assert killed == after
+
+
+def test_where_torch_is_loaded_nothing_is_begun_aside(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", sys.modules.get("torch"))
+    with begun_aside(lambda item: (item, os.getpid()), [1, 2]) as next_answer:
+        assert [next_answer(), next_answer()] == [(1, os.getpid()), (2, os.getpid())]

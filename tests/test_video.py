@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stag.errors import VideoError
-from stag.video import DEFAULT_FOLDER_FPS, frame_rate, read_frames, write_video
+from stag.video import DEFAULT_FPS, fps_if_untimed, frame_rate, read_frames, write_video
 
 
 def noise(rng, n=8, height=24, width=34):
@@ -166,16 +166,16 @@ def test_reading_ends_at_stop_and_never_looks_further(rng, tmp_path, kind):
         list(read_frames(source))
 
 
-def test_images_come_in_the_order_of_their_last_number(tmp_path):
-    names = ["s2_img10.png", "s10_img9.PNG", "s1_img0011.png", "s3_img8.png", "12_b.png", "12_a.png"]
-    order = ["s3_img8.png", "s10_img9.PNG", "s2_img10.png", "s1_img0011.png", "12_a.png", "12_b.png"]
+def test_images_come_in_the_order_of_the_number_that_counts(tmp_path):
+    names = ["s2_img10.png", "s10_img9.PNG", "s1_img0011.png", "s3_img8.png", "s70_img13.png", "s80_img12.png"]
+    order = ["s3_img8.png", "s10_img9.PNG", "s2_img10.png", "s1_img0011.png", "s80_img12.png", "s70_img13.png"]
     for index, name in enumerate(names):
         save(tmp_path / name, np.full((4, 4), index, np.uint8))
     for junk in (".hidden_1.png", "._s3_img8.png", "notes.txt"):
         (tmp_path / junk).write_bytes(b"no image")
     frames = list(read_frames(tmp_path))
     assert [names[int(frame.image[0, 0])] for frame in frames] == order
-    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(6) / DEFAULT_FOLDER_FPS)
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(6) / DEFAULT_FPS)
     np.testing.assert_allclose([f.time_s for f in read_frames(tmp_path, fps=200)], np.arange(6) / 200)
 
 
@@ -189,16 +189,14 @@ def test_every_image_format_is_read(rng, tmp_path, suffix):
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
-def test_deep_images_keep_one_scale_for_the_whole_folder(tmp_path, bits):
+def test_deep_images_keep_one_scale_also_after_a_dark_first_one(tmp_path, bits):
     top = (1 << bits) - 1
     values = np.linspace(0, top, 256).round().astype(np.uint16)[None].repeat(3, axis=0)
-    save(tmp_path / "1.png", values)
-    save(tmp_path / "2.png", values // 4)
-    first, second = (frame.image.astype(float) for frame in read_frames(tmp_path))
-    assert np.abs(first - np.arange(256)).max() <= 1
-    assert np.abs(second - np.arange(256) / 4).max() <= 1
-    (alone,) = read_frames(tmp_path, start=1)
-    assert np.array_equal(alone.image, second)
+    save(tmp_path / "1.png", values // 4)
+    save(tmp_path / "2.png", values)
+    faded, full = (frame.image.astype(float) for frame in read_frames(tmp_path))
+    assert np.abs(faded - np.arange(256) / 4).max() <= 1
+    assert np.abs(full - np.arange(256)).max() <= 1
 
 
 def test_transparent_pixels_show_white(tmp_path):
@@ -226,9 +224,18 @@ def test_frames_of_a_gif_build_on_each_other(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2), ((1, 0, 0, 1), 0)]
+    ("matrix", "shown"),
+    [
+        ((0, 1, -1, 0), lambda lying: np.rot90(lying, -1)),
+        ((0, -1, 1, 0), lambda lying: np.rot90(lying, 1)),
+        ((-1, 0, 0, -1), lambda lying: np.rot90(lying, 2)),
+        ((1, 0, 0, 1), lambda lying: lying),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), np.transpose),
+    ],
 )
-def test_a_video_is_turned_upright(rng, tmp_path, matrix, turns):
+def test_a_video_is_turned_and_mirrored_upright(rng, tmp_path, matrix, shown):
     path = encode(tmp_path / "clip.mp4", moving_scene(rng, 3), "mpeg4", "yuv420p")
     lying = next(read_frames(path)).image
     data = bytearray(path.read_bytes())
@@ -237,7 +244,7 @@ def test_a_video_is_turned_upright(rng, tmp_path, matrix, turns):
     place = data.index(identity, data.index(b"tkhd"))
     data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
-    assert np.array_equal(next(read_frames(path)).image, np.rot90(lying, turns))
+    assert np.array_equal(next(read_frames(path)).image, shown(lying))
 
 
 @given(
@@ -350,3 +357,108 @@ def test_paths_with_any_letters_are_read(rng, tmp_path):
     Image.fromarray(frames[0]).save(Path(folder / "ß1.png"))
     assert np.array_equal(next(read_frames(folder)).image, frames[0])
     assert np.array_equal(next(read_frames(folder / "é.mkv")).image, frames[0])
+
+
+def flags_of(frames):
+    return list(dict.fromkeys(flag for frame in frames for flag in frame.flags))
+
+
+def test_a_folder_without_a_rate_says_what_was_assumed_and_missing_numbers_take_time(tmp_path):
+    for number in (1, 2, 4, 5):
+        save(tmp_path / f"img{number}_640x798.png", np.full((4, 4), number, np.uint8))
+    frames = list(read_frames(tmp_path))
+    assert flags_of(frames) == ["frames missing: 3", "30 fps assumed"]
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.array([0, 1, 3, 4]) / 30)
+    told = list(read_frames(tmp_path, fps=fps_if_untimed(tmp_path, 200)))
+    assert flags_of(told) == ["frames missing: 3"]
+    assert told[-1].time_s == pytest.approx(4 / 200)
+
+
+@pytest.mark.parametrize("codec", ["h264", "mjpeg"])
+def test_a_bare_stream_runs_at_the_rate_of_its_codec_or_says_that_it_is_assumed(rng, tmp_path, codec):
+    path = tmp_path / f"clip.{codec}"
+    with av.open(str(path), "w", format=codec) as container:
+        stream = container.add_stream({"h264": "libx264"}.get(codec, codec), rate=60)
+        stream.height, stream.width = 96, 128
+        stream.pix_fmt = {"h264": "yuv420p"}.get(codec, "yuvj420p")
+        for index, picture in enumerate(moving_scene(rng, 6)):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, 60)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    frames = list(read_frames(path))
+    rate, flags = (60, []) if codec == "h264" else (30, ["30 fps assumed"])
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(6) / rate)
+    assert flags_of(frames) == flags
+    assert fps_if_untimed(path, 200) == (None if codec == "h264" else 200)
+
+
+def test_a_clip_trimmed_by_an_edit_list_is_whole(rng, tmp_path):
+    whole = encode(tmp_path / "whole.mp4", moving_scene(rng), "mpeg4", "yuv420p")
+    images = [frame.image for frame in read_frames(whole)]
+    with av.open(str(whole)) as source, av.open(str(tmp_path / "trimmed.mp4"), "w") as target:
+        track = source.streams.video[0]
+        copy = target.add_stream_from_template(track)
+        shift = round(Fraction(20, 30) / track.time_base)
+        for packet in source.demux(track):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
+                target.mux(packet)
+    frames = list(read_frames(tmp_path / "trimmed.mp4"))
+    assert all(np.array_equal(a.image, b) for a, b in zip(frames, images[20:], strict=True))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(20) / 30, atol=1e-4)
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [((2, 1), (96, 256)), ((1, 2), (192, 128)), ((1, 1), (96, 128))])
+def test_pixels_are_made_square(rng, tmp_path, aspect, shape):
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
+        for picture in moving_scene(rng, 3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    assert next(read_frames(tmp_path / "clip.mp4")).image.shape == shape
+
+
+@pytest.mark.parametrize("ending", ["webp", "gif"])
+def test_animated_pictures_are_read_and_a_gif_without_delays_is_flagged(rng, tmp_path, ending):
+    scene = moving_scene(rng, 6)
+    first, *rest = (Image.fromarray(picture[..., ::-1]) for picture in scene)
+    path = tmp_path / f"clip.{ending}"
+    options = {"lossless": True, "duration": 40} if ending == "webp" else {"duration": 0}
+    first.save(path, save_all=True, append_images=rest, **options)
+    frames = list(read_frames(path))
+    assert len(frames) == 6
+    assert flags_of(frames) == ([] if ending == "webp" else ["30 fps assumed"])
+    np.testing.assert_allclose([f.time_s for f in frames], np.arange(6) * (0.04 if ending == "webp" else 1 / 30))
+    if ending == "webp":
+        assert np.array_equal(frames[3].image, cv2.cvtColor(scene[3], cv2.COLOR_BGR2GRAY))
+        path.write_bytes(path.read_bytes()[:-2000])
+        with pytest.raises(VideoError, match="damaged or cut off"):
+            list(read_frames(path))
+
+
+def test_images_of_several_depths_are_refused(tmp_path):
+    save(tmp_path / "1.png", np.zeros((4, 4), np.uint8))
+    save(tmp_path / "2.png", np.full((4, 4), 4000, np.uint16))
+    with pytest.raises(VideoError, match=r"2\.png: has 16 bits a sample after images of 8"):
+        list(read_frames(tmp_path))
+
+
+def test_a_cover_picture_is_not_the_video(rng, tmp_path):
+    scene = moving_scene(rng, 6)
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=30)
+        cover.height, cover.width, cover.pix_fmt = 48, 64, "yuvj420p"
+        stream = container.add_stream("ffv1", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "bgr0"
+        small = av.VideoFrame.from_ndarray(np.ascontiguousarray(scene[0][:48, :64]), format="bgr24")
+        container.mux([*cover.encode(small), *cover.encode()])
+        for picture in scene:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    frames = list(read_frames(path))
+    assert [frame.image.shape for frame in frames] == [(96, 128)] * 6
+    assert flags_of(frames) == ["one of 2 video streams read"]

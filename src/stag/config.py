@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
+from stag.files import backslashes
 
 AuSource = Literal["none", "annotated", "predicted"]
 PRESETS = ("default", "paper", "quick")
@@ -27,7 +28,7 @@ def setting(default: Any, meaning: str, origin: Origin, **limits: Any) -> Any:
     Args:
         default: Its default.
         meaning: What it is, with its unit.
-        origin: ``paper``: the text gives it; ``measured``: chosen by the tables in docs/; ``assumed``: ours.
+        origin: ``paper``: the paper gives it; ``measured``: chosen by the tables in docs/; ``assumed``: ours.
         **limits: Accepted range, as for :func:`pydantic.Field`.
     """
     return Field(default, description=meaning, json_schema_extra={"origin": origin}, **limits)
@@ -46,7 +47,7 @@ class MotionConfig(_Section):
         "lucas-kanade", "optical flow algorithm (docs/motion.md)", "measured"
     )
     reference: Literal["previous", "first"] = setting(
-        "first", "motion since the first frame, or since the previous step as the text has it", "measured"
+        "first", "motion since the first frame, or since the previous step as the paper has it", "measured"
     )
     sampling: Literal["magnitude", "uniform"] = setting(
         "magnitude", "steps at equal shares of the motion, or of the time", "paper"
@@ -66,7 +67,7 @@ class ModelConfig(_Section):
     embed_dim: int = setting(16, "width D of a region's embedding", "measured", ge=1)
     embed_hidden: int = setting(16, "hidden width of the embedding", "measured", ge=1)
     heads: int = setting(4, "attention heads H", "assumed", ge=1)
-    graph_layers: int = setting(2, "E-GAT layers; the text's full model has 3", "measured", ge=0)
+    graph_layers: int = setting(2, "E-GAT layers; the paper's full model has 3", "measured", ge=0)
     graph_dim: int = setting(32, "width G of the graph feature", "measured", ge=1)
     init_frames: int = setting(4, "steps K that the initial graph is made of (Eq. 13)", "assumed", ge=1)
     temperature: float = setting(0.1, "temperature of the initial graph (Eq. 13)", "assumed", gt=0)
@@ -75,7 +76,7 @@ class ModelConfig(_Section):
     temporal: bool = setting(True, "transformer branch; off: the graph alone", "paper")
     cross_attention: bool = setting(True, "bidirectional cross-attention; off: both features side by side", "paper")
     evolving: bool = setting(True, "the graph evolves over time; off: one adjacency for a whole clip", "paper")
-    transformer_layers: int = setting(2, "transformer blocks; the text's full model has 5", "measured", ge=0)
+    transformer_layers: int = setting(2, "transformer blocks; the paper's full model has 5", "measured", ge=0)
     transformer_dim: int = setting(32, "width M of the transformer", "measured", ge=1)
     fusion_dim: int = setting(32, "width F of the cross-attention", "measured", ge=1)
     au_embed_dim: int = setting(16, "width E of the action-unit embedding", "measured", ge=1)
@@ -93,9 +94,9 @@ class ModelConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Training recipe (Eq. 34-35 and the text's list of measures); every part can be switched off, most by 0."""
+    """Training recipe (Eq. 34-35 and docs/model.md); every part can be switched off, most by 0."""
 
-    epochs: int = setting(60, "epochs; the text has 200", "measured", ge=1)
+    epochs: int = setting(60, "epochs; the paper has 200", "measured", ge=1)
     batch_size: int = setting(32, "clips in a batch", "assumed", ge=1)
     lr: float = setting(2e-3, "learning rate of AdamW after the warm-up", "measured", gt=0)
     weight_decay: float = setting(1e-2, "weight decay of AdamW", "assumed", ge=0)
@@ -176,7 +177,9 @@ class Config(_Section):
         try:
             return cls.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing TOML file") from error
+            raise ConfigError(
+                f"{path}: cannot be read ({error.strerror}); name an existing TOML file{backslashes(path)}"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: is not valid TOML ({reason(error)}); correct that line") from error
 

@@ -15,6 +15,9 @@ ERR = Console(stderr=True, highlight=False)
 
 Report = Callable[[int, int], None]
 
+_SHOWN: list[str] = []
+"""Names of the bars on the terminal."""
+
 LINE_EVERY_S = 10.0
 """Time between two lines of progress in a log file."""
 
@@ -69,7 +72,11 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
     )
     with Progress(*columns, console=ERR) as bars:
         task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        _SHOWN.append(what)
+        try:
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+        finally:
+            _SHOWN.remove(what)
         # What ends early, such as training that stops improving, is done all the same.
         bars.update(task, completed=bars.tasks[0].total)
 
@@ -107,8 +114,9 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """One line of result on stdout."""
-    OUT.print(_printable(text), markup=False, soft_wrap=True)
+    """One line of result on stdout; above the bar where a terminal shows one."""
+    console = ERR if _SHOWN and OUT.is_terminal else OUT
+    console.print(_printable(text), markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:

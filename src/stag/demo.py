@@ -13,8 +13,9 @@ import pandas as pd
 from stag.config import Config
 from stag.datasets.clips import ClipTable, load_dataset
 from stag.datasets.extraction import extract_motion
-from stag.errors import MissingDependency
+from stag.errors import MissingDependency, RunError
 from stag.evaluation.experiment import evaluate
+from stag.evaluation.run_folder import read_object
 from stag.explanation.attribution import Attribution, explain
 from stag.parallel import one_thread
 from stag.predictor import Predictor
@@ -57,6 +58,7 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
     if not (corpus / "manifest.csv").is_file():
         with bar("simulate") as progress:
             simulate_corpus(corpus, subjects=subjects, clips=clips, seed=seed, jobs=jobs, progress=progress)
+    _refuse_another_corpus(corpus, {"subjects": subjects, "clips": clips, "seed": seed})
     table = load_dataset("manifest", corpus)
     with bar("extract") as progress:
         motion = extract_motion(table, config, jobs=jobs, progress=progress)
@@ -70,10 +72,20 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
     example = Predictor(model).predict_frames(read_frames(clip), str(clip), "largest", pictures=True)[0]
     why: list[Attribution] = []
     with one_thread(), suppress(MissingDependency):  # without its package the page shows motion alone
-        why = [explain(model, example.motion, target=example.most_probable)]
+        why = [explain(model, example)]
     report = out / "report.html"
     write_page(report, run_page(result.json, result.predictions, examples=[example], attributions=why))
     return Demo(result.json, report, out / "model")
+
+
+def _refuse_another_corpus(corpus: Path, wanted: dict[str, int]) -> None:
+    found = read_object(corpus / "simulation.json") or {}
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise RunError(
+                f"{corpus}: was made with {name} {found.get(name)}, now it would be {value}; name another --out, or "
+                "remove this folder"
+            )
 
 
 def _example(table: ClipTable, predictions: pd.DataFrame) -> Path:

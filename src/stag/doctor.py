@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 
 from stag import __version__
+from stag.extras import install_hint, name_clash
 from stag.faces.detect import landmark_models
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "torch", "scikit-learn", "joblib", "safetensors")
@@ -25,12 +26,15 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
     rows = [("stag", __version__), ("python", platform.python_version()), ("machine", platform.platform())]
     rows += [(name, _version(name) or "missing") for name in PACKAGES]
     for name, extra in OPTIONAL.items():
-        rows.append((name, _version(name) or f"not installed; optional: pip install 'stag[{extra}]'"))
+        rows.append((name, _version(name) or f"not installed; optional: {install_hint(extra)}"))
     ready = all(_version(name) for name in PACKAGES)
     usable = False
     for model in landmark_models():
         usable = usable or model.available
         rows.append((f"landmarks: {model.name}", ("ready. " if model.available else "not ready. ") + model.licence))
+    clash = name_clash()
+    if clash is not None:
+        rows.insert(1, ("warning", clash))
     rows.append(("cores", str(os.cpu_count())))
     if _version("torch"):
         import torch

@@ -1,8 +1,9 @@
 """Facial Action Coding System: the AU vocabulary, the AU-string parser, and the AU to region map.
 
 An AU string is a list of terms joined by ``+``. A term is a unit such as ``R12A?``: kind (``AU``, ``AD``, ``M``), side,
-number, intensity, doubt, and ``(k)`` where the unit is static. Coders add alternatives (``L12 or L14``, ``10A/B``),
-brackets, and words. What cannot be read is kept, never dropped.
+number, intensity, doubt, and ``(k)`` where the unit is static. An ``A`` before the number is a side (``A12``: the
+action is asymmetric), behind it an intensity (``12A``). Coders add alternatives (``L12 or L14``, ``10A/B``,
+``A/L12``), brackets, ``ref(...)`` around codes that count, and words. What cannot be read is kept, never dropped.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from stag.errors import ConfigError
 
 AU_VOCABULARY: tuple[int, ...] = (
     1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 28, 38, 39, 43, 45,
@@ -34,7 +37,7 @@ AU_REGIONS: dict[int, tuple[int, ...]] = {
     12: _CORNERS, 14: _CORNERS, 15: _CORNERS, 16: _LIPS, 17: _LIPS, 18: _LIPS, 20: _CORNERS, 23: _LIPS, 24: _LIPS,
     25: _LIPS, 26: _LIPS, 28: _LIPS, 38: _NOSE, 39: _NOSE, 43: _LIDS, 45: _LIDS,
 }  # fmt: skip
-"""Anatomical map from action unit to the ids of the 18 motion channels that it moves (METHOD 2.3)."""
+"""Anatomical map from action unit to the ids of the 18 motion channels that it moves."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class CodedUnit:
 
     Attributes:
         unit: Number of the action unit.
-        side: ``"L"``, ``"R"``, ``"T"`` (top), ``"B"`` (bottom) or ``""`` for both sides.
+        side: ``"L"``, ``"R"``, ``"T"`` (top), ``"B"`` (bottom), ``"A"`` (asymmetric: both sides, unequally strong) or
+            ``""`` for both sides.
         intensity: ``"A"`` (trace) to ``"E"`` (maximum), or ``""`` where not coded.
         uncertain: Whether the coder marked it with ``?``.
         static: Whether it is marked ``(k)``: there all along, so it is no part of the expression and does not count.
@@ -78,12 +82,14 @@ _TOKEN = re.compile(
     r"""
     (?P<or> / | \bor\b )
     | (?P<unit>
-        (?P<kind> AU | AD | M )? \s? (?: (?P<side> [LRTB] ) \s? )? (?P<number> [0-9]{1,2} ) (?P<intensity> [A-E] )?
+        (?P<other_sides> (?: [LRTBA] \s? (?: / | \b or \b ) \s? ){1,4} )?
+        (?P<kind> AU | AD | M )? \s? (?: (?P<side> [LRTBA] ) \s? )? (?P<number> [0-9]{1,2} ) (?P<intensity> [A-E] )?
         (?P<marks> (?: \s? (?: \? | \(k\) ) )* )
         (?= $ | [\s/()] )
       )
     | (?P<level> [A-E] (?= $ | [\s/()] ) )
     | (?P<bracket> [()] )
+    | (?P<reference> ref \.? (?= \s? \( ) )
     | (?P<word> (?: (?! / | [\s()] ) . )+ )
     | \s+
     """,
@@ -96,7 +102,8 @@ def parse_facs(text: object) -> FacsCode:
     """Read an AU string such as ``"R4+L10B"``; never raises.
 
     Of alternatives the first counts and the others are kept with it; a bare letter after ``/`` is another intensity of
-    the unit before it. ``AU``, brackets and letter case carry no meaning.
+    the unit before it, and one before ``/`` another side of the unit behind it. ``AU``, brackets, the ``ref`` of
+    ``ref(...)`` and letter case carry no meaning.
 
     Args:
         text: A spreadsheet cell: text, a bare number, or nothing.
@@ -107,8 +114,8 @@ def parse_facs(text: object) -> FacsCode:
     Example:
         >>> sorted(parse_facs("4+7+L10").numbers)
         [4, 7, 10]
-        >>> parse_facs("R14+soft focus").unread
-        ('soft focus',)
+        >>> parse_facs("A9E+ref(10)").units[0].side, parse_facs("R14+soft focus").unread
+        ('A', ('soft focus',))
     """
     if text is None or (not isinstance(text, str) and str(text) in ("nan", "NaT", "<NA>")):
         return FacsCode(())
@@ -143,20 +150,24 @@ def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
     units: list[CodedUnit] = []
     unread: list[str] = []
     choice = ""  # the "or" that waits for its second side
+    reference = ""  # the "ref" that waits for the codes in its bracket
     after_word = False
     for token in _TOKEN.finditer(term):
-        kind, piece = token.lastgroup, token[0]
+        piece = token[0]
+        new: list[CodedUnit] = []
         if token["unit"]:
-            kind, unit = "unit", _unit(token)
+            new = _units(token)
         elif token["level"] and choice and units:
             last = (units[-1], *units[-1].alternatives)[-1]
-            kind, unit = "unit", replace(last, intensity=piece.upper(), uncertain=False, alternatives=())
-        if kind == "unit":
+            new = [replace(last, intensity=piece.upper(), uncertain=False, alternatives=())]
+        if new:
             if choice and units:
-                units[-1] = replace(units[-1], alternatives=(*units[-1].alternatives, unit))
+                units[-1] = replace(units[-1], alternatives=(*units[-1].alternatives, *new))
             else:
-                units.append(unit)
+                units.append(replace(new[0], alternatives=tuple(new[1:])))
             choice, after_word = "", False
+        elif token["reference"]:
+            reference, after_word = piece, False
         elif token["or"]:
             choice, after_word = piece, False
         elif token["level"] or token["word"]:
@@ -167,24 +178,49 @@ def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
             after_word = True
         elif token["bracket"]:
             after_word = False
-    if choice and not units and not unread:
-        unread.append(choice)
+    if not units and not unread:
+        unread += [piece for piece in (reference, choice) if piece]
     return units, unread
 
 
-def _unit(token: re.Match[str]) -> CodedUnit:
+def _units(token: re.Match[str]) -> list[CodedUnit]:
+    """The unit of a token; with another side before it (``A/L12``), the unit on each of its sides, in order."""
     marks = token["marks"].lower()
     kind = (token["kind"] or "").upper()
-    return CodedUnit(
-        int(token["number"]),
-        (token["side"] or "").upper(),
-        (token["intensity"] or "").upper(),
-        "?" in marks,
-        "(k)" in marks,
-        "" if kind == "AU" else kind,
-    )
+    others = re.split(r"/|\bor\b", (token["other_sides"] or "").casefold())[:-1]
+    return [
+        CodedUnit(
+            int(token["number"]),
+            side.strip().upper(),
+            (token["intensity"] or "").upper(),
+            "?" in marks,
+            "(k)" in marks,
+            "" if kind == "AU" else kind,
+        )
+        for side in (*others, token["side"] or "")
+    ]
 
 
 def au_vector(numbers: frozenset[int] | set[int]) -> list[float]:
     """Binary vector over :data:`AU_VOCABULARY`, length ``A``; units outside the vocabulary are dropped."""
     return [1.0 if au in numbers else 0.0 for au in AU_VOCABULARY]
+
+
+def read_codes(text: str) -> tuple[int, ...]:
+    """Read the codes of one clip strictly, as an input of a model: ``"4+L7B"`` -> ``(4, 7)``.
+
+    Args:
+        text: An AU string, see :func:`parse_facs`. Static units do not count, and of alternatives the first does.
+
+    Raises:
+        ConfigError: A part cannot be read, is no action unit of :data:`AU_VOCABULARY`, or there is none.
+    """
+    code = parse_facs(text)
+    foreign = [format_facs([unit]) for unit in code.units if unit.kind or unit.unit not in AU_VOCABULARY]
+    remedy = f"write for example 4+7; models know {', '.join(map(str, AU_VOCABULARY))}"
+    wrong = [*code.unread, *foreign]
+    if wrong:
+        raise ConfigError(f"aus {text!r}: {wrong[0]!r} is no action unit that models know; {remedy}")
+    if not code.numbers:
+        raise ConfigError(f"aus {text!r}: names no action unit; {remedy}")
+    return tuple(sorted(code.numbers))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import secrets
+import shutil
+import stat
 import tempfile
 import time
 import zipfile
@@ -12,16 +16,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from stag.errors import RunError
+
 TEMPORARY_PREFIX = ".partial-"
 """What the name of an unfinished file begins with; a killed process may leave one behind."""
+
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary sibling of ``path`` to write to; it takes the place of ``path`` when the block ends well.
 
-    The sibling keeps the ending of ``path``, since many writers choose their format by it. Folders are made as
-    needed, the finished file has mode 0644, and after an error ``path`` is as it was and the sibling is gone.
+    The sibling keeps the ending of ``path``, since many writers choose their format by it. Folders are made as needed;
+    a new file gets the permissions that the user's umask allows, a replaced one keeps its own; a link stays a link, and
+    the file it points to is written. After an error ``path`` is as it was and the sibling is gone. What is no file, a
+    pipe or a device, is written to and not replaced.
 
     Args:
         path: The file to write or replace.
@@ -29,23 +39,129 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Yields:
         An existing, empty file in the folder of ``path``.
 
+    Raises:
+        OSError: The file cannot be written; it names ``path``.
+
     Example:
         >>> with atomic_path("runs/x/figure.png") as temporary:  # doctest: +SKIP
         ...     figure.savefig(temporary)
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if is_special(path):
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / f"output{path.suffix}"
+            temporary.touch()
+            yield temporary
+            with temporary.open("rb") as source, path.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+        return
+    place = Path(os.path.realpath(path))
+    place.parent.mkdir(parents=True, exist_ok=True)
     # The name of the file is not repeated here: with it a name of legal length could become too long.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX, suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = place.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{place.suffix}"
     try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        with suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(place.stat().st_mode))
         yield temporary
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        os.replace(temporary, place)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and str(error.filename) == str(temporary):
+            error.filename = str(path)  # nobody typed the name of the sibling
+            error.filename2 = None
         raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path is there and neither file nor folder: a pipe, a device, or a stream of this process."""
+    if str(path).startswith(_STREAMS):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def try_folder(folder: Path) -> None:
+    """See whether a file can be made in a folder.
+
+    Raises:
+        OSError: It cannot.
+    """
+    handle, name = tempfile.mkstemp(dir=folder, prefix=TEMPORARY_PREFIX)
+    os.close(handle)
+    Path(name).unlink()
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A folder that exists while the block runs; what had to be made for it and is empty then is removed.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    missing = []
+    for place in (folder, *folder.parents):
+        if place.exists():
+            break
+        missing.append(place)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):  # not empty: it was needed
+                place.rmdir()
+
+
+@contextmanager
+def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
+    """Own a file or folder while the block runs, against every other process that asks the same way.
+
+    Args:
+        path: What is owned; it need not exist, its folder must.
+        lock: The file that says so; a hidden one beside ``path`` where omitted. It goes when the block ends.
+
+    Raises:
+        RunError: Another process owns it.
+    """
+    from filelock import FileLock, Timeout
+
+    if lock is None:
+        place = Path(os.path.realpath(path))
+        digest = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
+        folder = place if place.is_dir() and not os.access(place.parent, os.W_OK) else place.parent
+        lock = folder / f".stag-{digest}.lock"
+    owned = FileLock(lock, blocking=False)
+    try:
+        owned.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{path}: another process is working on it; let it finish, or name another place for the output"
+        ) from error
+    try:
+        yield
+    finally:
+        # Removed while it is still held: who opened it before finds that it is gone, and makes another.
+        lock.unlink(missing_ok=True)
+        owned.release()
+
+
+def no_such(path: Path | str, what: str = "file or folder", remedy: str = "check the path") -> str:
+    """The sentence about a path that is not there."""
+    return f"{path}: no such {what}; {remedy}{backslashes(path)}"
+
+
+def backslashes(path: Path | str) -> str:
+    """What to add to a sentence about a path that is not there, where backslashes may be the reason; else nothing."""
+    slashed = str(path).replace("\\", "/")
+    if slashed == str(path) or os.sep == "\\":
+        return ""
+    there = ", which exists" if Path(slashed).exists() else ""
+    return f", and separate folders by / on this system: {slashed}{there}"
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

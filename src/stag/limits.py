@@ -12,6 +12,9 @@ ARCHIVE_BYTES = 4 * 1024**3
 WORKBOOK_BYTES = 1024**3
 """What a workbook may unpack to."""
 
+WORKBOOK_CELLS = 2_000_000
+"""Cells of a workbook that hold something; what it claims to hold costs nothing."""
+
 TEXT_BYTES = 256 * 1024**2
 """Size of a table, settings or a description that is read as text."""
 

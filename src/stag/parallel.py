@@ -1,26 +1,26 @@
-"""Work spread over processes, one thread each, so that the result does not depend on how many there are."""
+"""Work in other processes, one thread each, so that the result does not depend on how many there are."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
+import multiprocessing
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
+from multiprocessing.connection import Connection
 from typing import Any, Literal, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
 from threadpoolctl import threadpool_limits
 
 from stag.errors import ConfigError, MissingDependency, StagError
+from stag.extras import install_hint
 
 T = TypeVar("T")
+U = TypeVar("U")
 Backend = Literal["loky", "dask"]
 BACKENDS = ("loky", "dask")
 
@@ -52,6 +52,66 @@ def one_thread() -> Iterator[None]:
                 torch.set_num_threads(torch_before)
             if cv2:
                 cv2.setNumThreads(cv2_before)
+
+
+@contextlib.contextmanager
+def begun_aside(function: Callable[[U], T], items: Sequence[U]) -> Iterator[Callable[[], T]]:
+    """Begin to call a function for each item in a second process, while this one imports torch.
+
+    Threads would wait for each other: torch and dlib's models take a second each and hold Python's lock while they
+    load. Where torch is loaded already, or the system cannot simply fork, each call is made in this process when its
+    answer is asked for.
+
+    Args:
+        function: What to call; its answers are picklable.
+        items: What to call it with, one after the other.
+
+    Yields:
+        A function that gives the next answer, or raises what the call raised.
+
+    Raises:
+        StagError: The second process was killed; raised where an answer is asked for.
+    """
+    if sys.platform != "linux" or "torch" in sys.modules or threading.active_count() > 1:
+        waiting = iter(items)
+        yield lambda: _alone(function, (next(waiting),))
+        return
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_answer_all, args=(function, items, receiver, sender), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        yield lambda: _received(receiver)
+    finally:
+        child.terminate()
+        child.join()
+
+
+def _answer_all(function: Callable[[U], Any], items: Sequence[U], receiver: Connection, sender: Connection) -> None:
+    receiver.close()  # or sending would not fail when the parent is gone
+    for item in items:
+        try:
+            answer = _in_child(function, (item,))
+        except Exception as error:
+            answer = error
+        try:
+            sender.send(answer)
+        except BrokenPipeError:
+            return
+
+
+def _received(receiver: Connection) -> Any:
+    try:
+        answer = receiver.recv()
+    except EOFError as error:
+        raise StagError(
+            "the second process was killed, most likely for want of memory; run the same command again with fewer or "
+            "shorter clips"
+        ) from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def spread(
@@ -109,6 +169,9 @@ def spread(
 
 
 def _on_this_machine(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], jobs: int, how: str) -> Iterator[T]:
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
     pool = Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as=how)
     try:
         yield from pool(delayed(_in_child)(function, arguments) for arguments in calls)
@@ -123,8 +186,10 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], ad
         distributed: Any = import_module("distributed")
     except ImportError as error:
         raise MissingDependency(
-            "backend dask needs the package distributed, here and on the workers: pip install 'stag[cluster]'"
+            f"backend dask needs the package distributed, here and on the workers: {install_hint('cluster')}"
         ) from error
+    from joblib import Parallel, delayed, parallel_config
+
     _knock(distributed, address)
     with distributed.Client(address, timeout=CONNECT_S, set_as_default=False) as client:
         _await_workers(client, address)
@@ -141,6 +206,8 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], ad
 
 def _knock(distributed: Any, address: str) -> None:
     """See whether a scheduler answers; a client that never found one takes long to take down."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     async def knock() -> None:
         await (await distributed.comm.connect(address, timeout=CONNECT_S)).close()

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from stag.config import MotionConfig
-from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
 from stag.faces.detect import FaceDetector, load_detector
-from stag.facs import AU_VOCABULARY
+from stag.facs import AU_VOCABULARY, au_vector, read_codes
+from stag.inference.probabilities import answer
+from stag.inference.softening import soften
 from stag.model.onnx_file import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.motion.extract import extract_clip
-from stag.simulate.motion import SIMULATED_FLOW
-from stag.training.inference import predict_probabilities
 from stag.types import Frame, MotionTensor, Prediction
-from stag.video import read_frames
+from stag.video import fps_if_untimed, read_frames
 
 Faces = Literal["largest", "all"]
-
-JITTERED_VIEWS = 2
-"""Views of a clip, cut a little at either end, that are averaged beside the plain one."""
 
 
 class Predictor:
     """Applies a trained model to clips.
 
-    The motion of a clip is extracted with the settings that the model was trained on. There are no expert codes for a
-    new video, so the AU input is ``none``, or ``predicted`` where the model was trained with its own predictions.
-    Probabilities are means over the clip, its mirror image, and both cut a little at either end.
+    The motion of a clip is extracted with the settings that the model was trained on. Which action units the classifier
+    reads, and the views of a clip whose mean the probabilities are, follow from the model too: see
+    :meth:`~stag.model.folder.ModelInfo.au_source` and :func:`~stag.inference.views.model_views`. Probabilities are
+    softened by how well the clip could be measured.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
@@ -60,27 +55,41 @@ class Predictor:
     ) -> None:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
-        self.settings = motion_settings(self.model.info.motion, self.model)
-        # A model trained with annotated codes serves every source; without them it is calibrated on none.
-        self.au_source = "predicted" if self.model.info.training.get("au_source") == "predicted" else "none"
+        self.settings = self.model.info.motion_settings()
         self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
-        self._session = onnx_session(self.model, au_source=self.au_source) if engine == "onnx" else None
+        self._session = onnx_session(self.model) if engine == "onnx" else None
 
-    def predict(self, path: str | Path) -> Prediction:
-        """The largest face of a clip.
+    def predict(self, path: str | Path, *, fps: float | None = None, aus: str | None = None) -> Prediction:
+        """Predict the largest face of a clip.
+
+        Args:
+            path: A video, an animated picture, or a folder of images.
+            fps: Frames per second where the clip carries no times, as a folder; a video keeps its own.
+            aus: Annotated action units of the clip, such as ``"4+7"``, where somebody coded it.
 
         Raises:
             VideoError: The clip cannot be read or is too short.
             FaceNotFound: No face was found.
+            ConfigError: ``aus`` cannot be read.
+            ModelError: The model, or its engine, cannot read action units.
         """
-        return self.predict_faces(path, "largest")[0]
+        return self.predict_faces(path, "largest", fps=fps, aus=aus)[0]
 
-    def predict_faces(self, path: str | Path, faces: Faces = "all") -> list[Prediction]:
-        """Every face of a clip, or the largest alone, ordered by ``face_id``."""
-        return self.predict_frames(read_frames(Path(path)), str(path), faces)
+    def predict_faces(
+        self, path: str | Path, faces: Faces = "all", *, fps: float | None = None, aus: str | None = None
+    ) -> list[Prediction]:
+        """Predict every face of a clip, or the largest alone, ordered by ``face_id``; else as :meth:`predict`."""
+        frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
+        return self.predict_frames(frames, str(path), faces, aus=aus)
 
     def predict_frames(
-        self, frames: Iterable[Frame], file: str, faces: Faces = "all", *, pictures: bool = False
+        self,
+        frames: Iterable[Frame],
+        file: str,
+        faces: Faces = "all",
+        *,
+        pictures: bool = False,
+        aus: str | None = None,
     ) -> list[Prediction]:
         """As :meth:`predict_faces`, for frames that come from anywhere.
 
@@ -89,80 +98,71 @@ class Predictor:
             file: What to call it.
             faces: Every face, or the largest alone.
             pictures: Keep the crop at each step, for the player of a report.
+            aus: Annotated action units of the clip, such as ``"4+7"``; they count for every face of it.
         """
+        codes = self.codes(aus)
         every_face = faces == "all"
         tensors = extract_clip(frames, self._detector, self.settings, file, every_face=every_face, pictures=pictures)
-        return [self.judge(tensor, file) for tensor in tensors]
+        return [self.judge(tensor, file, codes) for tensor in tensors]
 
-    def judge(self, tensor: MotionTensor, file: str) -> Prediction:
-        """What the model says about motion that is ready."""
-        clip = _single(tensor, self.model)
-        scores = None if self._session is None else self._onnx_scores
-        probabilities, units = predict_probabilities(
-            self.model, clip, self.au_source, jitter_tta=JITTERED_VIEWS, scores=scores
-        )
+    def codes(self, aus: str | None) -> tuple[int, ...] | None:
+        """Read annotated action units such as ``"4+7"`` for this model; ``None`` where there are none.
+
+        Raises:
+            ConfigError: A part cannot be read, or is no action unit that models know.
+            ModelError: The model was trained without action units, or runs as an ONNX file, which has no such input.
+        """
+        if aus is None:
+            return None
+        codes = read_codes(aus)
+        self.model.info.au_source(coded=True)
         if self._session is not None:
-            answer = self._session(tensor.motion[None])
-            adjacency, attention = answer.adjacency[0], answer.temporal_attention[0]
-        else:
-            with torch.no_grad():
-                out = self.model(torch.from_numpy(tensor.motion)[None], return_attention=True)
-            adjacency, attention = out.adjacency[0].numpy(), out.temporal_attention[0].numpy()
+            raise ModelError("an exported model has no input for annotated action units; use the torch engine")
+        return codes
+
+    def judge(self, tensor: MotionTensor, file: str, codes: tuple[int, ...] | None = None) -> Prediction:
+        """What the model says about motion that is ready, with the ``codes`` of :meth:`codes`."""
+        source = self.model.info.au_source(coded=codes is not None)
+        found = answer(
+            self.model,
+            torch.from_numpy(tensor.motion)[None],
+            au_source=source,
+            au=None if codes is None else torch.tensor([au_vector(set(codes))]),
+            attention=True,
+            forward=None if self._session is None else self._exported,
+        )
+        assert found.adjacency is not None
+        assert found.temporal_attention is not None
         return Prediction(
             file=file,
             face_id=tensor.face_id,
             start_s=tensor.start_s,
             end_s=tensor.start_s + tensor.duration_s,
             classes=self.model.classes,
-            probabilities=probabilities[0],
+            probabilities=soften(found.probabilities[0], tensor.quality),
             au_vocabulary=AU_VOCABULARY,
-            au_probabilities=units[0],
-            au_source=self.au_source,
+            au_probabilities=found.au_probabilities[0],
+            au_source=source,
             layout=self.model.info.layout,
             motion=tensor,
-            adjacency=adjacency.astype(np.float64),
-            temporal_attention=attention.astype(np.float64),
-            flags=tensor.flags,
+            adjacency=found.adjacency[0],
+            temporal_attention=found.temporal_attention[0],
+            flags=tensor.flags if codes is None else (*tensor.flags, f"AU codes given: {'+'.join(map(str, codes))}"),
             simulated=bool(self.model.info.training.get("simulated", False)),
+            codes=codes,
         )
 
-    def _onnx_scores(self, motion: Tensor, _au: Tensor) -> tuple[Tensor, Tensor]:
+    def _exported(self, motion: Tensor) -> list[Tensor]:
         assert self._session is not None
-        answer = self._session(motion.numpy())
-        return torch.from_numpy(answer.logits), torch.from_numpy(answer.au_logits)
+        return [torch.from_numpy(values) for values in self._session(motion.numpy())]
 
 
-def predict(path: str | Path, model: STAG | str | Path = DEFAULT_MODEL) -> Prediction:
-    """What a model says about the largest face of a clip; see :class:`Predictor`."""
-    return Predictor(model).predict(path)
-
-
-def motion_settings(described: Mapping[str, Any], model: STAG) -> MotionConfig:
-    """The extraction settings that a model folder describes; layout and steps are the model's own.
-
-    Raises:
-        ModelError: A setting is unknown to this program.
-    """
-    told = dict(described)
-    if told.get("flow") == SIMULATED_FLOW:
-        # Motion that was drawn and not measured has no flow algorithm; the default measures it best.
-        del told["flow"]
-    try:
-        return MotionConfig(**{**told, "layout": model.info.layout, "steps": model.info.steps})
-    except ValueError as error:
-        raise ModelError(f"the model's motion settings {dict(described)} are not known here; train it again") from error
-
-
-def _single(tensor: MotionTensor, model: STAG) -> MotionSet:
-    blank = np.array([""])
-    return MotionSet(
-        motion=tensor.motion[None],
-        label=blank,
-        subject=blank,
-        dataset=blank,
-        action_units=np.full((1, len(AU_VOCABULARY)), np.nan, np.float32),
-        clip_id=blank,
-        time_s=tensor.time_s[None],
-        flags=blank,
-        meta={"classes": list(model.classes)},
-    )
+def predict(
+    path: str | Path,
+    model: STAG | str | Path = DEFAULT_MODEL,
+    *,
+    fps: float | None = None,
+    aus: str | None = None,
+) -> Prediction:
+    """Predict the largest face of a clip; see :meth:`Predictor.predict`."""
+    return Predictor(model).predict(path, fps=fps, aus=aus)

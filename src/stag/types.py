@@ -15,30 +15,43 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.values import ArrayValue, html_table
+
 FloatArray = NDArray[np.floating]
 GreyImage = NDArray[np.uint8]
 
 NO_MOVEMENT = "no clear movement"
 """The remark on a clip whose motion does not rise above the noise of extraction."""
 
+SIMULATED_FLOW = "simulated"
+"""What ``meta["flow"]`` of a motion file says of motion that was drawn and not measured."""
+NOT_MEASURABLE = "not measurable"
+"""Beginning of the remark on a clip that is too poor to be judged; the reason follows, as in ``: too dark``."""
+
 AU_SOURCES = ("none", "annotated", "predicted")
 
 
-@dataclass(frozen=True)
-class Frame:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(ArrayValue):
     """One video frame.
 
     Attributes:
         image: Grey image ``(height, width)`` uint8.
         time_s: Presentation time in seconds since the first frame of the clip.
+        flags: Remarks on the clip that became known with this frame, e.g. ``"30 fps assumed"``.
     """
 
     image: GreyImage
     time_s: float
+    flags: tuple[str, ...] = ()
+
+    def _summary(self) -> str:
+        height, width = self.image.shape
+        return f"{width} x {height} px, at {self.time_s:.3f} s"
 
 
-@dataclass(frozen=True)
-class Landmarks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Landmarks(ArrayValue):
     """A detected face: 68 points in iBUG order, 0-based.
 
     Attributes:
@@ -60,6 +73,9 @@ class Landmarks:
     def inter_ocular_px(self) -> float:
         """Distance between the inner eye corners, points 39 and 42 (Eq. 2), in frame pixels."""
         return float(np.linalg.norm(self.points[39] - self.points[42]))
+
+    def _summary(self) -> str:
+        return f"68 points, {self.inter_ocular_px:.0f} px between the inner eye corners, score {self.score:.2f}"
 
 
 @dataclass(frozen=True)
@@ -93,8 +109,35 @@ class Clip:
     split: str = ""
 
 
-@dataclass(frozen=True)
-class MotionTensor:
+@dataclass(frozen=True, eq=False, repr=False)
+class Quality(ArrayValue):
+    """How well the motion of one clip could be measured; see :mod:`stag.motion.quality`.
+
+    Attributes:
+        noise_px: ``(R,)`` estimated RMS error of each channel, crop pixels.
+        drift_px: RMS false motion of the parts of the face that cannot move, crop pixels.
+        texture: ``(R,)`` share of a motion that the detail in each channel's window lets optical flow see, 0 to 1.
+        noise_grey: Standard deviation of the image noise, grey levels.
+        brightness: Mean of the face, grey levels.
+        saturated: Share of the face that is white beyond measure.
+        block_grid: Strength of the 8-pixel grid that a video or JPEG codec leaves; 0 for none, 1 is clearly seen.
+        frozen: Share of the face's pixels that do not change at all from one frame to the next.
+        eyes_px: Distance between the inner eye corners, frame pixels.
+    """
+
+    noise_px: FloatArray
+    drift_px: float
+    texture: FloatArray
+    noise_grey: float
+    brightness: float
+    saturated: float
+    block_grid: float
+    frozen: float
+    eyes_px: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MotionTensor(ArrayValue):
     """Motion of one face through one clip.
 
     Attributes:
@@ -111,6 +154,7 @@ class MotionTensor:
         face_id: Rank of the face in the first frame, 0 is the largest.
         face_score: Detector confidence, ``nan`` where unknown.
         pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None`` where nobody asked for them.
+        quality: How well it could be measured, or ``None`` for motion that was not measured on frames.
     """
 
     motion: NDArray[np.float32]
@@ -126,10 +170,19 @@ class MotionTensor:
     face_id: int = 0
     face_score: float = float("nan")
     pictures: NDArray[np.uint8] | None = None
+    quality: Quality | None = None
+
+    def _summary(self) -> str:
+        steps, regions = self.motion.shape[:2]
+        about = (
+            f"{self.n_frames} frames, {self.duration_s:.2f} s, {steps} steps, {regions} regions",
+            f"strength {self.strength_px:.2f} px, face {self.face_id}",
+        )
+        return ", ".join([*about, *self.flags])
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(ArrayValue):
     """What a model says about one face in one clip.
 
     Attributes:
@@ -141,13 +194,14 @@ class Prediction:
         probabilities: ``(C,)`` float64, sums to 1.
         au_vocabulary: Numbers of the action units, ``A`` of them.
         au_probabilities: ``(A,)`` float64 in [0, 1], from the AU head.
-        au_source: Where the AU input of the classifier came from: ``none`` or ``predicted``.
+        au_source: Where the AU input of the classifier came from: ``none``, ``predicted`` or ``annotated``.
         layout: Name of the region layout, ``roi18`` or ``roi14``.
         motion: The motion that was judged.
         adjacency: ``(L, T, R, R)`` graph attention, rows sum to 1; row ``i`` tells where region ``i`` looks.
         temporal_attention: ``(T,)`` weights of the graph branch over motion steps, sums to 1.
         flags: Remarks, e.g. ``"no clear movement"``.
         simulated: Whether the model was trained on simulated motion only.
+        codes: Numbers of the annotated action units that came with the clip and that the classifier read, or ``None``.
     """
 
     file: str
@@ -165,11 +219,18 @@ class Prediction:
     temporal_attention: FloatArray
     flags: tuple[str, ...] = field(default=())
     simulated: bool = False
+    codes: tuple[int, ...] | None = None
 
     @property
     def abstains(self) -> bool:
-        """Whether there was no clear movement to judge; the probabilities then mean little."""
-        return NO_MOVEMENT in (*self.flags, *self.motion.flags)
+        """Whether no class is named: no clear movement, or not measurable; the probabilities then mean little."""
+        return self._abstention is not None
+
+    @property
+    def _abstention(self) -> str | None:
+        flags = (*self.flags, *self.motion.flags)
+        unmeasured = next((flag for flag in flags if flag.startswith(NOT_MEASURABLE)), None)
+        return unmeasured or (NO_MOVEMENT if NO_MOVEMENT in flags else None)
 
     @property
     def most_probable(self) -> str:
@@ -178,5 +239,16 @@ class Prediction:
 
     @property
     def predicted(self) -> str:
-        """Name of the most probable class, or ``"no clear movement"``."""
-        return NO_MOVEMENT if self.abstains else self.most_probable
+        """Name of the most probable class, ``"no clear movement"``, or ``"not measurable: "`` and the reason."""
+        return self._abstention or self.most_probable
+
+    def _summary(self) -> str:
+        certain = "" if self.abstains else f" {float(np.max(self.probabilities)):.2f}".replace(" 0.", " .")
+        return f"{self.predicted}{certain}, {self.file}, face {self.face_id}"
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        rows = {name: f"{p:.2f}" for name, p in zip(self.classes, self.probabilities.tolist(), strict=True)}
+        rows |= {"face": str(self.face_id), "from": f"{self.start_s:.2f} to {self.end_s:.2f} s"}
+        remarks = "; ".join(dict.fromkeys((*self.flags, *self.motion.flags)))
+        return html_table(f"{self.predicted}, {self.file}", rows | ({"remarks": remarks} if remarks else {}))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 def reports(predictor, clip, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     found = predictor.predict_frames(read_frames(clip), clip.name, "largest", pictures=True)
-    why = [explain(predictor.model, p.motion) for p in found]
+    why = [explain(predictor.model, p) for p in found]
     write_page(folder / "prediction.html", prediction_page(found, [("dark.mp4", "no face")], attributions=why))
     write_page(folder / "evaluation.html", run_page(*evaluation(), examples=found, attributions=why))
     for kind in ("ablation", "audit"):

@@ -1,12 +1,18 @@
 """Sheets: the header wherever it is, columns by name, cells as text, formulas never computed."""
 
 import datetime
+import tracemalloc
+import zipfile
 
 import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planted import put
+from stag import limits
+from stag.datasets.clips import load_set
+from stag.datasets.loaded import Options
 from stag.datasets.sheets import read_sheet
 from stag.errors import DatasetError
 from stag.simulate.shapes.sheets import write_csv, write_xlsx
@@ -32,7 +38,7 @@ def test_any_preamble_order_and_spelling_gives_the_same_rows(tmp_path_factory, a
     write_csv(path, table)
     sheet = read_sheet(path, COLUMNS, ("note",))
     assert sheet.header_row == above + 1
-    assert [tuple(row.values()) for _, row in sheet.rows] == rows
+    assert [tuple(row.values()) for _, row in sheet.rows] == [row for row in rows if row != ("/",) * 3]
 
 
 def test_every_cell_is_text_and_formulas_stay_as_they_are(tmp_path):
@@ -53,12 +59,111 @@ def test_every_cell_is_text_and_formulas_stay_as_they_are(tmp_path):
     assert [number for number, _ in read_sheet(path, COLUMNS, ("note",)).rows] == [2, 3, 5]
 
 
-def test_the_sheet_with_the_columns_is_found_among_others(tmp_path):
-    path = tmp_path / "a.xlsx"
-    good = [["Subject", "Onset"], ["1", "2"]]
-    write_xlsx(path, {"Chart": [], "Legend": [["Subject", "who it is"]], "ONE": good, "TWO": [*good, ["3", "4"]]})
-    assert len(fields(path)) == 1
-    assert len(fields(path, prefer="two")) == 2
+def workbook(path, sheets, *, active=0, hidden=(), merged=()):
+    """Write a workbook as people keep them; ranges are merged in every sheet."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        for cells in merged:
+            sheet.merge_cells(cells)
+        sheet.sheet_state = "hidden" if name in hidden else "visible"
+    book.active = active
+    book.save(path)
+    return path
+
+
+HEADER = ["Subject", "Onset"]
+GOOD, MORE = [HEADER, ["1", "2"]], [HEADER, ["1", "2"], ["3", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "how", "read", "note"),
+    [
+        ({"Chart": [], "Legend": [["Subject", "who it is"]], "ONE": GOOD}, {}, "ONE", ""),
+        ({"ONE": GOOD, "TWO": MORE}, {"prefer": "two"}, "TWO", ""),
+        ({"ONE": GOOD, "TWO": MORE}, {"active": 1}, "TWO", "sheet 'TWO' of a.xlsx is read, and not 'ONE': it is the"),
+        ({"ONE": GOOD, "TWO": MORE}, {"hidden": ["ONE"], "active": 1}, "TWO", "and not 'ONE': the others are hidden"),
+        ({"ONE": GOOD, "Chart": [], "TWO": MORE}, {"hidden": ["ONE"], "active": 1}, "TWO", "the others are hidden"),
+        ({"ONE": GOOD, "Chart": []}, {"hidden": ["ONE"], "active": 1}, "ONE", ""),
+        ({"ONE": [HEADER], "Chart": [], "TWO": MORE}, {"active": 1}, "TWO", ""),
+        ({"ONE": GOOD, "Chart": [], "TWO": GOOD}, {"active": 1}, "ONE", ""),
+        ({"ONE": [[*HEADER, "Onset"]], "Chart": [], "TWO": GOOD}, {"active": 1}, "TWO", ""),
+    ],
+)
+def test_of_several_sheets_the_one_that_a_person_sees_is_read(tmp_path, sheets, how, read, note):
+    prefer = how.get("prefer", "")
+    path = workbook(tmp_path / "a.xlsx", sheets, **{key: how[key] for key in how if key != "prefer"})
+    sheet = read_sheet(path, COLUMNS, ("note",), prefer=prefer)
+    assert sheet.name == read
+    assert note in sheet.note
+    assert bool(note) == bool(sheet.note)
+
+
+def test_sheets_that_fit_alike_are_asked_about(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"Chart": [], "ONE": GOOD, "TWO": MORE})
+    with pytest.raises(DatasetError, match="sheets 'ONE', 'TWO' all have the columns and differ; save it with"):
+        fields(path)
+
+
+def test_merged_cells_count_in_each_of_their_rows(tmp_path):
+    rows = [
+        ["Subject", "Onset", "Notes"],
+        [None, None, None],
+        ["7", 1, "a"],
+        [None, 2, None],
+        [None, None, None],
+        ["8", 3, None],
+        [None, 4, "b"],
+    ]
+    path = workbook(tmp_path / "a.xlsx", {"S": rows}, merged=["A1:A2", "B1:B2", "C1:C2", "A3:A5", "A6:A7", "C3:C4"])
+    assert [tuple(row.values()) for row in fields(path)] == [
+        ("7", "1", "a"), ("7", "2", "a"), ("8", "3", ""), ("8", "4", "b"),
+    ]  # fmt: skip
+
+
+def test_a_header_over_two_rows(tmp_path):
+    rows = [["Subject", "Frames", None], [None, "Onset", "Notes"], ["7", 1, "a"]]
+    path = workbook(tmp_path / "a.xlsx", {"S": rows}, merged=["A1:A2", "B1:C1"])
+    assert fields(path) == [{"subject": "7", "onset": "1", "note": "a"}]
+
+
+def sheet_xml(path, change):
+    """Change the XML of the only sheet of a workbook."""
+    with zipfile.ZipFile(path) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    members[name] = change(members[name].decode()).encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for member, content in members.items():
+            book.writestr(member, content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda xml: xml.replace("</sheetData>", '<row r="2147483647"><c r="A2147483647" t="n"><v>9</v></c></row>$0'),
+        lambda xml: xml.replace("</sheetData>", '<row r="9"><c r="ZZZ9" t="n"><v>9</v></c></row>$0'),
+        lambda xml: xml.replace("</sheetData>", '$0<mergeCells><mergeCell ref="A2:XFD1048576"/></mergeCells>'),
+    ],
+)
+def test_what_a_sheet_claims_costs_no_memory(tmp_path, change):
+    path = workbook(tmp_path / "a.xlsx", {"S": GOOD})
+    sheet_xml(path, lambda xml: change(xml).replace("$0", "</sheetData>"))
+    read_sheet(path, COLUMNS, ("note",))  # loads what is loaded once
+    tracemalloc.start()
+    assert fields(path)[0] == {"subject": "1", "onset": "2", "note": ""}
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+def test_a_workbook_of_too_many_cells_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "WORKBOOK_CELLS", 5)
+    path = workbook(tmp_path / "a.xlsx", {"S": GOOD, "T": GOOD})
+    with pytest.raises(DatasetError, match="holds more than 5 cells"):
+        read_sheet(path, COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +198,30 @@ def test_text_tables_with_any_separator_and_a_byte_order_mark(tmp_path, suffix, 
     path = tmp_path / f"a{suffix}"
     path.write_text(mark.join(["Subject", "Onset"]) + "\r\n" + mark.join(["006", "46"]) + "\r\n", encoding="utf-8-sig")
     assert fields(path) == [{"subject": "006", "onset": "46", "note": ""}]
+
+
+@pytest.mark.parametrize("name", ["casme2", "samm", "dfme", "fourdme"])
+def test_a_published_sheet_that_pandas_saved_gives_the_same_clips(small_copy, name):
+    tree = small_copy(name)
+    rows = [
+        [f"{int(cell)}.0" if str(cell).isdecimal() and str(cell)[0] != "0" else cell for cell in row]
+        for row in tree.rows
+    ]
+    rows = [["nan" if cell in (None, "") else cell for cell in row] for row in rows]
+    path = tree.sheet.with_suffix(".csv")
+    tree.sheet.unlink()
+    text = "\n".join(";".join(f'"{cell}"' for cell in row) for row in [*rows, ["nan"] * len(rows[0])])
+    path.write_text(text, encoding="utf-16")
+    found = load_set(name, tree.root, Options())
+    assert found.clips == tree.before.clips
+    assert {row.clip_id for row in found.skipped} == {row.clip_id for row in tree.before.skipped}
+
+
+def test_a_row_of_a_published_table_that_shifts_is_refused_by_line(small_copy):
+    tree = small_copy("dfme")
+    lines = tree.sheet.read_text().splitlines()
+    put(tree.sheet, "\n".join([lines[0], lines[1] + ",12", *lines[2:]]).encode())
+    found = load_set("dfme", tree.root, Options())
+    (row,) = set(found.skipped) - set(tree.before.skipped)
+    assert (row.clip_id, row.kind) == (f"{tree.sheet.name} line 2", "row shifted")
+    assert len(found.clips) == len(tree.before.clips) - 1

@@ -92,8 +92,18 @@ def test_the_verb(full_tree, small_trees, tmp_path):
 
 def test_a_set_of_which_nothing_is_published(tmp_path):
     (tmp_path / "clip").mkdir()
-    (tmp_path / "manifest.csv").write_text("clip_id,subject,frames,emotion\na,1,clip,happiness\n")
+    for i in range(3):
+        (tmp_path / "clip" / f"{i}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "manifest.csv").write_text("clip_id,subject,frames,emotion\na,1,clip,happiness\nb,1,none,happiness\n")
     found = run("manifest", "--root", tmp_path)
     assert found.exit_code == 0
-    assert "a: image unreadable" in found.stdout
+    assert "b: frames missing, folder none holds no image" in found.stdout
     assert "nothing is published about this set" in found.stdout
+
+
+def test_no_usable_clip_is_no_success(tmp_path):
+    (tmp_path / "manifest.csv").write_text("clip_id;subject;frames;emotion;fps\na;1;gone;happiness;59,94\n")
+    found = run("manifest", "--root", tmp_path)
+    assert found.exit_code == 1
+    assert "no clip is usable" in found.stdout

@@ -16,7 +16,7 @@ from stag.datasets.clip_motion import ClipMotion
 from stag.types import Clip
 from stag.video import read_frames
 
-NAMES = ("img9.png", "img10.png", "img2.png", "b_0001.png", "a_0100.png", "x.png", "A7.PNG", "007_1_3.png")
+NAMES = ("img9.png", "img10.png", "img2.png", "img0001.png", "img0100.png", "img11.png", "IMG7.PNG", "img3.png")
 DEFAULT = MotionConfig()
 
 
@@ -43,10 +43,9 @@ def key(of, config=DEFAULT, program="p"):
 @given(first=st.integers(0, 7), length=st.integers(1, 12))
 def test_the_files_are_those_that_are_read_in_that_order(folder, first, length):
     read = [int(frame.image[0, 0]) for frame in read_frames(folder, start=first, stop=first + length)]
-    listed = files_read(clip(folder, onset=first, offset=first + length - 1))
+    listed, _ = files_read(clip(folder, onset=first, offset=first + length - 1))
     greys = [int(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[0, 0]) for path in listed]
-    assert greys[first > 0 :] == read
-    assert len(greys) == len(read) + (first > 0)
+    assert greys == read
 
 
 def test_every_setting_and_key_frame_makes_another_key(folder):
@@ -78,8 +77,8 @@ def test_what_does_not_decide_the_motion_does_not_decide_the_key(folder, tmp_pat
 
 def test_every_byte_that_is_read_counts_and_no_other(folder, tmp_path):
     base = clip(shutil.copytree(folder, tmp_path / "copy"), onset=2, offset=5, apex=3)
-    before, read = key(base), {path.name for path in files_read(base)}
-    assert len(read) == 5
+    before, read = key(base), {path.name for path in files_read(base)[0]}
+    assert len(read) == 4
     for path in sorted(base.frames.iterdir()):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1

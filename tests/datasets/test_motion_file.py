@@ -61,16 +61,64 @@ def test_the_apex_follows_its_clip(tmp_path):
     np.testing.assert_array_equal(MotionSet.load(tmp_path / "c.npz").apex_s, both.apex_s)
 
 
-def nan_motion():
-    motion = arrays()["motion"]
-    motion[2, 3, 4, 1] = np.nan
+def odd_motion(value):
+    motion = arrays()["motion"].astype(np.float64)
+    motion[2, 3, 4, 1] = value
     return motion
+
+
+@pytest.mark.parametrize(
+    ("label", "classes"),
+    [
+        ([" negative", "negative ", "nega\u00a0 tive", "negative"], ["nega tive", "negative"]),
+        ([b"negative", b"positive ", b"negative", b"positive"], ["negative", "positive"]),
+        ([0, 1, 0, 1], ["0", "1"]),
+        ([0.0, 1.0, 0.0, 1.0], ["0", "1"]),
+        (["0", "0.0", "1.00", "1"], ["0", "1"]),
+        (["none", "nans", "none", "Na"], ["Na", "nans", "none"]),
+    ],
+)
+def test_labels_and_subjects_have_one_spelling(tmp_path, label, classes):
+    motion = MotionSet.load(write(tmp_path / "a.npz", label=np.array(label), subject=np.array(label)))
+    assert list(motion.classes) == sorted(set(motion.subject.tolist())) == classes
+
+
+def test_classes_in_meta_have_the_spelling_of_the_labels(tmp_path):
+    meta = np.array(json.dumps({"classes": [" negative", "positive", "surprise "]}).encode())
+    assert MotionSet.load(write(tmp_path / "a.npz", meta=meta)).classes == ("negative", "positive", "surprise")
+
+
+def test_arrays_that_nobody_asked_for_are_not_read(tmp_path):
+    notes = np.array([{"a": 1}], dtype=object)
+    assert len(MotionSet.load(write(tmp_path / "a.npz", notes=notes, dataset=np.array(["x", " ", "x", "x"])))) == 4
+    assert MotionSet.load(tmp_path / "a.npz").dataset.tolist() == ["x", "a", "x", "x"]
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"motion": nan_motion()}, "row 2"),
+        ({"motion": odd_motion(np.nan)}, "row 2"),
+        ({"motion": odd_motion(-np.inf)}, "row 2"),
+        ({"motion": odd_motion(1e39)}, "row 2"),
+        ({"motion": odd_motion(-3e38).astype(np.float32)}, "1e[+]06 px and more, first at row 2"),
+        ({"motion": np.ones((4, 8, 18, 2), complex)}, "expected float32"),
+        ({"label": np.array(["a", " ", "nan", "b"])}, r"label of 2 clip\(s\) is empty or nan, first at row 1"),
+        ({"label": np.array([0, 1, np.nan, 1])}, "label of 1 clip"),
+        ({"label": np.array([0, 1, np.inf, 1])}, "expected text"),
+        ({"label": np.array([b"\xff", b"a", b"b", b"c"])}, "label is not UTF-8 text"),
+        ({"label": np.array([["a"], ["b"], ["a"], ["b"]])}, "expected text of shape"),
+        ({"label": np.array([True, False] * 2)}, "label is bool"),
+        ({"label": np.array("negative")}, "label"),
+        ({"subject": np.array(["1", "None", "<NA>", "2"])}, r"subject of 2 clip\(s\)"),
+        ({"clip_id": np.array(["a", "b", "", "c"])}, r"clip_id of 1 clip\(s\)"),
+        ({"clip_id": np.array(["a", "b", " a", "c"])}, "occurs 2 times"),
+        ({"time_s": np.zeros((4, 8))}, "time_s of 4 clip.s. does not increase from step to step, first at row 0"),
+        ({"time_s": np.tile(np.arange(8)[::-1], (4, 1))}, "does not increase"),
+        ({"time_s": np.full((4, 8), 1e39)}, "time_s"),
+        ({"apex_s": np.full(4, 1e39)}, "apex_s"),
+        ({"meta": np.array(json.dumps({"classes": 5}))}, "classes in meta is 5; expected a list"),
+        ({"meta": np.array(json.dumps({"au_vocabulary": 5}))}, "expected a list"),
+        ({"meta": np.array([b"\xff\xfe"])}, "not JSON"),
         ({"motion": np.zeros((4, 8, 17, 2), np.float32)}, r"\(4, 8, 17, 2\)"),
         ({"motion": np.zeros((4, 8, 18), np.float32)}, "expected float32"),
         ({"motion": np.zeros((0, 8, 18, 2), np.float32)}, "0 clips"),
@@ -100,7 +148,7 @@ def test_what_is_wrong_is_said(tmp_path, changes, says):
 
 def test_pickles_are_refused(tmp_path):
     np.savez(tmp_path / "p.npz", **{**arrays(), "label": np.array([{"evil": 1}] * 4, dtype=object)})
-    with pytest.raises(MotionFileError, match="no pickles"):
+    with pytest.raises(MotionFileError, match=r"label is an array of Python objects.*no pickles.*astype\(str\)"):
         MotionSet.load(tmp_path / "p.npz")
 
 

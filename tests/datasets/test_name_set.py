@@ -92,13 +92,8 @@ FAULTS = {
     "frames that do not exist": (change("frames", "gone"), "n000: frames missing, frames 'gone' do not exist"),
     "no subject": (change("subject", ""), "n000: row incomplete, column 'subject' is empty"),
     "no emotion": (change("emotion", " "), "n000: row incomplete, column 'emotion' is empty"),
-    "an apex of /": (change("apex", "/"), "n000: key frames, apex '/' is not a frame number"),
-    "swapped key frames": (change("onset", "9"), "n000: key frames, onset, apex and offset are out of order (9, 2, 4)"),
-    "a formula": (change("offset", "=1+1"), "n000: key frames, offset '=1+1' is not a frame number"),
-    "a huge number": (change("offset", "9" * 30), "is not a frame number"),
-    "other digits": (change("offset", "４"), "is not a frame number"),
-    "a negative rate": (change("fps", "-30"), "n000: row incomplete, fps '-30' is not a positive number"),
-    "a rate in words": (change("fps", "nan"), "fps 'nan' is not a positive number"),
+    "a negative rate": (change("fps", "-30"), "n000: row incomplete, fps '-30' is no frame rate from 1 to 10,000"),
+    "a rate in words": (change("fps", "fast"), "fps 'fast' is no frame rate"),
     "the id twice": (twice, "n000: duplicate, the id occurs again in line 508"),
     "a zero byte": (change("frames", "a\0b"), "do not exist"),
     "an endless path": (change("frames", "x" * 5000), "do not exist"),
@@ -121,14 +116,36 @@ def test_planted_faults(rows, fault):
     assert len(found.skipped) == 1
 
 
+ODD = {
+    "no apex": (change("apex", ""), "n000: no apex is given"),
+    "an apex of /": (change("apex", "/"), "n000: no apex is given"),
+    "an apex in words": (change("apex", "late"), "n000: apex 'late' is no frame number"),
+    "an apex outside": (change("apex", "7"), "n000: apex 7 lies outside 0 to 4"),
+    "an onset off the disk": (change("onset", "9"), "n000: onset 9 lies after offset 4; the first frame 0 stands in"),
+    "a formula": (change("offset", "=1+1"), "n000: offset '=1+1' is no frame number; the last frame 4 stands in"),
+    "a huge number": (change("offset", "9" * 30), "is no frame number; the last frame 4 stands in"),
+}
+
+
+@pytest.mark.parametrize("fault", ODD)
+def test_key_frames_are_corrected_and_said(rows, fault):
+    root, lines, save = rows
+    plant, says = ODD[fault]
+    plant(lines)
+    save()
+    found = audit("name", root)
+    assert says in "\n".join(audit_lines(found))
+    assert found.agrees
+    clip = load_set("name", root, Options()).clips[0]
+    assert (clip.onset, clip.offset) == (0, 4)
+
+
 def test_what_is_odd_but_usable_is_kept_and_said(rows):
     root, lines, save = rows
-    change("apex", "")(lines)
     lines[2][HEADER.index("action_units")] = "soft focus"
     lines[3][HEADER.index("emotion")] = "angry"
     save()
     text = "\n".join(audit_lines(audit("name", root)))
-    assert "n000: the manifest gives no apex" in text
     assert "n001: 'soft focus' in 'soft focus'" in text
     assert "n002: 'angry' is not known" in text
     assert "506 usable clips" in text

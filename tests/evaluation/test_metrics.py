@@ -21,9 +21,9 @@ def naive(truth, predicted, classes):
     return confusion, f1, recall, sum(f1) / len(f1), sum(recall) / len(recall), right / len(truth)
 
 
-def test_a_naive_count_agrees_on_a_thousand_cases():
+def test_a_naive_count_agrees():
     generator = np.random.default_rng(0)
-    for case in range(1000):
+    for case in range(250):
         classes = list("edcba"[: generator.integers(2, 6)])  # not in sorted order
         occurring = classes[: generator.integers(1, len(classes) + 1)]
         n = 1 if case % 10 == 0 else int(generator.integers(1, 30))

@@ -65,6 +65,18 @@ def test_only_the_whole_file_of_the_very_unit_is_read(tmp_path, change):
         assert read_unit(path, header) is None
 
 
+@pytest.mark.parametrize("name", ["config.toml", "predictions.csv", "result.json"])
+def test_files_that_no_run_wrote_are_not_replaced(tmp_path, config, name):
+    (tmp_path / name).write_text("# mine\n")
+    with pytest.raises(RunError, match=f"{name}.*would be replaced"), RunFolder(tmp_path).opened({}, config):
+        pass
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["# mine\n"]
+    (tmp_path / name).unlink()
+    (tmp_path / "config.toml").write_text(config.to_toml())  # a start that was killed
+    with RunFolder(tmp_path).opened({}, config):
+        pass
+
+
 def test_a_folder_whose_marker_is_damaged_is_refused(tmp_path, config):
     (tmp_path / "run.json").write_text("{")
     with (

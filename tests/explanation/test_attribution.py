@@ -6,7 +6,7 @@ import stag
 from stag.errors import ConfigError, ModelError
 from stag.explanation.attribution import explain, explain_many
 from stag.explanation.methods import METHODS
-from stag.explanation.question import mirrored
+from stag.inference.views import mirror, model_views
 from stag.motion.regions import mirror_order
 from stag.simulate.motion import simulate_motion
 
@@ -33,9 +33,9 @@ def test_every_method_gives_one_kind_of_answer(make_model, make_motion, method, 
 def test_the_mirror_image_has_the_mirrored_reason(make_model, make_motion, method):
     model, motion = make_model(5), make_motion(n=1, seed=5)
     here = explain(model, motion[0], method=method)
-    there = explain(model, mirrored(motion, "roi18")[0], method=method)
+    there = explain(model, mirror(motion, "roi18")[0], method=method)
     assert there.class_name == here.class_name
-    assert there.probability == pytest.approx(here.probability, abs=1e-6)
+    assert there.probability == pytest.approx(here.probability, abs=1e-5)
     np.testing.assert_allclose(there.values, here.values[:, list(mirror_order("roi18"))], atol=1e-5)
 
 
@@ -51,8 +51,8 @@ def test_many_clips_at_once_are_those_one_by_one(make_model, make_motion, method
 def test_the_most_probable_class_is_explained_unless_told_otherwise(make_model, make_motion):
     model, motion = make_model(), make_motion(n=8)
     with torch.no_grad():
-        both = [torch.softmax(model(view).logits, dim=-1) for view in (motion, mirrored(motion, "roi18"))]
-    expected = (both[0] + both[1]).numpy() / 2
+        seen = [view.of(motion, "roi18", cumulative=True) for view in model_views(model.info)]
+        expected = torch.stack([torch.softmax(model(view).logits, dim=-1) for view in seen]).mean(dim=0).numpy()
     found = explain_many(model, motion, method="gradcam")
     assert [f.class_name for f in found] == [model.classes[i] for i in expected.argmax(axis=1)]
     assert [f.probability for f in found] == pytest.approx(expected.max(axis=1), abs=1e-5)
@@ -67,7 +67,7 @@ def test_values_add_up_to_the_score(make_model, make_motion):
     found = explain(make_model(), make_motion()[0])
     assert found.values.sum() == pytest.approx(found.score - found.checks["still_score"], abs=0.02)
     assert found.checks["completeness_gap"] < 0.02
-    np.testing.assert_allclose(found.vectors.sum(axis=-1), found.values, atol=1e-6)
+    np.testing.assert_allclose(found.vectors.sum(axis=-1), found.values, atol=1e-5)
 
 
 def test_action_units_are_an_input_where_they_are_asked_for(make_model, make_motion):
@@ -104,7 +104,7 @@ def test_a_motion_set_row_a_folder_and_the_front_door(make_model, tmp_path):
     model.save_pretrained(tmp_path / "model")
     by_row = stag.explain(tmp_path / "model", motion.subset([1]), method="gradcam")
     by_array = explain(model, motion.motion[1], method="gradcam")
-    np.testing.assert_array_equal(by_row.values, by_array.values)
+    np.testing.assert_allclose(by_row.values, by_array.values, atol=1e-5)
     with pytest.raises(ModelError, match="has 2 clips"):
         explain(model, motion, method="gradcam")
 
@@ -141,4 +141,4 @@ def test_motion_that_does_not_fit_is_refused(make_model, make_motion):
 def test_a_still_clip_has_an_answer_without_a_reason(make_model):
     found = explain(make_model(), np.zeros((6, 18, 2)))
     assert np.abs(found.values).max() == 0
-    assert found.score == pytest.approx(found.checks["still_score"])
+    assert found.score == pytest.approx(found.checks["still_score"], abs=1e-5)

@@ -1,3 +1,4 @@
+import re
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from stag.explanation.methods import (
     occlusion,
     rollout,
 )
+from stag.extras import install_hint
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -144,6 +146,6 @@ def test_captum_is_an_extra(make_model, make_motion, ask, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "captum", None)
     monkeypatch.setitem(sys.modules, "captum.attr", None)
     asked = ask(make_model(), make_motion())
-    with pytest.raises(MissingDependency, match=r"pip install 'stag\[explain\]'"):
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("explain"))):
         METHODS[name].run(asked)
     assert grad_cam(asked).values.shape == (3, 6, 18)

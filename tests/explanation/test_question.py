@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stag.explanation.question import mirrored, own_scale
-from stag.motion.regions import MIRROR_PAIRS
+from stag.explanation.question import own_scale
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -25,16 +24,6 @@ def test_from_there_on_the_model_scales_nothing(make_model, make_motion):
     assert own_scale(model, torch.zeros_like(motion)).abs().max() == 0
     plain = make_model(normalise="none")
     assert own_scale(plain, motion) is motion
-
-
-def test_a_mirror_swaps_the_sides_and_turns_u(make_motion):
-    motion = make_motion()
-    other = mirrored(motion, "roi18")
-    partner = {a: b for pair in MIRROR_PAIRS for a, b in (pair, pair[::-1])}
-    for channel in range(18):
-        expected = motion[:, :, partner.get(channel, channel)] * torch.tensor([-1.0, 1.0])
-        assert other[:, :, channel].equal(expected)
-    assert mirrored(other, "roi18").equal(motion)
 
 
 def test_the_score_does_not_see_what_all_classes_share(make_model, make_motion, ask):
@@ -59,4 +48,4 @@ def test_probabilities_in_chunks_are_those_of_the_model(make_model, make_motion,
     with torch.no_grad():
         for i in range(3):
             expected = torch.softmax(model(stack[i]).logits / model.info.temperature, dim=-1)
-            torch.testing.assert_close(found[i].float(), expected)
+            torch.testing.assert_close(found[i].float(), expected, rtol=0, atol=1e-5)

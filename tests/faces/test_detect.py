@@ -1,6 +1,8 @@
 """Detection on a photograph, the joining of scales, and landmark files."""
 
+import re
 import sys
+from importlib.resources import files
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stag.errors import FaceNotFound, MissingDependency
+from stag.extras import install_hint
 from stag.faces import detect
 from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
 
@@ -135,6 +138,18 @@ def test_a_bare_landmark_file_is_one_face_per_row_of_time(tmp_path, face_points)
     assert np.isnan(face.score)
 
 
+def test_a_landmark_file_that_a_spreadsheet_saved_again(tmp_path, face_points):
+    header, row = landmark_rows(face_points.round(3) + 0.001, frame=1, confidence=0.5)
+    content = "\r\n".join([header, row, ","]).replace(", ", ";").replace(".", ",").replace("\r\n,", "\r\n;;")
+    (tmp_path / "p.csv").write_text(content, encoding="utf-16")
+    (face,) = FileDetector(tmp_path / "p.csv").detect(np.zeros((300, 300)))
+    np.testing.assert_allclose(face.points, face_points, atol=0.002)
+    assert face.score == 0.5
+    (tmp_path / "p.csv").write_text(f"{header}\n{row}\n{row}, 7\n")
+    with pytest.raises(FaceNotFound, match=r"p\.csv, line 3: has 139 fields and the header 138"):
+        FileDetector(tmp_path / "p.csv")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -158,13 +173,12 @@ def test_an_unknown_detector_is_refused():
 
 
 def test_without_dlib_the_error_says_what_to_install(monkeypatch):
-    detect._load_dlib.cache_clear()
     monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'stag\[faces\]'"):
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
         load_detector("dlib", min_score=0)
     monkeypatch.undo()
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
-    with pytest.raises(MissingDependency, match=r"no_such_package.*pip install 'stag\[faces\]'"):
+    with pytest.raises(MissingDependency, match="no_such_package.*" + re.escape(install_hint("faces"))):
         load_detector("dlib", min_score=0)
     assert [model.available for model in landmark_models()] == [False, True]
 
@@ -176,3 +190,10 @@ def test_the_doctor_learns_of_the_licence_without_importing_the_model_package():
     assert dlib.path.is_file()
     assert "research only" in dlib.licence
     assert detect._MODEL_PACKAGE not in sys.modules
+
+
+def test_the_finder_beside_the_program_is_the_one_of_dlib(tmp_path):
+    import dlib
+
+    dlib.get_frontal_face_detector().save(str(tmp_path / "finder"))
+    assert files("stag.faces").joinpath(detect.FINDER_FILE).read_bytes() == (tmp_path / "finder").read_bytes()

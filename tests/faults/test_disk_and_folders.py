@@ -23,12 +23,12 @@ CONFIG = Config.preset("quick")
 OPTIONS = {"protocol": "gkf", "folds": 3, "learner": nearest_mean, "baselines": False}
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    return simulate_corpus(tmp_path / "corpus", subjects=2, clips=2, seed=3, fps=30)
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return simulate_corpus(tmp_path_factory.mktemp("clips") / "corpus", subjects=2, clips=2, seed=3, fps=30)
 
 
-def program(*arguments, most_bytes=None):
+def program(*arguments, most_bytes):
     """The command line in a process of its own, whose files cannot grow beyond so many bytes."""
 
     def limited():
@@ -40,7 +40,7 @@ def program(*arguments, most_bytes=None):
     return subprocess.run(
         command,
         env=environment,
-        preexec_fn=limited if most_bytes else None,
+        preexec_fn=limited,
         capture_output=True,
         text=True,
         check=False,
@@ -48,10 +48,10 @@ def program(*arguments, most_bytes=None):
     )
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(corpus, tmp_path):
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(corpus, tmp_path, stag):
     out = tmp_path / "motion.npz"
     arguments = ("extract", "manifest", "--root", corpus, "--out", out, "--quiet", "--set", "motion.flow=dis")
-    assert program(*arguments).returncode == 0
+    assert stag(*arguments)[0] == 0
     before = out.read_bytes()
     full = program(*arguments, most_bytes=2048)
     assert full.returncode == 1
@@ -60,18 +60,18 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(corpus, tmp_path):
     assert "space" in full.stderr
     assert out.read_bytes() == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".") or path.suffix == ".tmp"]
-    again = program(*arguments)
-    assert (again.returncode, out.read_bytes()) == (0, before)
+    assert stag(*arguments)[0] == 0
+    assert out.read_bytes() == before
 
 
 @pytest.mark.parametrize("where", ["{file}/motion.npz", "/proc/stag/motion.npz"])
-def test_a_place_that_takes_no_file_is_one_sentence(corpus, tmp_path, where):
+def test_a_place_that_takes_no_file_is_one_sentence(corpus, tmp_path, stag, where):
     (tmp_path / "file").write_text("not a folder")
     out = where.format(file=tmp_path / "file")
-    done = program("extract", "manifest", "--root", corpus, "--out", out, "--quiet", "--set", "motion.flow=dis")
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
+    code, _, err = stag("extract", "manifest", "--root", corpus, "--out", out, "--quiet", "--set", "motion.flow=dis")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
 
 
 def test_a_clock_that_jumps_changes_no_byte(tmp_path, monkeypatch):

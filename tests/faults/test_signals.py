@@ -38,31 +38,35 @@ def interrupted(arguments, begun):
     return running.returncode, err
 
 
-def finished(arguments):
-    running = start(*arguments)
-    _, err = running.communicate(timeout=300)
-    assert running.returncode == 0, err
+def extraction(root, out, jobs=1):
+    return ("extract", "manifest", "--root", root, "--out", out, "--quiet", "--jobs", jobs, *FAST)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A corpus and the bytes of an extraction that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    root = simulate_corpus(folder / "corpus", subjects=3, clips=4, seed=3, fps=50)
+    running = start(*extraction(root, folder / "motion.npz"))
+    assert running.communicate(timeout=300)[1] == ""
+    return root, (folder / "motion.npz").read_bytes()
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_extraction_stops_and_goes_on(tmp_path, jobs):
-    root = simulate_corpus(tmp_path / "corpus", subjects=3, clips=4, seed=3, fps=50)
-
-    def arguments(name):
-        return ("extract", "manifest", "--root", root, "--out", tmp_path / name, "--quiet", "--jobs", jobs, *FAST)
-
-    cache = tmp_path / "a.npz.cache"
-    code, err = interrupted(arguments("a.npz"), lambda: cache.is_dir() and any(cache.rglob("*.npz")))
+def test_an_extraction_stops_and_goes_on(corpus, tmp_path, stag, jobs):
+    root, undisturbed = corpus
+    out, cache = tmp_path / "a.npz", tmp_path / "a.npz.cache"
+    arguments = extraction(root, out, jobs)
+    code, err = interrupted(arguments, lambda: cache.is_dir() and any(cache.rglob("*.npz")))
     assert code == 130
     assert err.count("\n") == 1
     assert "interrupted" in err
-    assert not (tmp_path / "a.npz").exists()
-    finished(arguments("a.npz"))
-    finished(arguments("b.npz"))
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert not out.exists()
+    assert stag(*arguments)[0] == 0
+    assert out.read_bytes() == undisturbed
 
 
-def test_an_evaluation_stops_and_goes_on(tmp_path):
+def test_an_evaluation_stops_and_goes_on(tmp_path, stag):
     simulate_motion(8, 4, seed=1).save(tmp_path / "motion.npz")
 
     def arguments(name):
@@ -73,6 +77,6 @@ def test_an_evaluation_stops_and_goes_on(tmp_path):
     assert code == 130
     assert "Traceback" not in err
     assert err.count("\n") == 1
-    finished(arguments("a"))
-    finished(arguments("b"))
+    for name in "ab":
+        assert stag(*arguments(name))[0] == 0
     assert contents(tmp_path / "a") == contents(tmp_path / "b")

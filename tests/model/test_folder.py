@@ -1,4 +1,5 @@
 import json
+import stat
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from stag.config import ModelConfig
 from stag.errors import ModelError
+from stag.model.folder import fresh_folder
 from stag.model.stag import STAG
 
 CONFIG = ModelConfig(
@@ -83,6 +85,14 @@ def test_a_save_that_fails_leaves_the_old_model(saved, damage):
         bad.save_pretrained(saved)
     assert _same(STAG.from_pretrained(saved), _model())
     assert [p.name for p in saved.parent.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_is_replaced_keeps_its_permissions(tmp_path):
+    private = tmp_path / "model"
+    private.mkdir(mode=0o700)
+    with fresh_folder(private) as fresh:
+        (fresh / "x").touch()
+    assert (stat.S_IMODE(private.stat().st_mode), [p.name for p in private.iterdir()]) == (0o700, ["x"])
 
 
 def test_a_file_in_the_way_is_refused(tmp_path):

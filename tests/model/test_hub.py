@@ -1,11 +1,11 @@
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 
 from stag.config import ModelConfig
 from stag.errors import ModelError
-from stag.model import hub
 from stag.model.stag import STAG
 
 
@@ -22,14 +22,14 @@ def saved(tmp_path):
 
 @pytest.mark.parametrize("name", [Path("owner/name"), "./nowhere", "/no/such/folder", "nowhere", "a/b/c", "~/x"])
 def test_a_missing_local_folder_never_asks_the_hub(monkeypatch, name):
-    monkeypatch.setattr(hub, "snapshot_download", lambda *a, **k: pytest.fail("asked the hub"))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: pytest.fail("asked the hub"))
     with pytest.raises(ModelError, match="no such model folder"):
         STAG.from_pretrained(name)
 
 
 def test_a_hub_name_is_downloaded(monkeypatch, saved):
     asked = []
-    monkeypatch.setattr(hub, "snapshot_download", lambda name, **k: asked.append((name, k)) or str(saved))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **k: asked.append((name, k)) or str(saved))
     loaded, model = STAG.from_pretrained("owner/name", revision="v1"), _model()
     assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), model.parameters(), strict=True))
     (name, options) = asked[0]
@@ -42,7 +42,7 @@ def test_a_hub_that_refuses_is_a_model_error(monkeypatch):
     def refuse(*args, **kwargs):
         raise ConnectionError("no network\nmore")
 
-    monkeypatch.setattr(hub, "snapshot_download", refuse)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
     with pytest.raises(ModelError, match=r"owner/name: no such folder here.*\(no network\)"):
         STAG.from_pretrained("owner/name")
 
@@ -66,7 +66,7 @@ def test_pushing_uploads_the_folder(monkeypatch, tmp_path):
             uploaded[repo_id] = sorted(p.name for p in Path(folder_path).iterdir())
             return "https://hub/commit"
 
-    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Hub)
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     expected = {"owner/name": ["README.md", "config.json", "model.safetensors"]}
     assert _model().push_to_hub("owner/name") == "https://hub/commit"
     assert uploaded == expected

@@ -7,7 +7,8 @@ import pytest
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
-from stag.motion.extract import extract_clip, is_still
+from stag.motion.extract import extract_clip
+from stag.motion.quality import is_still
 from stag.motion.regions import LAYOUTS
 from stag.simulate.face import astronaut
 from stag.types import Frame, Landmarks
@@ -222,8 +223,8 @@ def test_deep_images_a_grey_video_and_frames_in_memory_move_alike(tmp_path):
         extract_clip(source, Known(face), MotionConfig(), "clip")[0].motion
         for source in (frames, read_frames(tmp_path / "deep", fps=100), read_frames(tmp_path / "grey.mkv"))
     ]
-    np.testing.assert_allclose(motion[1], motion[0], atol=1e-6)
-    np.testing.assert_allclose(motion[2], motion[0], atol=1e-6)
+    np.testing.assert_allclose(motion[1], motion[0], atol=1e-5)
+    np.testing.assert_allclose(motion[2], motion[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(("degrees", "flagged"), [(0.5, False), (12.0, True)])

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stag.explanation.attribution import Attribution
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import LAYOUTS
+from stag.motion.regions import LAYOUTS, channel_names
 from stag.types import MotionTensor, Prediction
 
 CLASSES = ("negative", "positive", "surprise")
@@ -64,6 +65,23 @@ def make_prediction(face_points):
             flags=tuple(flags),
             simulated=simulated,
         )
+
+    return make
+
+
+@pytest.fixture
+def make_attribution():
+    """What spoke for an answer, from channel name to value."""
+
+    def make(by_channel, *, steps=8, layout="roi18", probability=0.82):
+        names = channel_names(layout)
+        values = np.zeros((steps, len(names)))
+        for name, value in by_channel.items():
+            values[3, names.index(name)] = value
+        return Attribution(
+            values, None, "ig", "surprise", probability, 1.0, "none", layout, "still face", signed=True,
+            class_specific=True,
+        )  # fmt: skip
 
     return make
 

@@ -184,8 +184,9 @@ def test_nothing_touches_the_global_style(make_prediction):
 
 def test_pyplot_is_never_imported():
     script = (
-        "import sys, numpy; from stag.report.figures import *;"
+        "import sys, numpy; from stag.report.figures import *; from stag.report.embedding_figures import *;"
         "figure_png(confusion_figure(numpy.eye(2), ['a', 'b']));"
+        "figure_png(embedding_figure(numpy.random.rand(9, 3), ['a', 'b', 'c'] * 3, ['a', 'b', 'c']));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -1,6 +1,6 @@
 """Figures of several layers, clips, sets and methods."""
 
-import subprocess
+import re
 import sys
 
 import numpy as np
@@ -9,7 +9,8 @@ from matplotlib.patches import FancyArrowPatch
 
 from readable import overlaps, texts
 from stag.errors import MissingDependency
-from stag.motion.regions import LAYOUTS, channel_names
+from stag.extras import install_hint
+from stag.motion.regions import channel_names
 from stag.report.canvas import SERIES, figure_png
 from stag.report.embedding_figures import embedding_figure, embedding_page
 from stag.report.face_plots import strongest_edges
@@ -20,8 +21,7 @@ from stag.report.protocol_figures import Bar, faithfulness_figure, protocol_figu
 CLASSES = ("negative", "positive", "surprise")
 
 
-@pytest.mark.parametrize("layout", list(LAYOUTS))
-@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+@pytest.mark.parametrize(("layers", "layout"), [(1, "roi14"), (2, "roi18"), (3, "roi14"), (4, "roi18")])
 def test_every_layer_shows_its_links_and_every_channel_its_number(face_points, layout, layers, rng):
     names = channel_names(layout)
     adjacency = rng.dirichlet(np.full(len(names), 0.5), size=(layers, len(names)))
@@ -86,7 +86,7 @@ def test_the_turning_map_stands_alone(clips):
 def test_plotly_is_an_extra(clips, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'stag\[explain\]'"):
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("explain"))):
         embedding_page(*clips, CLASSES)
 
 
@@ -141,13 +141,3 @@ def test_faithfulness_ranks_the_methods(rng):
     for axis in (off, on):
         drawn = {tuple(line.get_ydata()) for line in axis.lines}
         assert drawn == {tuple(values) for values in curve.values()}
-
-
-def test_pyplot_is_never_imported():
-    script = (
-        "import sys, numpy as np; from stag.report.embedding_figures import *;"
-        "from stag.report.canvas import figure_png;"
-        "figure_png(embedding_figure(np.random.rand(9, 3), ['a', 'b', 'c'] * 3, ['a', 'b', 'c']));"
-        "sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

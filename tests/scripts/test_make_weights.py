@@ -8,8 +8,8 @@ import torch
 
 from make_weights import RECIPE, calibrate, domain_corpus, draw_domain, make_weights
 from stag.config import Config
+from stag.inference.probabilities import predict_probabilities
 from stag.model.stag import STAG
-from stag.training.inference import predict_probabilities
 
 SMALL = Config.from_toml(RECIPE).override(
     ["train.epochs=2", "train.validation_share=0.2", "model.graph_layers=1", "model.transformer_layers=1"]

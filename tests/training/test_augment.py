@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from stag.config import TrainConfig
-from stag.motion.regions import LAYOUTS, mirror_order
-from stag.training.augment import Draws, augment, cut_to_span, draw, mirror, mix, rotate
+from stag.inference.views import mirror
+from stag.training.augment import Draws, augment, draw, mix, rotate
 
 B, T, R, C, A = 64, 9, 18, 3, 4
 OFF = {
@@ -33,27 +33,16 @@ def changed(motion, **settings):
 def test_everything_off_changes_nothing(motion):
     target, au = torch.eye(C)[torch.arange(B) % C], torch.rand(B, A)
     nothing = drawn()
-    assert torch.equal(augment(motion, nothing, "roi18", cumulative=True), motion)
+    torch.testing.assert_close(augment(motion, nothing, "roi18", cumulative=True), motion, rtol=0, atol=1e-5)
     for before, after in zip((motion, target, au), mix(motion, target, au, nothing), strict=True):
-        assert torch.equal(before, after)
+        torch.testing.assert_close(before, after, rtol=0, atol=1e-5)
     assert not nothing.hidden.any()
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_mirror_swaps_pairs_and_turns_u(layout):
-    regions = len(LAYOUTS[layout])
-    motion = torch.randn(2, 3, regions, 2)
-    seen = mirror(motion, layout)
-    for i, j in enumerate(mirror_order(layout)):
-        torch.testing.assert_close(seen[:, :, i, 0], -motion[:, :, j, 0])
-        torch.testing.assert_close(seen[:, :, i, 1], motion[:, :, j, 1])
-    assert torch.equal(mirror(seen, layout), motion)
 
 
 def test_each_clip_is_mirrored_by_its_share(motion):
     seen = changed(motion, mirror=0.5)
-    flipped = (seen == mirror(motion, "roi18")).flatten(1).all(1)
-    kept = (seen == motion).flatten(1).all(1)
+    flipped = torch.isclose(seen, mirror(motion, "roi18"), rtol=0, atol=1e-5).flatten(1).all(1)
+    kept = torch.isclose(seen, motion, rtol=0, atol=1e-5).flatten(1).all(1)
     assert torch.equal(flipped, ~kept)
     assert 0.25 < flipped.float().mean() < 0.75
 
@@ -87,20 +76,6 @@ def test_noise_and_drift_are_relative_to_the_clip(motion):
     assert (drift[:, -1, 0].square().mean(dim=-1).sqrt() / rms).square().mean().sqrt() == pytest.approx(0.2, rel=0.25)
     still = torch.zeros_like(motion)
     assert torch.equal(changed(still, noise=0.2, drift=0.2), still)
-
-
-def test_a_span_is_cut_as_numpy_interpolates_it(motion):
-    span = torch.tensor([0.13, 0.77]).expand(B, 2)
-    place = np.linspace(0.13, 0.77, T) * (T - 1)
-    expected = np.empty(motion.shape)
-    for clip in range(B):
-        for region in range(R):
-            for axis in range(2):
-                expected[clip, :, region, axis] = np.interp(place, np.arange(T), motion[clip, :, region, axis])
-    np.testing.assert_allclose(cut_to_span(motion, span, cumulative=False), expected, atol=1e-5)
-    np.testing.assert_allclose(cut_to_span(motion, span, cumulative=True), expected - expected[:, :1], atol=1e-5)
-    whole = torch.tensor([0.0, 1.0]).expand(B, 2)
-    assert torch.equal(cut_to_span(motion, whole, cumulative=False), motion)
 
 
 def test_jitter_stays_within_its_share():

@@ -5,9 +5,9 @@ import pytest
 
 from stag.config import Config
 from stag.evaluation.experiment import evaluate
+from stag.inference.probabilities import predict_probabilities
 from stag.simulate.motion import simulate_motion
 from stag.training.fit import Part, fit_many
-from stag.training.inference import predict_probabilities
 
 pytestmark = pytest.mark.gpu
 

@@ -130,7 +130,7 @@ def test_a_face_that_does_not_move_gets_no_class(clip, predictor, tmp_path):
     path = tmp_path / "still.mkv"
     write_video(path, (first for _ in range(20)), 100.0)
     page, _ = asked(path, predictor)
-    assert "No clear movement no class is named" in " ".join(page.text.split())
+    assert "No clear movement, so no class is named" in " ".join(page.text.split())
     assert json.loads(page.files["prediction.json"])["abstains"]
 
 

@@ -88,7 +88,7 @@ def test_nothing_of_a_clip_stays_whatever_comes_of_it(tmp_path, predictor, clip,
     assert "clip.mkv: is no video" in judged(claims.claim(str(uploaded(tmp_path))), claims, predictor)
     assert files(tmp_path) == []
 
-    def break_down(*_args):
+    def break_down(*_args, **_):
         raise MemoryError
 
     monkeypatch.setattr(page, "answer", break_down)

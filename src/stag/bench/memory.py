@@ -38,7 +38,7 @@ _JUDGED = """
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion
-from stag.training.inference import predict_probabilities
+from stag.inference.probabilities import predict_probabilities
 predict_probabilities(STAG.from_pretrained(DEFAULT_MODEL), simulate_motion(20, 20, seed=1), "none")
 """
 VISION, LEARNING = "import cv2, scipy.signal, stag.motion.extract", "import torch, stag.training.fit"

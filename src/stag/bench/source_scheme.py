@@ -1,11 +1,10 @@
-"""The scheme that the method starts from, written out as published: the reference to beat.
+"""The scheme of He et al. that the paper starts from, written out as published: the reference to beat.
 
 One face box of whole pixels from the first frame, cut out of every frame and resized; Farneback flow inside a few
 region boxes from the onset to every frame; the motion of the nose bridge subtracted; the strongest pixels of each
 window averaged. Nothing is shared with :mod:`stag.motion`, so that a fault there cannot hide here.
 
-Source: He et al., Micro-expression spotting based on optical flow features, Pattern Recognition Letters 163, 2022;
-METHOD 1.1-1.4.
+Source: He et al., Micro-expression spotting based on optical flow features, Pattern Recognition Letters 163, 2022.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            warn("stag: interrupted; run folders keep what is finished, and the same command goes on from there")
+            warn("stag: interrupted; nothing was written")
             raise typer.Exit(130) from None
 
 

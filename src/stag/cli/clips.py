@@ -2,153 +2,231 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stag.cli.app import app
 from stag.cli.options import (
+    Aus,
     ConfigFile,
     Engine,
+    Fps,
     Model,
     NoProgress,
     Preset,
     Quiet,
     Sets,
+    check_fps,
     settings_of,
 )
+from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
+from stag.cli.usage import Mode, verb
 from stag.console import fail, print_faithfulness, progress_bar, say, warn
 from stag.errors import MissingDependency, StagError
 from stag.model.shipped import DEFAULT_MODEL
 
+if TYPE_CHECKING:
+    from stag.config import MotionConfig
+    from stag.model.stag import STAG
+    from stag.types import Prediction
 
-@app.command()
+
+@verb()
 def predict(
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images.")],
+    videos: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images."), Reads()
+    ],
     model: Model = DEFAULT_MODEL,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
     engine: Engine = "torch",
-    csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    fps: Fps = None,
+    aus: Aus = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the rows here."), Writes(TABLE)] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here."), Writes(PAGE)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Say what a model sees in your own clips, and why."""
-    from stag.explanation.attribution import explain as attribute
+    check_fps(fps, videos)
     from stag.files import write_text
-    from stag.parallel import one_thread
-    from stag.predictor import Predictor
-    from stag.report.html import prediction_page, write_page
-    from stag.report.table import prediction_rows
-    from stag.video import read_frames
+    from stag.motion.video_motion import video_motion
+    from stag.parallel import begun_aside, one_thread
 
-    predictor = Predictor(model, engine=engine)
+    settings, loaded = _settings_and_model(model)
+    extract = partial(video_motion, settings=settings, fps=fps, every_face=faces == "all", pictures=report is not None)
     predictions, failures = [], []
-    with one_thread(), progress_bar("predict", quiet) as progress:
-        for done, video in enumerate(videos, start=1):
-            try:
-                frames = read_frames(video)
-                predictions += predictor.predict_frames(frames, str(video), faces, pictures=report is not None)
-            except StagError as error:
-                failures.append((str(video), str(error)))
-            if progress is not None:
-                progress(done, len(videos))
+    with begun_aside(extract, videos) as next_motion:
+        from stag.predictor import Predictor
+
+        predictor = Predictor(loaded, engine=engine)
+        codes = predictor.codes(aus)
+        with one_thread(), progress_bar("predict", quiet) as progress:
+            for done, video in enumerate(videos, start=1):
+                try:
+                    found = [predictor.judge(tensor, str(video), codes) for tensor in next_motion()]
+                except StagError as error:
+                    failures.append((str(video), str(error)))
+                else:
+                    predictions += found
+                    for prediction in found:
+                        _say_prediction(prediction)
+                if progress is not None:
+                    progress(done, len(videos))
+    problems: list[Exception] = [StagError(reason) for _, reason in failures]
     if csv is not None:
+        from stag.report.table import prediction_rows
+
         rows = prediction_rows(predictions, failures)
         place = rows["file"].map({str(video): i for i, video in enumerate(videos)})
-        write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
+        with _kept(problems):
+            write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
     if report is not None:
+        from stag.explanation.attribution import explain as attribute
+        from stag.report.html import prediction_page, write_page
+
         try:
             with one_thread():
-                whys = [attribute(predictor.model, p.motion, target=p.most_probable) for p in predictions]
+                whys = [attribute(predictor.model, p) for p in predictions]
         except MissingDependency as error:
             warn(f"{error}; the report shows motion alone")
             whys = []
-        write_page(report, prediction_page(predictions, failures, attributions=whys))
-    for found in predictions:
-        scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(found.classes, found.probabilities, strict=True))
-        remarks = f"  [{'; '.join(found.flags)}]" if found.flags else ""
-        say(f"{found.file}  face {found.face_id}  {found.predicted}  ({scores}){remarks}")
-    for _, reason in failures:
-        fail(StagError(reason))
-    if failures:
+        with _kept(problems):
+            write_page(report, prediction_page(predictions, failures, attributions=whys))
+    for problem in problems:
+        fail(problem)
+    if problems:
         raise typer.Exit(1)
 
 
-@app.command()
+def _say_prediction(found: Prediction) -> None:
+    scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(found.classes, found.probabilities, strict=True))
+    remarks = f"  [{'; '.join(found.flags)}]" if found.flags else ""
+    say(f"{found.file}  face {found.face_id}  {found.predicted}  ({scores}){remarks}")
+
+
+@contextmanager
+def _kept(problems: list[Exception]) -> Iterator[None]:
+    """Note that a file could not be written, and go on to the next."""
+    try:
+        yield
+    except OSError as error:
+        problems.append(error)
+
+
+@verb(
+    Mode("with --score", lambda given: given["score"], takes="score out model clips quiet"),
+    Mode("without --score", lambda given: not given["score"], takes="video out model method class_ fps aus quiet"),
+)
 def explain(
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
-    video: Annotated[Path | None, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write."), Writes(EXPLANATION)],
+    video: Annotated[
+        Path | None, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images."), Reads()
+    ] = None,
     model: Model = DEFAULT_MODEL,
     method: Annotated[
         Literal["ig", "occlusion", "gradcam", "hirescam", "attention", "cross-attention"],
         typer.Option(help="How to explain; ig is the one that --score ranks first."),
     ] = "ig",
+    fps: Fps = None,
     class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
+    aus: Aus = None,
     score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips for --score, each of another person.")] = 200,
     quiet: Quiet = False,
 ) -> None:
     """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
-    if score == (video is not None):
-        raise typer.BadParameter("give a VIDEO to explain, or --score, and not both")
-    from stag.explanation.attribution import explain as attribute
-    from stag.explanation.scoring import score_methods
-    from stag.model.stag import STAG
-    from stag.parallel import one_thread
-    from stag.predictor import Predictor
-    from stag.report.explanation_file import write_explanation, write_scores
-    from stag.report.words import regions_in_words
-
-    with one_thread():
-        if video is None:
-            with progress_bar("score", quiet, unit="methods") as progress:
-                scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
-            files = write_scores(out, scores)
-            print_faithfulness(scores.as_dict())
-        else:
-            predictor = Predictor(model)
-            prediction = predictor.predict(video)
-            found = attribute(predictor.model, prediction.motion, method=method, target=class_)
-            files = write_explanation(out, found, prediction)
-            remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
-            say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
-            say(regions_in_words(found.by_channel, found.layout, signed=found.signed))
+    if not score and video is None:
+        raise typer.BadParameter("give a VIDEO to explain, or --score")
+    check_fps(fps, [video] if video else [])
+    if video is None:
+        files = _score_explanations(out, model, clips, quiet)
+    else:
+        files = _explain_clip(out, video, model, method, class_, fps, aus)
     for path in files:
         say(f"written  {path}")
 
 
-@app.command()
+def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[Path]:
+    from stag.explanation.scoring import score_methods
+    from stag.model.stag import STAG
+    from stag.parallel import one_thread
+    from stag.report.explanation_file import write_scores
+
+    with one_thread(), progress_bar("score", quiet, unit="methods") as progress:
+        scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
+    print_faithfulness(scores.as_dict())
+    return write_scores(out, scores)
+
+
+def _explain_clip(
+    out: Path, video: Path, model: str, method: str, class_: str | None, fps: float | None, aus: str | None
+) -> list[Path]:
+    from stag.motion.video_motion import video_motion
+    from stag.parallel import begun_aside, one_thread
+
+    settings, loaded = _settings_and_model(model)
+    with begun_aside(partial(video_motion, settings=settings, fps=fps), [video]) as next_motion:
+        from stag.explanation.attribution import explain as attribute
+        from stag.predictor import Predictor
+        from stag.report.explanation_file import write_explanation
+        from stag.report.words import regions_in_words
+
+        predictor = Predictor(loaded)
+        with one_thread():
+            codes = predictor.codes(aus)
+            prediction = predictor.judge(next_motion()[0], str(video), codes)
+            found = attribute(predictor.model, prediction, method=method, target=class_)
+            remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
+            say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
+            say(regions_in_words(found.by_channel, found.layout, signed=found.signed))
+            return write_explanation(out, found, prediction)
+
+
+def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
+    """How a model wants its motion, and the model: its name where it is on this machine, so that torch can wait."""
+    from stag.model.folder import read_info
+    from stag.model.shipped import local_folder
+
+    folder = local_folder(name)
+    if folder is not None:
+        return read_info(folder).motion_settings(), name
+    from stag.model.stag import STAG
+
+    model = STAG.from_pretrained(name)
+    return model.info.motion_settings(), model
+
+
+@verb(settings=("motion",))
 def motion(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images.")],
-    out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images."), Reads()],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg."), Writes(PICTURE)],
+    fps: Fps = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
     quiet: NoProgress = False,
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
-    if out.suffix not in (".png", ".svg"):
-        raise typer.BadParameter(f"--out {out}: a picture ends in .png or .svg")
-    from stag.faces.detect import load_detector
     from stag.files import write_bytes
-    from stag.motion.extract import extract_clip
+    from stag.motion.video_motion import video_motion
     from stag.parallel import one_thread
     from stag.report.figures import figure_png, figure_svg, motion_figure
-    from stag.video import read_frames
 
+    check_fps(fps, [video])
     settings = settings_of(preset, config, set_, None).motion
     with one_thread():
-        detector = load_detector("dlib", min_score=settings.min_face_score)
-        (tensor,) = extract_clip(read_frames(video), detector, settings, video)
-    figure = motion_figure(tensor, settings.layout)
-    write_bytes(out, figure_png(figure) if out.suffix == ".png" else figure_svg(figure).encode())
+        (tensor,) = video_motion(video, settings, fps=fps)
     remarks = f"  [{'; '.join(tensor.flags)}]" if tensor.flags else ""
     say(f"{tensor.n_frames} frames, {tensor.duration_s:.2f} s, strength {tensor.strength_px:.2f} px{remarks}")
+    figure = motion_figure(tensor, settings.layout)
+    write_bytes(out, figure_svg(figure).encode() if out.suffix.lower() == ".svg" else figure_png(figure))
     say(f"picture  {out}")
 
 
-@app.command()
+@verb(kept="the page is closed, and every file that it held is removed")
 def serve(
     model: Model = DEFAULT_MODEL,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from stag.cli.app import app
 from stag.cli.options import (
     Annotation,
     ConfigFile,
+    Fps,
     Jobs,
     Joined,
     Layout,
@@ -19,15 +19,43 @@ from stag.cli.options import (
     Seed,
     Sets,
     Split,
-    must_end_in_npz,
+    check_fps,
     settings_of,
 )
+from stag.cli.paths import FOLDER, MOTION, RECORD, Reads, Sort, Values, Writes
+from stag.cli.usage import Mode, verb
 from stag.console import progress_bar, say, warn
 
 
-@app.command()
+def _cache_of(given: Values) -> Path:
+    out: Path = given["out"]
+    return out.with_name(f"{out.name}.cache")
+
+
+def _corpus_sort(given: Values) -> Sort:
+    return MOTION if given["shape"] == "motion" else FOLDER
+
+
+@verb(
+    Mode(
+        "with --as motion",
+        lambda given: given["shape"] == "motion",
+        takes="out shape subjects clips scheme seed quiet",
+    ),
+    Mode(
+        "with --as manifest",
+        lambda given: given["shape"] == "manifest",
+        takes="out shape subjects clips portrait points scheme fps seed jobs quiet",
+    ),
+    Mode(
+        "with the tree of a published set",
+        lambda given: given["shape"] not in ("motion", "manifest"),
+        takes="out shape subjects clips tiny portrait points seed jobs quiet",
+    ),
+    Mode("with --tiny, which draws no faces", lambda given: given["tiny"], ignores="portrait points"),
+)
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder to make, or the .npz of --as motion.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, or the .npz of --as motion."), Writes(_corpus_sort)],
     shape: Annotated[
         Literal["manifest", "motion", "casme2", "samm", "smic", "dfme", "fourdme"],
         typer.Option("--as", help="Shape of the corpus: a manifest, a motion file, or the tree of a published set."),
@@ -35,8 +63,8 @@ def simulate(
     subjects: Annotated[int | None, typer.Option(min=1, help="People; 12, or as many as the published set.")] = None,
     clips: Annotated[int | None, typer.Option(min=1, help="Clips of each; 6, or as the published set.")] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Published sets: a few tiny frames a clip, no faces.")] = False,
-    portrait: Annotated[Path | None, typer.Option(help="Another grey portrait, with --points.")] = None,
-    points: Annotated[Path | None, typer.Option(help="CSV of its 68 landmarks.")] = None,
+    portrait: Annotated[Path | None, typer.Option(help="Another grey portrait, with --points."), Reads()] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV of its 68 landmarks."), Reads()] = None,
     scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
     fps: Annotated[float, typer.Option(min=10, max=1000)] = 100.0,
     seed: Seed = 0,
@@ -52,7 +80,6 @@ def simulate(
     if shape == "motion":
         from stag.simulate.motion import simulate_motion
 
-        must_end_in_npz(out)
         simulate_motion(subjects or 12, clips or 6, seed=seed, scheme=labels).save(out)
         say(f"simulated  {out}")
         return
@@ -89,19 +116,19 @@ def simulate(
     say(f"simulated  {out}")
 
 
-@app.command()
+@verb()
 def check(
     name: Annotated[str, typer.Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name, manifest.")],
-    root: Annotated[Path, typer.Option(help="Folder of the data set, or a parent of it.")],
+    root: Annotated[Path, typer.Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)],
     scheme: Annotated[str | None, typer.Option(help="Label scheme; every one of the set if omitted.")] = None,
     annotation: Annotation = None,
     layout: Layout = None,
     split: Split = None,
     joined: Joined = "scheme",
-    json: Annotated[Path | None, typer.Option(help="Write the whole audit here.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the whole audit here."), Writes(RECORD)] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a data set on disk against its published counts; exit code 1 where they differ."""
+    """Audit a data set on disk against its published counts; exit code 1 where they differ or no clip is usable."""
     from stag.datasets.audit import audit
     from stag.datasets.audit_text import audit_lines
     from stag.datasets.loaded import Options
@@ -113,20 +140,39 @@ def check(
         say(line)
     if json is not None:
         write_json(json, found.as_dict())
-    if not found.agrees:
+    if not found.agrees or found.clips == 0:
         raise typer.Exit(1)
 
 
-@app.command()
+_EXTRACTING = "inputs out preset config set_ jobs backend scheduler cache quiet"
+
+
+@verb(
+    Mode(
+        "with --root",
+        lambda given: given["root"] is not None,
+        takes=f"{_EXTRACTING} root scheme annotation layout split joined",
+    ),
+    Mode("without --root", lambda given: given["root"] is None, takes=f"{_EXTRACTING} fps"),
+    Mode(
+        "with --backend dask, whose workers are the cluster's", lambda given: given["backend"] == "dask", ignores="jobs"
+    ),
+    settings=("motion",),
+)
 def extract(
-    inputs: Annotated[list[str], typer.Argument(metavar="DATASET|VIDEO...", help="A data set, or your own clips.")],
-    out: Annotated[Path, typer.Option(help="Motion file to write.")],
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="DATASET|VIDEO...", help="A data set, or your own clips."),
+        Reads(paths=lambda given: given["inputs"] if given["root"] is None else ()),
+    ],
+    out: Annotated[Path, typer.Option(help="Motion file to write."), Writes(MOTION)],
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set."), Reads(inside=True)] = None,
     scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
     annotation: Annotation = None,
     layout: Layout = None,
     split: Split = None,
     joined: Joined = "scheme",
+    fps: Fps = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -134,7 +180,9 @@ def extract(
     backend: Annotated[Literal["loky", "dask"], typer.Option(help="Processes here, or workers of a cluster.")] = "loky",
     scheduler: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="Of --backend dask.")] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder of finished clips, kept; OUT.cache, until OUT is written, if omitted.")
+        Path | None,
+        typer.Option(help="Folder of finished clips, kept; OUT.cache, until OUT is written, if omitted."),
+        Writes(FOLDER, otherwise=_cache_of, shared=True),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -145,10 +193,11 @@ def extract(
     from stag.datasets.summary import summary
 
     settings = settings_of(preset, config, set_, None)
-    must_end_in_npz(out)
     if root is not None and len(inputs) != 1:
         raise typer.BadParameter("with --root, name exactly one data set")
-    finished = ClipCache(cache or out.with_name(f"{out.name}.cache"))
+    if root is None:
+        check_fps(fps, [Path(name) for name in inputs])
+    finished = ClipCache(cache or _cache_of({"out": out}))
     known = len(finished)
     if known and not quiet:
         warn(f"{known} finished clips are in {finished.folder}; those that fit are taken from there")
@@ -160,7 +209,7 @@ def extract(
             if table is not None:
                 motion = extract_motion(table, settings, **how, progress=progress)
             else:
-                motion = extract_files([Path(name) for name in inputs], settings, **how, progress=progress)
+                motion = extract_files([Path(name) for name in inputs], settings, fps=fps, **how, progress=progress)
         motion.save(out)
     except KeyboardInterrupt:
         warn(
@@ -172,6 +221,9 @@ def extract(
         finished.remove()
     for clip_id, reason in motion.meta["skipped"]:
         warn(f"skipped {clip_id}: {reason}")
+    for remark in table.remarks if table is not None else ():
+        if remark.kind == "people":
+            warn(remark.text)
     if table is not None and table.remarks:
         say(f"{len(table.remarks)} remarks on the annotation; stag check {inputs[0]} --root {root} lists them")
     for what, counts in summary(motion):

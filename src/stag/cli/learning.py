@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from stag.cli.app import app
 from stag.cli.options import (
     Au,
     ConfigFile,
@@ -17,32 +17,36 @@ from stag.cli.options import (
     NoProgress,
     Preset,
     Quiet,
-    Seed,
     Sets,
     load_motion,
     settings_of,
 )
-from stag.console import progress_bar, say
+from stag.cli.paths import MODEL, ONNX, Reads, Writes
+from stag.cli.usage import verb
+from stag.console import progress_bar, say, warn
+from stag.errors import StagError
 from stag.model.shipped import DEFAULT_MODEL
 
 
-@app.command()
+@verb(settings=("model", "train", "au"))
 def train(
     files: MotionFiles,
-    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write."), Writes(MODEL)],
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
     au: Au = None,
-    init: Annotated[str | None, typer.Option(help="Start from this model: a folder, or the name of one.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Start from this model: a folder, or the name of one."), Reads()
+    ] = None,
     device: Device = "auto",
-    seed: Seed = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Everything random follows from it; train.seed.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on motion files."""
+    from stag.inference.probabilities import conformed
     from stag.model.stag import STAG
     from stag.training.fit import fit
-    from stag.training.inference import conformed
 
     motion = load_motion(files)
     start = None
@@ -52,15 +56,21 @@ def train(
     settings = settings_of(preset, config, set_, au)
     with progress_bar("train", quiet) as progress:
         fitted = fit(motion, settings, seed=seed, init=start, device=device, progress=progress)
-    fitted.model.save_pretrained(out)
+    try:
+        fitted.model.save_pretrained(out)
+    except (StagError, OSError):
+        spare = Path(tempfile.mkdtemp(prefix="stag-")) / "model"
+        fitted.model.save_pretrained(spare)
+        warn(f"the trained model is kept in {spare}")
+        raise
     losses = [row["val_loss"] for row in fitted.history if "val_loss" in row]
     say(f"{len(fitted.history)} epochs" + (f", inner validation loss {min(losses):.3f} at best" if losses else ""))
     say(f"model  {out}")
 
 
-@app.command()
+@verb()
 def export(
-    onnx: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    onnx: Annotated[Path, typer.Option(help="ONNX file to write."), Writes(ONNX)],
     model: Model = DEFAULT_MODEL,
     au: Annotated[Literal["none", "predicted"] | None, typer.Option(help="AU source; as it was trained.")] = None,
     quiet: NoProgress = False,
@@ -70,7 +80,7 @@ def export(
     from stag.model.stag import STAG
 
     judge = STAG.from_pretrained(model)
-    source = au or ("predicted" if judge.info.training.get("au_source") == "predicted" else "none")
+    source = judge.info.au_source(au)
     export_onnx(judge, onnx, au_source=source)
     say(f"AU source {source}; motion {judge.shape} in, {', '.join(judge.classes)} out")
     say(f"model  {onnx}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from stag.cli.paths import Reads
 
 if TYPE_CHECKING:
     from stag.config import Config
@@ -16,27 +19,36 @@ NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; th
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
 Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset."), Reads()
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")]
 Au = Annotated[
     Literal["none", "annotated", "predicted"] | None,
     typer.Option(help="Where the classifier's action units come from."),
 ]
+Aus = Annotated[
+    str | None,
+    typer.Option(metavar="CODES", help="Action units of the clips where a person coded them, such as 4+7."),
+]
 Annotation = Annotated[
-    str | None, typer.Option("--annotation", help="Edition of the annotation where there are several, such as 2019.")
+    str | None, typer.Option("--annotation", help="Edition (2019) or file of the annotation, where there are several.")
 ]
 Layout = Annotated[Literal["raw", "cropped"] | None, typer.Option(help="Which frames, where a root holds both.")]
 Split = Annotated[str | None, typer.Option(help="One split of the set, such as train, test_a, test_b.")]
 Joined = Annotated[
     Literal["scheme", "skip", "first"], typer.Option(help="Clips of several emotions: as the scheme says, or so.")
 ]
-Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted.")]
+Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted."), Reads()]
 Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
 Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
 Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
-MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files.")]
+MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files."), Reads()]
+Fps = Annotated[
+    float | None, typer.Option(min=0.001, max=1e6, help="Frames per second of folders of images, which carry no times.")
+]
 
 
 def settings_of(preset: str, file: Path | None, changes: list[str] | None, au: str | None) -> Config:
@@ -83,7 +95,15 @@ def study_title(found: dict[str, Any]) -> str:
     )
 
 
-def must_end_in_npz(path: Path) -> None:
-    """Refuse a motion file under another name before anything is computed."""
-    if path.suffix != ".npz":
-        raise typer.BadParameter(f"--out {path}: a motion file ends in .npz")
+def check_fps(fps: float | None, paths: Sequence[Path]) -> None:
+    """Refuse a frame rate that no clip would use: a video keeps its own times."""
+    if fps is None:
+        return
+    from stag.video import fps_if_untimed
+
+    there = [path for path in paths if path.exists()]
+    if there and there == list(paths) and all(fps_if_untimed(path, fps) is None for path in there):
+        raise typer.BadParameter(
+            f"--fps {fps:g}: is for folders of images; {there[0]} has times of its own, which only the column fps of "
+            f"a manifest replaces"
+        )

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from stag.cli.app import app
 from stag.cli.options import (
     Au,
     ConfigFile,
@@ -27,19 +26,54 @@ from stag.cli.options import (
     settings_of,
     study_title,
 )
+from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
+from stag.cli.usage import RESUMES, Mode, verb
 from stag.console import print_scores, progress_bar, say
 
+_LOSO = Mode(
+    "with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", ignores="folds"
+)
+_TRAINING = "protocol folds seeds preset config set_"
+_LEARNING = ("model", "train", "au")
 
-@app.command()
+
+def _runs(given: Values) -> Path:
+    out: Path | None = given["out"]
+    return out or Path("runs") / given["table"]
+
+
+def _page(given: Values) -> Path:
+    run: Path = given["run"]
+    return run / "report.html"
+
+
+@verb(
+    Mode(
+        "with --train and --test",
+        lambda given: bool(given["train_file"] or given["test_file"]) and given["model"] is None,
+        takes="out files train_file test_file seeds preset config set_ au jobs quiet",
+    ),
+    Mode("with --model", lambda given: given["model"] is not None, takes="out files model au quiet"),
+    Mode(
+        "without --model, --train or --test",
+        lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
+        takes=f"out files {_TRAINING} au jobs quiet",
+    ),
+    _LOSO,
+    settings=_LEARNING,
+    kept=lambda given: RESUMES if given["model"] is None else None,
+)
 def evaluate(
-    out: Annotated[Path, typer.Option(help="Run folder.")],
+    out: Annotated[Path, typer.Option(help="Run folder."), Writes(FOLDER)],
     files: MotionFiles = None,
     protocol: Protocol = "loso",
     folds: Folds = 5,
     seeds: Seeds = "0",
-    train_file: Annotated[list[Path] | None, typer.Option("--train", help="Train on this motion file ...")] = None,
-    test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Score a finished model; no training.")] = None,
+    train_file: Annotated[
+        list[Path] | None, typer.Option("--train", help="Train on this motion file ..."), Reads()
+    ] = None,
+    test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one."), Reads()] = None,
+    model: Annotated[str | None, typer.Option(help="Score a finished model; no training."), Reads()] = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -64,7 +98,7 @@ def evaluate(
             from stag.model.stag import STAG
 
             judge = STAG.from_pretrained(model)
-            result = experiment.evaluate_model(load_motion(files), judge, au=settings.au, out=out, progress=progress)
+            result = experiment.evaluate_model(load_motion(files), judge, au=au, out=out, progress=progress)
         else:
             motion = load_motion(files)
             result = experiment.evaluate(
@@ -74,10 +108,12 @@ def evaluate(
     say(f"result  {out / 'result.json'}")
 
 
-@app.command()
+@verb()
 def score(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", help="clip_id, subject, truth, predicted.")],
-    out: Annotated[Path | None, typer.Option(help="Write every metric here, as JSON.")] = None,
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS.csv", help="clip_id, subject, truth, predicted."), Reads()
+    ],
+    out: Annotated[Path | None, typer.Option(help="Write every metric here, as JSON."), Writes(RECORD)] = None,
     quiet: NoProgress = False,
 ) -> None:
     """Score predictions made anywhere: every metric, pooled and by folds, with intervals over subjects."""
@@ -93,9 +129,11 @@ def score(
         say(f"result  {out}")
 
 
-@app.command()
+@verb(_LOSO, settings=_LEARNING, kept=RESUMES)
 def ablate(
-    out: Annotated[Path, typer.Option(help="Folder of the study; a run folder for each row lies in it.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the study; a run folder for each row lies in it."), Writes(STUDY)
+    ],
     files: MotionFiles = None,
     only: Annotated[str | None, typer.Option(help="Comma-separated: architecture,graph-depth,tta,au,...")] = None,
     protocol: Protocol = "loso",
@@ -133,9 +171,11 @@ def ablate(
     say(f"result  {out / 'ablation.json'}")
 
 
-@app.command()
+@verb(_LOSO, settings=_LEARNING, kept=RESUMES)
 def audit(
-    out: Annotated[Path, typer.Option(help="Folder of the audit; a run folder for each row lies in it.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the audit; a run folder for each row lies in it."), Writes(STUDY)
+    ],
     files: MotionFiles = None,
     protocol: Annotated[Literal["loso", "gkf"], typer.Option(help="The honest protocol.")] = "loso",
     folds: Folds = 5,
@@ -165,15 +205,34 @@ def audit(
     say(f"result  {out / 'audit.json'}")
 
 
-@app.command()
+@verb(
+    _LOSO,
+    Mode("with the counts of table2", lambda given: given["table"] == "table2", ignores=f"{_TRAINING} au jobs"),
+    Mode("across data sets", lambda given: given["table"] in ("table6", "table7"), ignores="protocol folds"),
+    Mode(
+        "in a table that compares sources of action units",
+        lambda given: given["table"] in ("table8", "table9", "table10"),
+        ignores="au",
+    ),
+    settings=("motion", *_LEARNING),
+    kept=RESUMES,
+)
 def reproduce(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="table2 to table10.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for what is extracted, the runs and the table; runs/TABLE if omitted.")
+        Path | None,
+        typer.Option(help="Folder for what is extracted, the runs and the table; runs/TABLE if omitted."),
+        Writes(FOLDER, otherwise=_runs),
     ] = None,
-    roots: Annotated[list[str] | None, typer.Option("--root", metavar="NAME=DIR", help="A data set.")] = None,
+    roots: Annotated[
+        list[str] | None,
+        typer.Option("--root", metavar="NAME=DIR", help="A data set."),
+        Reads(inside=True, paths=lambda given: [named_path("--root", text)[1] for text in given["roots"] or ()]),
+    ] = None,
     motion: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=FILE.npz", help="Its motion file; dfme:test_a=... for a split.")
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE.npz", help="Its motion file; dfme:test_a=... for a split."),
+        Reads(paths=lambda given: [named_path("--motion", text)[1] for text in given["motion"] or ()]),
     ] = None,
     protocol: Protocol = "gkf",
     folds: Folds = 5,
@@ -181,7 +240,10 @@ def reproduce(
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
-    au: Au = "annotated",
+    au: Annotated[
+        Literal["none", "annotated", "predicted"] | None,
+        typer.Option(help="Where the classifier's action units come from; annotated, unless a setting says otherwise."),
+    ] = None,
     jobs: Jobs = 1,
     quiet: Quiet = False,
 ) -> None:
@@ -190,12 +252,13 @@ def reproduce(
     from stag.evaluation.side_by_side import text_lines
     from stag.evaluation.sources import Sources
 
-    settings = settings_of(preset, config, set_, au)
+    told = au or config or any(change.partition("=")[0].strip() == "au" for change in set_ or ())
+    settings = settings_of(preset, config, set_, au if told else "annotated")
     named: dict[str, list[Path]] = {}
     for name, path in (named_path("--motion", text) for text in motion or ()):
         named[name] = [*named.get(name, ()), Path(path)]
     folders = {name: Path(path) for name, path in (named_path("--root", text) for text in roots or ())}
-    folder = out or Path("runs") / table
+    folder = _runs({"out": out, "table": table})
     sources = Sources(folders, named, folder, settings, jobs)
     with progress_bar(table, quiet, unit="rows") as progress:
         found = run(
@@ -219,15 +282,21 @@ def reproduce(
     say(f"written  {folder / table}.json, .csv, .tex, .html")
 
 
-@app.command()
+@verb()
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of an evaluation, ablation or audit.")],
-    out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html where omitted.")] = None,
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of an evaluation, ablation or audit."), Reads(inside=True)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="HTML file; RUN/report.html where omitted."),
+        Writes(PAGE, otherwise=_page),
+    ] = None,
     quiet: NoProgress = False,
 ) -> None:
     """Make one self-contained HTML file from a run."""
     from stag.report.html import report_run, write_page
 
-    target = out or run / "report.html"
+    target = out or _page({"run": run})
     write_page(target, report_run(run))
     say(f"report  {target}")

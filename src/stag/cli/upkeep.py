@@ -8,26 +8,42 @@ from typing import Annotated
 
 import typer
 
-from stag.cli.app import app
 from stag.cli.options import Jobs, NoProgress, Quiet, Seed
+from stag.cli.paths import BENCH, DEMO, Values, Writes
+from stag.cli.usage import Mode, verb
 from stag.console import print_scores, progress_bar, say
 from stag.errors import StagError
 
 
-@app.command()
+def _parts(only: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
+
+
+def _only(given: Values, *names: str) -> bool:
+    parts = _parts(given["only"])
+    return bool(parts) and set(parts) <= set(names)
+
+
+@verb()
 def doctor(quiet: NoProgress = False) -> None:
     """Show what is installed, the landmark models and their licence, device, threads, versions."""
     from stag.doctor import findings
+    from stag.extras import install_hint
 
     rows, ready = findings()
     for what, finding in rows:
         say(f"{what:<26}{finding}")
     if not ready:
-        raise StagError("something that the main path needs is missing: pip install 'stag[faces]'")
+        raise StagError(f"something that the main path needs is missing: {install_hint('faces')}")
 
 
-@app.command()
-def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Quiet = False) -> None:
+@verb(kept="finished stages and folds are kept, and the same command goes on from there")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run."), Writes(DEMO)] = Path("runs/demo"),
+    jobs: Jobs = 2,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
     """Simulated corpus -> extract -> LOSO -> report, in one command and offline."""
     from stag.demo import run_demo
 
@@ -37,9 +53,12 @@ def demo(out: Path = Path("runs/demo"), jobs: Jobs = 2, seed: Seed = 0, quiet: Q
     say(f"report  {made.report}")
 
 
-@app.command()
+@verb(
+    Mode("on the parts that --only names", lambda given: _only(given, "predict", "start", "memory"), ignores="jobs"),
+    Mode("with --only memory", lambda given: _only(given, "memory"), ignores="quick"),
+)
 def bench(
-    out: Annotated[Path, typer.Option(help="Folder for table and JSON.")] = Path("runs/bench"),
+    out: Annotated[Path, typer.Option(help="Folder for table and JSON."), Writes(BENCH)] = Path("runs/bench"),
     only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; all if omitted.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
@@ -49,10 +68,9 @@ def bench(
     from stag.bench.speed import measure, speed_table
     from stag.files import write_json, write_text
 
-    parts = tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
     with progress_bar("bench", quiet, unit="parts") as progress:
-        found = measure(parts, quick=quick, jobs=jobs, progress=progress)
+        found = measure(_parts(only), quick=quick, jobs=jobs, progress=progress)
+    say(speed_table(found))
     write_json(out / "speed.json", found.as_dict())
     write_text(out / "speed.md", speed_table(found))
-    say(speed_table(found))
     say(f"tables  {out / 'speed.md'}")

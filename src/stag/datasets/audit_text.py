@@ -24,6 +24,8 @@ def audit_lines(found: Audit) -> Iterator[str]:
         yield from _comparison_lines(comparison)
     yield from _skipped_lines(found)
     yield from _remark_lines(found)
+    if found.clips == 0:
+        yield "no clip is usable"
     if all(comparison.expected is None for comparison in found.comparisons):
         yield "nothing is published about this set, so there is nothing to compare with"
     elif found.agrees:

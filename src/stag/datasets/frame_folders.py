@@ -6,16 +6,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
 from pathlib import Path
 
 from stag.datasets.loaded import Unusable
 from stag.errors import DatasetError
-from stag.video import IMAGE_SUFFIXES
+from stag.files import backslashes
+from stag.frames.folder import list_images
+from stag.frames.order import FrameOrder, OrderUnknownError
 
-_LAST_INTEGER = re.compile(r"([0-9]+)(?!.*[0-9])")
 _DEPTH = 2
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -24,54 +23,40 @@ class FrameIndex:
 
     Attributes:
         folder: The folder.
-        names: File names.
-        numbers: Their frame numbers: the last integer in the name, ascending.
+        order: File names and frame numbers, ascending.
         ignored: Number of files that are no frames: resource files of a Mac, thumbnails, notes.
     """
 
     folder: Path
-    names: tuple[str, ...]
-    numbers: tuple[int, ...]
+    order: FrameOrder
     ignored: int = 0
 
     @property
-    def holes(self) -> list[tuple[int, int]]:
-        """First and last number of every gap between the first and the last frame."""
-        return [(a + 1, b - 1) for a, b in pairwise(self.numbers) if b > a + 1]
+    def names(self) -> tuple[str, ...]:
+        """File names."""
+        return self.order.names
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Frame numbers, ascending."""
+        return self.order.numbers
 
 
 def index_frames(folder: Path) -> FrameIndex:
     """The frames of a clip; hidden files and other kinds of files are passed over.
 
     Raises:
-        Unusable: The folder cannot be read, or holds no image.
+        Unusable: The folder cannot be read, holds no image, or its names do not tell the order of the frames.
     """
     try:
-        with os.scandir(folder) as entries:
-            files = [entry.name for entry in entries if not entry.is_dir()]
+        order, ignored = list_images(folder)
     except OSError as error:
         raise Unusable("folder missing", f"folder {folder.name} cannot be read ({error.strerror})") from error
-    images = [name for name in files if not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)]
-    numbered = sorted((_number(name), name) for name in images)
-    if not numbered:
+    except OrderUnknownError as error:
+        raise Unusable("frame order", f"folder {folder.name}: {error}") from error
+    if not order.names:
         raise Unusable("frames missing", f"folder {folder.name} holds no image")
-    return FrameIndex(
-        folder,
-        tuple(name for _, name in numbered),
-        tuple(number for number, _ in numbered),
-        len(files) - len(images),
-    )
-
-
-def ranges_text(gaps: Sequence[tuple[int, int]]) -> str:
-    """Gaps in words, the first few of them.
-
-    Example:
-        >>> ranges_text([(3, 3), (7, 9)])
-        '3, 7 to 9'
-    """
-    words = [str(a) if a == b else f"{a} to {b}" for a, b in islice(gaps, _SHOWN)]
-    return ", ".join(words) + (" and more" if len(gaps) > _SHOWN else "")
+    return FrameIndex(folder, order, ignored)
 
 
 class Folders:
@@ -139,7 +124,9 @@ def existing_root(root: Path) -> Path:
         DatasetError: It is no folder.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root}: is no folder; give the folder into which the archive was unpacked")
+        raise DatasetError(
+            f"{root}: is no folder; give the folder into which the archive was unpacked{backslashes(root)}"
+        )
     return root.resolve()
 
 
@@ -159,8 +146,3 @@ def find_sheets(root: Path, pattern: str, suffixes: Sequence[str]) -> list[Path]
             if name[0] not in ".~" and name.lower().endswith(tuple(suffixes)) and wanted.search(name)
         ]
     return found
-
-
-def _number(name: str) -> int:
-    found = _LAST_INTEGER.search(Path(name).stem)
-    return int(found[1]) if found else -1

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stag.cells import text
 from stag.datasets.frame_folders import Folders, index_frames
 from stag.datasets.key_frames import locate
 from stag.datasets.loaded import Remark, Skipped, Unusable
@@ -46,6 +47,12 @@ class Entry:
     split: str = ""
     where: str = ""
 
+    def __post_init__(self) -> None:
+        """Read the cells that name something; those of key frames are read beside the frames on disk."""
+        for field in ("subject", "emotion", "codes"):
+            cell = getattr(self, field)
+            object.__setattr__(self, field, cell if cell is None else text(cell))
+
 
 Gathered = tuple[tuple[Clip, ...], tuple[Skipped, ...], tuple[Remark, ...]]
 
@@ -83,18 +90,19 @@ def gather(
             ignored += index.ignored
             cells = {"onset": entry.onset, "apex": entry.apex, "offset": entry.offset}
             cells, said = repaired(entry.clip_id, cells, index.numbers, by_clip.get(entry.clip_id, ()))
-            found = locate(index, **cells, annotated=annotated)
+            found = locate(index, cells["onset"], cells["apex"], cells["offset"], annotated=annotated)
             if entry.fps is None:
                 raise Unusable("row incomplete", f"{entry.where} gives no frame rate")
         except Unusable as problem:
-            who = entry.clip_id if entry.chain[-1] else entry.where
+            who = entry.clip_id if all(entry.chain) else entry.where
             emotion = entry.emotion.casefold()
             skipped.append(Skipped(who, problem.kind, str(problem), emotion, entry.subject, entry.split))
             continue
         codes, unread = _codes(entry.codes)
-        remarks += [Remark("repair", text, entry.clip_id) for text in said]
-        remarks += [Remark(kind, text, entry.clip_id) for kind, text in found.remarks]
-        remarks += [Remark("action units", f"{text!r} in {entry.codes!r}", entry.clip_id) for text in unread]
+        remarks += [Remark("repair", one, entry.clip_id) for one in said]
+        remarks += [Remark("files", one, entry.clip_id) for one in index.order.remarks]
+        remarks += [Remark(kind, one, entry.clip_id) for kind, one in found.remarks]
+        remarks += [Remark("action units", f"{one!r} in {entry.codes!r}", entry.clip_id) for one in unread]
         clips.append(
             Clip(
                 clip_id=entry.clip_id, subject=entry.subject, frames=index.folder, emotion=entry.emotion.casefold(),
@@ -109,6 +117,19 @@ def gather(
         shown = ", ".join(strangers[:5]) + (" and more" if len(strangers) > 5 else "")
         remarks.append(Remark("files", f"{len(strangers)} folders are not annotated: {shown}"))
     return tuple(clips), tuple(skipped), tuple(remarks)
+
+
+def on_disk(entries: Iterable[Entry], folders: Folders) -> list[Entry]:
+    """The entries whose folder is there."""
+    return [entry for entry in entries if all(entry.chain) and _has_folder(entry, folders)]
+
+
+def _has_folder(entry: Entry, folders: Folders) -> bool:
+    try:
+        folders.find(entry.base, *entry.chain)
+    except Unusable:
+        return False
+    return True
 
 
 def _complete(entry: Entry) -> None:

@@ -20,7 +20,8 @@ class Options:
     """Which of several copies of a data set is read, and how.
 
     Attributes:
-        annotation: Edition of the annotation, for example ``"2019"``; the set's first where ``None``.
+        annotation: Edition of the annotation, for example ``"2019"``, or its file: a path, a name or a part of one;
+            where ``None`` it is found by its content.
         layout: ``"raw"`` or ``"cropped"``; whichever is there where ``None``, raw before cropped.
         split: Only clips of this split, for example ``"test_a"``; all where ``None``.
         joined: What becomes of a clip with several emotions: what the label ``scheme`` says, ``skip`` it, or take the
@@ -57,6 +58,7 @@ class Remark:
 
 KINDS = {
     "sheet": "annotation",
+    "people": "subjects that look like one person",
     "repair": "repairs applied",
     "key frame": "key frames corrected",
     "apex estimated": "apex unknown, the midpoint stands in until motion tells",

@@ -8,9 +8,14 @@ numbers are positions in the file, from 0.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from stag.cells import RATES, frame_rate, is_missing, text
+from stag.datasets.frame_folders import index_frames
+from stag.datasets.key_frames import KeyFrames, locate, locate_in_video
 from stag.datasets.loaded import Loaded, Options, Remark, Skipped, Unusable
+from stag.datasets.places import refuse
 from stag.datasets.sheets import Columns, read_sheet
 from stag.errors import DatasetError
 from stag.facs import parse_facs
@@ -34,30 +39,32 @@ def load(root: Path, options: Options = Options()) -> Loaded:
     Raises:
         DatasetError: There is no manifest, it is no table, or a required column is missing.
     """
+    refuse(options, "A manifest", "annotation", "layout")
     path = _find(root)
     clips: list[Clip] = []
     skipped: list[Skipped] = []
     remarks: list[Remark] = []
     seen: set[tuple[str, str]] = set()
-    for line, row in read_sheet(path, COLUMNS, OPTIONAL).rows:
+    sheet = read_sheet(path, COLUMNS, OPTIONAL)
+    for line, row in sheet.rows:
         try:
-            clip, unread = _clip(row, path)
+            clip, said = _clip(row, path)
             if (clip.dataset, clip.clip_id) in seen:
                 raise Unusable("duplicate", f"the id occurs again in line {line}; ids must be unique")
         except Unusable as problem:
-            name, emotion = row["clip_id"] or f"line {line}", row["emotion"].casefold()
-            whose = row["dataset"] or path.parent.resolve().name
-            skipped.append(Skipped(name, problem.kind, str(problem), emotion, row["subject"], row["split"], whose))
+            name, emotion = text(row["clip_id"]) or f"line {line}", text(row["emotion"]).casefold()
+            about = (emotion, text(row["subject"]), text(row["split"]), _dataset(row, path))
+            skipped.append(Skipped(name, problem.kind, str(problem), *about))
             continue
         seen.add((clip.dataset, clip.clip_id))
         clips.append(clip)
-        remarks += [Remark("action units", f"{text!r} in {row['action_units']!r}", clip.clip_id) for text in unread]
-        if clip.apex is None:
-            remarks.append(Remark("apex estimated", "the manifest gives no apex", clip.clip_id))
+        remarks += [Remark(kind, one, clip.clip_id) for kind, one in said]
     if options.split is not None:
         clips = [clip for clip in clips if clip.split == options.split]
         skipped = [clip for clip in skipped if clip.split == options.split]
-    return Loaded(tuple(clips), tuple(skipped), tuple(remarks), is_simulated(path.parent), sheet=path)
+    return Loaded(
+        tuple(clips), (*sheet.skipped, *skipped), (*sheet.remarks, *remarks), is_simulated(path.parent), sheet=path
+    )
 
 
 def is_simulated(*folders: Path) -> bool:
@@ -74,33 +81,52 @@ def _find(root: Path) -> Path:
     raise DatasetError(f"{root}: holds no {NAMES[0]}; write one with the columns {', '.join(REQUIRED)}")
 
 
-def _clip(row: dict[str, str], path: Path) -> tuple[Clip, tuple[str, ...]]:
-    """The clip of a row, and what of its action units could not be read."""
+def _clip(row: dict[str, str], path: Path) -> tuple[Clip, list[tuple[str, str]]]:
+    """The clip of a row, and ``(kind, text)`` of what had to be corrected or could not be read."""
     for column in REQUIRED:
         if not row[column]:
             raise Unusable("row incomplete", f"column {column!r} is empty")
+        if is_missing(row[column]):
+            raise Unusable("row incomplete", f"column {column!r} holds {row[column]!r}, which means missing")
     frames = path.parent / row["frames"]
     if not _exists(frames):
-        raise Unusable("frames missing", f"frames {row['frames']!r} do not exist")
-    onset, apex, offset = (_whole(row, column) for column in ("onset", "apex", "offset"))
-    known = [value for value in (onset, apex, offset) if value is not None]
-    if known != sorted(known):
-        raise Unusable("key frames", f"onset, apex and offset are out of order ({', '.join(map(str, known))})")
-    code = parse_facs(row["action_units"])
+        hint = "; write / instead of \\ in paths" if "\\" in row["frames"] else ""
+        raise Unusable("frames missing", f"frames {row['frames']!r} do not exist{hint}")
+    found = _key_frames(frames, row["onset"], row["apex"], row["offset"])
+    fps = frame_rate(row["fps"])
+    if fps is None and not is_missing(row["fps"]):
+        low, high = RATES
+        raise Unusable("row incomplete", f"fps {row['fps']!r} is no frame rate from {low:.0f} to {high:,.0f}")
+    code = parse_facs(text(row["action_units"]))
     clip = Clip(
-        clip_id=row["clip_id"],
-        subject=row["subject"],
+        clip_id=text(row["clip_id"]),
+        subject=text(row["subject"]),
         frames=frames,
-        emotion=row["emotion"].casefold(),
-        dataset=row["dataset"] or path.parent.resolve().name,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        fps=_positive(row, "fps"),
-        action_units=row["action_units"] if code.units else None,
-        split=row["split"],
+        emotion=text(row["emotion"]).casefold(),
+        dataset=_dataset(row, path),
+        onset=found.onset,
+        apex=found.apex,
+        offset=found.offset,
+        fps=fps,
+        action_units=text(row["action_units"]) if code.units else None,
+        split=text(row["split"]),
     )
-    return clip, code.unread
+    unread = [("action units", f"{one!r} in {row['action_units']!r}") for one in code.unread]
+    return clip, [*found.remarks, *unread]
+
+
+def _key_frames(frames: Path, *cells: str) -> KeyFrames:
+    """Key frames by place: the frames of a manifest are counted from 0, whatever their names."""
+    if not frames.is_dir():
+        return locate_in_video(*cells)
+    index = index_frames(frames)
+    by_place = replace(index.order, numbers=tuple(range(len(index.numbers))))
+    found = locate(replace(index, order=by_place), *cells, optional=True)
+    return replace(found, remarks=(*(("files", one) for one in index.order.remarks), *found.remarks))
+
+
+def _dataset(row: dict[str, str], path: Path) -> str:
+    return text(row["dataset"]) or path.parent.resolve().name
 
 
 def _exists(path: Path) -> bool:
@@ -108,28 +134,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # a name that is too long, or holds a zero byte
         return False
-
-
-def _whole(row: dict[str, str], column: str) -> int | None:
-    text = row[column]
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise Unusable("key frames", f"{column} {text!r} is not a frame number")
-    return int(text)
-
-
-def _positive(row: dict[str, str], column: str) -> float | None:
-    text = row[column]
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < 1e6:
-        raise Unusable("row incomplete", f"{column} {text!r} is not a positive number")
-    return value
 
 
 def _marked(folder: Path) -> bool:

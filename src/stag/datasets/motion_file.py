@@ -14,18 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag import limits
+from stag.cells import text
 from stag.config import MotionConfig
 from stag.errors import MotionFileError, reason
 from stag.facs import AU_VOCABULARY
-from stag.files import atomic_path, refuse_bomb
+from stag.files import atomic_path, no_such, refuse_bomb
 from stag.motion.regions import LAYOUTS
+from stag.values import ArrayValue, html_table
 
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
+_LARGEST_PX = 1e6  # assumed; a crop is 256 px wide, and squares of such values still fit into float32
+_LARGEST_S = 1e6
 _LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
 
 
-@dataclass(frozen=True)
-class MotionSet:
+@dataclass(frozen=True, eq=False, repr=False)
+class MotionSet(ArrayValue):
     """Motion tensors of ``n`` clips with their labels.
 
     Attributes:
@@ -57,6 +61,26 @@ class MotionSet:
         """Fill in what was omitted."""
         if len(self.apex_s) == 0:
             object.__setattr__(self, "apex_s", np.full(len(self.motion), np.nan, np.float32))
+
+    def _summary(self) -> str:
+        return ", ".join(self._about().values())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        names, counts = np.unique(self.label, return_counts=True)
+        clips = {str(name): str(count) for name, count in zip(names, counts, strict=True)}
+        return html_table("motion", self._about() | clips)
+
+    def _about(self) -> dict[str, str]:
+        people = len(set(self.group.tolist()))
+        told = {
+            "clips": f"{len(self)} clip{'s' * (len(self) != 1)}",
+            "steps": f"{self.steps} steps",
+            "layout": self.layout,
+            "people": f"{people} subject{'s' * (people != 1)}",
+            "classes": f"classes {'/'.join(self.classes)}",
+        }
+        return told | ({"source": "simulated"} if self.simulated else {})
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -165,15 +189,24 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        raise MotionFileError(f"{path}: no such motion file; `stag extract` writes one")
+        raise MotionFileError(no_such(path, "motion file", "`stag extract` writes one"))
+    arrays: dict[str, NDArray[Any]] = {}
+    name = ""
     try:
         refuse_bomb(path, limits.ARCHIVE_BYTES)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            for name in (name for name in archive.files if name in (*_ROWS, "meta")):
+                arrays[name] = archive[name]
     except Exception as error:  # a damaged archive fails in zipfile, zlib, struct or numpy, each in its own way
+        if name and "Object arrays" in str(error):
+            raise MotionFileError(
+                f"{path}: {name} is an array of Python objects, which is stored as pickles, and no pickles are read; "
+                "store it with .astype(str), or numbers with .astype(float)"
+            ) from error
         raise MotionFileError(
             f"{path}: is not a motion file ({reason(error)}); write it with numpy.savez, no pickles"
         ) from error
+    return arrays
 
 
 def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
@@ -193,10 +226,11 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     n, steps = motion.shape[:2]
     if n == 0 or steps < 2:
         raise MotionFileError(f"{path}: motion has {n} clips of {steps} steps; expected at least 1 clip of 2 steps")
-    bad = np.flatnonzero(~np.isfinite(motion).reshape(n, -1).all(axis=1))
+    bad = np.flatnonzero(~_within(motion, _LARGEST_PX).reshape(n, -1).all(axis=1))
     if bad.size:
         raise MotionFileError(
-            f"{path}: motion of {bad.size} clip(s) holds NaN or infinity, first at row {bad[0]}; remove or repair them"
+            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST_PX:g} px and more, first "
+            f"at row {bad[0]}; remove or repair them"
         )
     meta = _meta(arrays.get("meta"), path)
     vocabulary = tuple(meta.get("au_vocabulary", AU_VOCABULARY))
@@ -213,18 +247,33 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     if not np.isin(units[~np.isnan(units)], (0, 1)).all():
         raise MotionFileError(f"{path}: action_units holds values other than 0, 1 and nan; make it binary")
     times = np.asarray(arrays.get("time_s", np.tile(np.arange(steps), (n, 1))))
-    if times.shape != (n, steps) or times.dtype.kind not in "fiu" or not np.isfinite(times).all():
+    if times.shape != (n, steps) or times.dtype.kind not in "fiu" or not _within(times, _LARGEST_S).all():
         raise MotionFileError(f"{path}: time_s has shape {times.shape}; expected ({n}, {steps}) finite seconds")
+    back = np.flatnonzero((np.diff(times.astype(np.float64), axis=1) <= 0).any(axis=1))
+    if back.size:
+        raise MotionFileError(
+            f"{path}: time_s of {back.size} clip(s) does not increase from step to step, first at row {back[0]}; "
+            "give the seconds of each step since the first frame of the clip, or leave time_s out"
+        )
     apexes = np.asarray(arrays.get("apex_s", np.full(n, np.nan)))
-    if apexes.shape != (n,) or apexes.dtype.kind not in "fiu" or not (np.isnan(apexes) | (abs(apexes) < 1e6)).all():
+    if (
+        apexes.shape != (n,)
+        or apexes.dtype.kind not in "fiu"
+        or not (_within(apexes, _LARGEST_S) | np.isnan(apexes)).all()
+    ):
         raise MotionFileError(f"{path}: apex_s has shape {apexes.shape}; expected ({n},) seconds, nan where unknown")
+    dataset = _text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path)
+    clip_id = _text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path)
+    label, subject = (_names(_text(arrays[name], n, name, path)) for name in ("label", "subject"))
+    for name, texts in (("label", label), ("subject", subject), ("clip_id", clip_id)):
+        _refuse_empty(texts, name, path)
     result = MotionSet(
         motion=motion.astype(np.float32),
-        label=_text(arrays["label"], n, "label", path),
-        subject=_text(arrays["subject"], n, "subject", path),
-        dataset=_text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path),
+        label=label,
+        subject=subject,
+        dataset=np.where(dataset == "", path.stem, dataset),
         action_units=units,
-        clip_id=_text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path),
+        clip_id=clip_id,
         time_s=times.astype(np.float32),
         flags=_text(arrays.get("flags", np.full(n, "")), n, "flags", path),
         meta=meta,
@@ -239,24 +288,55 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     return result
 
 
+def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:
+    """Whether values are numbers of less than ``largest`` on either side; NaN is not."""
+    return np.asarray((values > -largest) & (values < largest))
+
+
 def _meta(array: NDArray[Any] | None, path: Path) -> dict[str, Any]:
     if array is None:
         return {}
     try:
-        meta = json.loads(str(array))
-    except json.JSONDecodeError as error:
+        meta = json.loads(array.item() if array.dtype.kind in "SU" else str(array))
+    except ValueError as error:  # no JSON, no UTF-8, or several texts
         raise MotionFileError(f"{path}: meta is not JSON ({reason(error)}); store json.dumps(...) there") from error
     if not isinstance(meta, dict):
         raise MotionFileError(f"{path}: meta is {type(meta).__name__}; expected a JSON object")
+    for name in ("classes", "au_vocabulary"):
+        if meta.get(name) is not None and not isinstance(meta[name], list):
+            raise MotionFileError(f"{path}: {name} in meta is {meta[name]!r}; expected a list")
+    if meta.get("classes"):
+        named = np.array([str(name) for name in meta["classes"]])
+        meta["classes"] = sorted(set(_names(_text(named, len(named), "classes in meta", path)).tolist()))
     return meta
 
 
 def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_]:
-    if array.shape != (n,) or array.dtype.kind not in "USiu":
+    """An array of text, of bytes or of whole numbers as text, without blanks around it."""
+    kind = array.dtype.kind
+    whole = kind == "f" and bool((np.isnan(array) | (_within(array, 2.0**53) & (array == np.rint(array)))).all())
+    if array.shape != (n,) or not (whole or kind in "USiu"):
         raise MotionFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}; expected text of shape ({n},)")
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8")
-    return array.astype(np.str_)
+    try:
+        plain = np.char.decode(array, "utf-8") if kind == "S" else array
+        texts = ["" if value != value else f"{value:.0f}" if whole else str(value) for value in plain.tolist()]
+        return np.array([" ".join(one.split()) for one in texts])
+    except ValueError as error:
+        raise MotionFileError(f"{path}: {name} is not UTF-8 text ({reason(error)}); store it as text") from error
+
+
+def _names(texts: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Labels or subjects as cells of a table are read: ``0.0`` is ``0``, and what stands for no value is empty."""
+    return np.array([text(one) for one in texts.tolist()])
+
+
+def _refuse_empty(texts: NDArray[np.str_], name: str, path: Path) -> None:
+    empty = np.flatnonzero(texts == "")
+    if empty.size:
+        raise MotionFileError(
+            f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
+            "these clips out"
+        )
 
 
 def _refuse_duplicates(motion: MotionSet, where: str) -> None:

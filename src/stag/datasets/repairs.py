@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from stag.cells import frame_number
+
 IMPOSSIBLE = "(no frame of the clip)"
 """Old value of a repair that holds wherever the sheet names no frame that is on disk."""
 
@@ -41,7 +43,7 @@ def repaired(
         if repair.clip_id != clip_id or int(repair.new) not in numbers:
             continue
         old = result[repair.field]
-        wrong = not (old.isdecimal() and int(old) in numbers) if repair.old == IMPOSSIBLE else old == repair.old
+        wrong = frame_number(old) not in numbers if repair.old == IMPOSSIBLE else old == repair.old
         if wrong:
             result[repair.field] = repair.new
             said.append(f"{repair.field} {old or 'blank'!r} -> {repair.new}: {repair.why}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stag.datasets.frame_folders import Folders, existing_root, find_sheets
+from stag.cells import text
+from stag.datasets.annotation import Format, choose_table, read_tables
+from stag.datasets.frame_folders import Folders, existing_root
 from stag.datasets.gather import Entry, gather
 from stag.datasets.loaded import Loaded, Options
 from stag.datasets.manifest import is_simulated
-from stag.datasets.places import frame_tree, one_sheet, refuse
+from stag.datasets.places import frame_tree, refuse
 from stag.datasets.repairs import IMPOSSIBLE, Repair
-from stag.datasets.sheets import SUFFIXES, Columns, read_sheet
+from stag.datasets.sheets import Columns, Sheet
 
 NAME = "samm"
 FPS = 200.0
@@ -36,29 +38,37 @@ REPAIRS = (
 )
 
 
+FORM = Format("SAMM_Micro_FACS_Codes_v2.xlsx", r"samm.*facs|samm.*micro", COLUMNS, ("codes",), "MICRO_ONLY")
+
+
 def load(root: Path, options: Options) -> Loaded:
     """Read SAMM; clip ids are file names such as ``006_1_2``.
 
     Raises:
-        DatasetError: The sheet or the folder of frames is missing or not as documented.
+        DatasetError: The sheet or the folder of frames is missing or not as documented, or several sheets fit.
     """
-    refuse(options, "SAMM", "annotation", "split")
+    refuse(options, "SAMM", "split")
     root, folders = existing_root(root), Folders()
     layout, frames = frame_tree(folders, root, TREES, r"\d{3}", options, "SAMM")
-    found = find_sheets(root, r"samm.*facs|samm.*micro", SUFFIXES)
-    if not found and frames == root:
-        found = find_sheets(root.parent, r"samm.*facs|samm.*micro", SUFFIXES)
-    path, remarks = one_sheet(found, root, "SAMM_Micro_FACS_Codes_v2.xlsx")
+    tables = read_tables(root, [frames], FORM, options)
+    sheet, _, remarks = choose_table(tables, FORM, lambda sheet: _entries(sheet, frames), folders)
+    clips, skipped, more = gather(_entries(sheet, frames), NAME, folders, repairs=REPAIRS)
+    simulated = is_simulated(root, sheet.path.parent)
+    return Loaded(
+        clips, (*sheet.skipped, *skipped), (*remarks, *more), simulated, "v2", sheet.path, frames, layout
+    )  # fmt: skip
+
+
+def _entries(sheet: Sheet, frames: Path) -> list[Entry]:
     entries = []
-    for number, row in read_sheet(path, COLUMNS, ("codes",), prefer="MICRO_ONLY").rows:
-        subject = f"{int(row['subject']):03d}" if row["subject"].isdecimal() else row["subject"]
-        emotion = SPELLINGS.get(row["emotion"].casefold(), row["emotion"])
+    for number, row in sheet.rows:
+        subject, emotion = text(row["subject"]), text(row["emotion"])
+        subject = f"{int(subject):03d}" if subject.isdecimal() else subject
+        emotion = SPELLINGS.get(emotion.casefold(), emotion)
         entries.append(
             Entry(
                 row["name"], subject, emotion, frames, (subject, row["name"]), FPS, row["onset"], row["apex"],
                 row["offset"], row["codes"], where=f"row {number}",
             )
         )  # fmt: skip
-    clips, skipped, more = gather(entries, NAME, folders, repairs=REPAIRS)
-    simulated = is_simulated(root, path.parent)
-    return Loaded(clips, skipped, (*remarks, *more), simulated, "v2", path, frames, layout)
+    return entries

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stag import limits
-from stag.errors import DatasetError, reason
-from stag.files import refuse_bomb, refuse_large
+from stag.datasets.loaded import Remark, Skipped
+from stag.datasets.workbook import Grid, read_workbook, text_grid
+from stag.errors import DatasetError
+from stag.table import HEADER_ROWS, TextTable, is_blank, read_text_table, shifted
 
 SUFFIXES = (".xlsx", ".csv", ".tsv")
 
 Columns = Mapping[str, Sequence[str]]
 """Field -> the names that its column has in one copy or another, the usual one first."""
 
-_HEADER_ROWS = 60  # assumed; a preamble is shorter
+_HEAD_BYTES = 1 << 16
+_LARGEST_BYTES = 1 << 25  # assumed; a sheet of a few thousand clips has a hundredth of it
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,12 @@ class Sheet:
         name: Name of the sheet in a workbook; empty for a text table.
         header_row: Row of the column names, counted from 1.
         columns: Column names as written.
-        rows: ``(row number, field -> text)`` of every row that is not blank; absent optional fields are ``""``.
+        rows: ``(row number, field -> text)`` of every row that is not blank; absent optional fields are ``""``. The
+            number is that of the line of the file, or of the row of the sheet.
+        skipped: Rows of a text table that have more or fewer fields than its header.
+        remarks: What else is to be known about the file.
+        fields: The fields that have a column.
+        note: What is to be known about the choice of the sheet; empty where there was none.
     """
 
     path: Path
@@ -41,66 +44,140 @@ class Sheet:
     header_row: int
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    fields: frozenset[str] = frozenset()
+    note: str = ""
+    skipped: tuple[Skipped, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, prefer: str = "") -> Sheet:
     """Read the sheet of a file that has all the columns, whatever stands above, beside or in other sheets.
 
-    Formulas are taken as the text that they are, and never computed.
+    Formulas are taken as the text that they are, and never computed. The text of merged cells counts in each of their
+    rows.
 
     Args:
-        path: A workbook (``.xlsx``) or a UTF-8 table (``.csv``, ``.tsv``).
+        path: A workbook (``.xlsx``) or a text table (any other ending); see :func:`stag.table.read_text_table`.
         columns: Names to look for, without regard to case, blanks and punctuation.
         optional: Fields that may be absent.
-        prefer: Sheet to take where several fit; else the first.
+        prefer: Sheet to take where several fit; else the one that a person sees on opening the workbook.
 
     Raises:
-        DatasetError: The file cannot be read, a column is missing, or occurs twice.
+        DatasetError: The file cannot be read, a column is missing, or occurs twice, or several sheets fit.
     """
-    tables = _workbook(path) if path.suffix.lower() == ".xlsx" else {"": _text_table(path)}
+    if path.suffix.lower() != ".xlsx":
+        table = read_text_table(path, lambda row: len(_places(dict(enumerate(row)), columns)))
+        return _checked(_fitting(path, [text_grid(table.rows)], columns, optional, prefer), table)
+    return _fitting(path, read_workbook(path), columns, optional, prefer)
+
+
+def _fitting(path: Path, grids: Iterable[Grid], columns: Columns, optional: Iterable[str], prefer: str) -> Sheet:
+    """The table among those of a file that has all the columns."""
     required = [name for name in columns if name not in set(optional)]
     best: tuple[int, list[str], list[str]] = (0, [], required)
-    for name in sorted(tables, key=lambda name: _plain(name) != _plain(prefer)):
-        for number, row in enumerate(tables[name][:_HEADER_ROWS]):
-            places = _places(row, columns)
+    fitting: list[tuple[Grid, Sheet]] = []
+    twice: list[DatasetError] = []
+    for grid in grids:
+        for number in (number for number in grid.rows if number <= HEADER_ROWS):
+            header = grid.row(number)
+            places = _places(header, columns)
             missing = [field for field in required if field not in places]
             if not missing:
-                return _sheet(path, name, number, tables[name], places, columns)
+                try:
+                    fitting.append((grid, _sheet(path, grid, number, places, columns)))
+                except DatasetError as error:
+                    twice.append(error)
+                break
             if len(required) - len(missing) > best[0]:
-                best = (len(required) - len(missing), [cell for cell in row if cell], missing)
+                best = (len(required) - len(missing), list(header.values()), missing)
+    if fitting:
+        return _seen(path, fitting, prefer)
+    if twice:
+        raise twice[0]
     if best[0] == 0:
         raise DatasetError(
-            f"{path}: no row of its first {_HEADER_ROWS} names the columns "
-            f"{', '.join(columns[field][0] for field in required)}; check that this is the annotation"
+            f"{path}: no row of its first {HEADER_ROWS} names the columns "
+            f"{', '.join(columns[field][0] for field in required)}; check that this is the right table"
         )
     wanted = " or ".join(repr(name) for name in columns[best[2][0]][:3])
-    raise DatasetError(f"{path}: has no column {wanted}; found {', '.join(best[1])}; rename the column back")
+    raise DatasetError(f"{path}: has no column {wanted}; found {', '.join(best[1])}; rename the column")
 
 
-def _sheet(
-    path: Path, name: str, number: int, table: list[list[str]], places: dict[str, list[int]], columns: Columns
-) -> Sheet:
-    header = table[number]
+def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> bool:
+    """Whether the head of a text table names the required columns, at the cost of a glance; always for a workbook."""
+    if path.suffix.lower() == ".xlsx":
+        return path.stat().st_size <= _LARGEST_BYTES
+    try:
+        with path.open("rb") as stream:
+            head = _plain(stream.read(_HEAD_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return False
+    return all(any(_plain(alias) in head for alias in columns[field]) for field in required)
+
+
+def _seen(path: Path, fitting: Sequence[tuple[Grid, Sheet]], prefer: str) -> Sheet:
+    """Of the sheets that fit, the one of the preferred name; else the one that is visible; else the active one."""
+    for grid, sheet in fitting:
+        if prefer and _plain(grid.name) == _plain(prefer):
+            return sheet
+    full = [(grid, sheet) for grid, sheet in fitting if sheet.rows] or list(fitting)
+    visible = [(grid, sheet) for grid, sheet in full if not grid.hidden] or full
+    chosen = next((sheet for grid, sheet in visible if grid.active), visible[0][1])
+    others = [sheet for _, sheet in full if sheet is not chosen and _content(sheet) != _content(chosen)]
+    rivals = [sheet for _, sheet in visible if sheet in others]
+    if rivals and not any(grid.active for grid, _ in visible):
+        raise DatasetError(
+            f"{path}: sheets {', '.join(repr(sheet.name) for _, sheet in visible)} all have the columns and differ; "
+            "save it with the one that counts as the active sheet, or take the others out"
+        )
+    if not others:
+        return chosen
+    why = "it is the active sheet" if rivals else "the others are hidden"
+    names = ", ".join(repr(sheet.name) for sheet in others)
+    return replace(chosen, note=f"sheet {chosen.name!r} of {path.name} is read, and not {names}: {why}")
+
+
+def _content(sheet: Sheet) -> list[dict[str, str]]:
+    return [fields for _, fields in sheet.rows]
+
+
+def _sheet(path: Path, grid: Grid, number: int, places: dict[str, list[int]], columns: Columns) -> Sheet:
+    header = grid.row(number)
     for field, found in places.items():
         if len(found) > 1:
             raise DatasetError(
                 f"{path}: columns {', '.join(repr(header[i]) for i in found)} both give the {field}; keep one"
             )
+    at = {field: found[0] for field, found in places.items()}
+    names = {field: header[place] for field, place in at.items()}
     rows = []
-    for below, cells in enumerate(table[number + 1 :], start=number + 2):
-        if any(cells):
-            at = {field: found[0] for field, found in places.items()}
-            rows.append((below, {f: cells[at[f]] if f in at and at[f] < len(cells) else "" for f in columns}))
-    return Sheet(path, name, number + 1, tuple(cell for cell in header if cell), tuple(rows))
+    for below in (below for below in grid.rows if below > number):
+        cells = {field: grid.cell(below, place) for field, place in at.items()}
+        # Not a blank row, nor a header of two merged rows, nor one that is repeated for print.
+        if cells != names and not is_blank(grid.rows[below].values()):
+            rows.append((below, {field: cells.get(field, "") for field in columns}))
+    return Sheet(path, grid.name, number, tuple(header.values()), tuple(rows), frozenset(at))
 
 
-def _places(row: list[str], columns: Columns) -> dict[str, list[int]]:
+def _checked(sheet: Sheet, table: TextTable) -> Sheet:
+    """The sheet of a text table without the rows whose cells do not stand below their names."""
+    header = table.rows[sheet.header_row - 1]
+    wrong = {line: why for line, _ in sheet.rows if (why := shifted(header, table.rows[line - 1]))}
+    return replace(
+        sheet,
+        rows=tuple((line, row) for line, row in sheet.rows if line not in wrong),
+        skipped=tuple(Skipped(f"line {line}", "row shifted", why) for line, why in wrong.items()),
+        remarks=(Remark("sheet", f"{sheet.path.name} {table.remark}"),) if table.remark else (),
+    )
+
+
+def _places(header: Mapping[int, str], columns: Columns) -> dict[str, list[int]]:
     """Field -> the columns that have one of its names."""
-    names = [_plain(cell) for cell in row]
+    names = {column: _plain(text) for column, text in header.items()}
     places: dict[str, list[int]] = {}
     for field, aliases in columns.items():
         wanted = {_plain(alias) for alias in aliases}
-        found = [i for i, name in enumerate(names) if name in wanted]
+        found = [column for column, name in names.items() if name in wanted]
         if found:
             places[field] = found
     return places
@@ -108,50 +185,3 @@ def _places(row: list[str], columns: Columns) -> dict[str, list[int]]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name)).casefold()
-
-
-def _workbook(path: Path) -> dict[str, list[list[str]]]:
-    from openpyxl import load_workbook
-
-    try:
-        refuse_bomb(path, limits.WORKBOOK_BYTES)
-        with warnings.catch_warnings(), path.open("rb") as stream:
-            warnings.simplefilter("ignore")  # it warns of decoration that it does not know
-            book = load_workbook(stream, read_only=True, data_only=False)
-            tables = {}
-            for sheet in book.worksheets:
-                sheet.reset_dimensions()  # some writers state a wrong extent
-                tables[sheet.title] = [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
-            return tables
-    except Exception as error:  # a damaged workbook fails in zipfile, XML or openpyxl, each in its own way
-        raise DatasetError(f"{path}: cannot be read as a workbook ({reason(error)}); save it again as .xlsx") from error
-
-
-def _text_table(path: Path) -> list[list[str]]:
-    try:
-        refuse_large(path, limits.TEXT_BYTES)
-        content = path.read_text(encoding="utf-8-sig")
-        separator = "\t" if path.suffix.lower() == ".tsv" else _separator(content)
-        csv.field_size_limit(limits.CELL_CHARACTERS)
-        return [[_text(cell) for cell in row] for row in csv.reader(io.StringIO(content), delimiter=separator)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save it as UTF-8 CSV") from error
-
-
-def _separator(content: str) -> str:
-    """Whichever of comma, semicolon and tab is most frequent in the first line that has any."""
-    for line in content.splitlines()[:_HEADER_ROWS]:
-        if any(mark in line for mark in ",;\t"):
-            return max(",;\t", key=line.count)
-    return ","
-
-
-def _text(cell: object) -> str:
-    """A cell as text: whole numbers without a decimal point, blanks around it gone."""
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    return str(cell).strip()

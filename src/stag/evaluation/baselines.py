@@ -21,7 +21,7 @@ Names = NDArray[np.str_]
 Matrix = NDArray[np.float64]
 Kernel = Callable[[Matrix, Matrix], Matrix]
 
-RMS_FLOOR_PX = 0.05  # assumed; METHOD 1.6, a still clip stays still
+RMS_FLOOR_PX = 0.05  # assumed; a still clip stays still
 INNER_FOLDS = 3  # assumed
 _LOGISTIC_C = 0.01  # assumed; hundreds of correlated features on a few hundred clips
 
@@ -50,7 +50,7 @@ def majority(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 
 
 def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Support vector machine on the flattened motion, each clip divided by its RMS (METHOD 1.6).
+    """Support vector machine on the flattened motion, each clip divided by its RMS.
 
     Features are standardised by the training clips; classes are weighted inversely to their frequency. Kernel (linear
     or RBF) and cost are those with the best pooled UF1 in a group k-fold of the training subjects; a single training

@@ -35,11 +35,7 @@ def paired_difference(
     Raises:
         RunError: The runs are not about the same clips with the same truth.
     """
-    key = ["dataset", "clip_id", "subject", "truth"]
-    here, there = (set(table[key].itertuples(index=False, name=None)) for table in (run, reference))
-    if here != there:
-        odd = sorted("/".join(map(str, one[:2])) for one in here ^ there)[0]
-        raise RunError(f"clip {odd} is in one of the two runs only, or with another truth; compare runs of equal clips")
+    _refuse_other_clips(run, reference)
     ours, theirs = _replicates(run, classes, n), _replicates(reference, classes, n)
     points = _points(run, classes), _points(reference, classes)
     return {
@@ -49,6 +45,23 @@ def paired_difference(
         }
         for metric in METRICS
     }
+
+
+def _refuse_other_clips(run: pd.DataFrame, reference: pd.DataFrame) -> None:
+    """Both must be about the same clips, with the same subject and truth of each."""
+    names = ["dataset", "clip_id", "subject", "truth"]
+    here, there = (
+        {f"{dataset}/{clip}": about for dataset, clip, *about in table[names].itertuples(index=False, name=None)}
+        for table in (run, reference)
+    )
+    alone = sorted(here.keys() ^ there.keys())
+    if alone:
+        raise RunError(f"clip {alone[0]} is in one of the two runs only; compare runs of equal clips")
+    for clip, about in here.items():
+        for name, ours, theirs in zip(names[2:], about, there[clip], strict=True):
+            if ours != theirs:
+                both = f"{str(ours)!r} in one of the two runs and {str(theirs)!r} in the other"
+                raise RunError(f"clip {clip} has {name} {both}; write them alike")
 
 
 def _points(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:

@@ -6,6 +6,7 @@ The result is made from the files of the units alone (:mod:`stag.evaluation.unit
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,13 @@ from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.baselines import BASELINES
+from stag.evaluation.feasibility import limits_of, refuse_pointless
 from stag.evaluation.run_folder import RunFolder, fingerprint_data
 from stag.evaluation.splits import Fold, split
 from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
 from stag.evaluation.units import Judged, Learner, Plan, Task, judge, read_task, run_tasks, stag_learner
 from stag.files import write_json, write_text
+from stag.values import ArrayValue
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
@@ -31,10 +34,11 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 _NAMED_AT_MOST = 5
+_LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(ArrayValue):
     """What an evaluation found.
 
     Attributes:
@@ -83,7 +87,7 @@ def evaluate(
 
     Raises:
         ConfigError: The protocol, folds, seeds, jobs or device are not acceptable.
-        DatasetError: The data has too few subjects, or lacks the AU codes that ``config.au`` needs.
+        DatasetError: The data has too few subjects or classes, or lacks the AU codes that ``config.au`` needs.
         RunError: The folder is in use or of another run, or units failed; those that did not are kept.
 
     Example:
@@ -146,37 +150,36 @@ def evaluate_model(
     motion: MotionSet,
     model: STAG,
     *,
-    au: str = "none",
-    mirror_tta: bool = True,
-    jitter_tta: int = 2,
+    au: str | None = None,
     out: Path | str,
     progress: Progress | None = None,
 ) -> Result:
     """Score a finished model on a motion set, without training (protocol ``fixed``).
 
-    Motion of another reference or number of steps is brought to those of the model, and a remark says so.
+    Motion of another reference or number of steps is brought to those of the model.
 
     There is no training set here, so there are no baselines.
 
     Args:
         motion: Clips to judge.
         model: A trained model; whether its training subjects are among the clips only the user can know.
-        au: AU source: ``none``, ``annotated`` or ``predicted``.
-        mirror_tta: Average over each clip and its mirror image.
-        jitter_tta: Average over so many views besides that are cut a little at either end.
+        au: AU source: ``none``, ``annotated`` or ``predicted``; as the model answers for a new clip where omitted.
         out: Run folder; made, or resumed.
         progress: Called with (done, total).
 
     Raises:
-        ModelError: The motion lacks regions that the model needs.
+        ConfigError: There is no such AU source.
+        ModelError: The motion lacks regions that the model needs, or the model was trained without action units and is
+            to read them.
         DatasetError: A label is not among the classes of the model.
         RunError: As for :func:`evaluate`.
     """
-    from stag.training.inference import conformed
+    from stag.inference.probabilities import conformed
 
     _refuse_unknown_classes(motion, model.classes, "the model")
     motion = conformed(_ordered(motion, model.classes), model.info)
-    tta = {"mirror_tta": mirror_tta, "jitter_tta": jitter_tta}
+    au = model.info.au_source(au, coded=au == "annotated")
+    tta = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta}
     settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
     config = Config.from_mapping(settings, f"--au {au}")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
@@ -201,7 +204,12 @@ def _plan(
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"--seeds {','.join(map(str, seeds))}: expected different whole numbers from 0 upwards")
+    refuse_pointless(motion, folds)
+    if config.train.seed:
+        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from --seeds; leave it out")
     _refuse_missing_codes(motion, config, folds)
+    for remark in limits_of(motion, folds):
+        _LOG.warning("stag: %s", remark)
     method = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
     return Plan(
         motion=motion,
@@ -275,7 +283,10 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
         **summarise(table, classes),
         "action_units": unit_scores(motion, units),
         "baselines": baseline_scores(motion, baselines, tuple(BASELINES)),
-        "notes": notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
+        "notes": [
+            *notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
+            *limits_of(motion, plan.folds),
+        ],
         "run": dict(plan.identity),
     }
     return Result(content, table, out)

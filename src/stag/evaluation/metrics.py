@@ -20,12 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from stag.errors import DatasetError
+from stag.values import ArrayValue
 
 METRICS = ("uf1", "uar", "war")
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(ArrayValue):
     """How well predictions meet the truth.
 
     Attributes:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import platform
@@ -29,7 +28,7 @@ import stag
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.errors import RunError
-from stag.files import remove_unfinished, write_json, write_text
+from stag.files import alone, remove_unfinished, write_json, write_text
 
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "opencv-python-headless")
 
@@ -64,13 +63,7 @@ class RunFolder:
             RunError: Another process works there, or the folder belongs to another run; it names what differs.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RunError(
-                    f"{self.path}: another process is working in this run folder; let it finish or name another --out"
-                ) from error
+        with alone(self.path, self.path / ".lock"):
             self._refuse_another_run(identity, config)
             (self.path / "units").mkdir(exist_ok=True)
             for folder in (self.path, self.path / "units"):
@@ -80,9 +73,18 @@ class RunFolder:
             write_json(self.path / "run.json", {**identity, "config": fingerprint_text(config.to_toml())})
             yield
 
+    def _refuse_others_files(self, config: Config) -> None:
+        """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
+        settings = self.path / "config.toml"
+        ours = not settings.exists() or settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
+        results = [path for name in ("predictions.csv", "result.json") if (path := self.path / name).exists()]
+        for path in [*results, *([] if ours else [settings])]:
+            raise RunError(f"{path}: is not of a run of ours and would be replaced; rename it, or name another --out")
+
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
         if not marker.exists():
+            self._refuse_others_files(config)
             return
         found = read_object(marker) or {}
         wanted = {**identity, "config": fingerprint_text(config.to_toml())}

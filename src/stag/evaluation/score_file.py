@@ -1,26 +1,34 @@
-"""Every metric of predictions that were made anywhere, from one CSV."""
+"""Every metric of predictions that were made anywhere, from one table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stag.errors import DatasetError, reason
+from stag.cells import frame_number, text
+from stag.datasets.look_alikes import class_warnings, people_warnings
+from stag.datasets.sheets import Columns, read_sheet
+from stag.errors import DatasetError
 from stag.evaluation.summary import summarise
 
 NEEDED = ("clip_id", "subject", "truth", "predicted")
-FORMAT = "expected a CSV with the columns clip_id, subject, truth, predicted, and dataset, fold, seed where there are"
+OPTIONAL = {"dataset": "", "fold": "all", "seed": "0"}
+"""Column that may be absent -> what is taken then."""
+
+COLUMNS: Columns = {name: (name,) for name in (*NEEDED, *OPTIONAL)}
 _SHOWN_AT_MOST = 3
 
 
 def read_predictions(path: Path | str) -> pd.DataFrame:
-    """Predictions of any method, checked.
+    """Read and check the predictions of any method.
 
     Args:
-        path: CSV with ``clip_id``, ``subject``, ``truth`` and ``predicted``, one row a clip (and seed). ``dataset``,
-            ``fold`` and ``seed`` are read where they are there; other columns, such as ``p_<class>``, are left alone.
+        path: Text table or ``.xlsx`` with ``clip_id``, ``subject``, ``truth`` and ``predicted``, one row a clip (and
+            seed). ``dataset``, ``fold`` and ``seed`` are read where they are there; other columns, such as
+            ``p_<class>``, are left alone.
 
     Returns:
         Columns clip_id, subject, truth, predicted, dataset, fold, seed, all text but the seed; ``fold`` is ``"all"``
@@ -29,44 +37,7 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
     Raises:
         DatasetError: The file cannot be read, lacks a column or a value, or tells of a clip twice.
     """
-    path = Path(path)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror}); name an existing CSV file") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DatasetError(f"{path}: is no CSV table ({reason(error)}); {FORMAT}") from error
-    if not isinstance(table.index, pd.RangeIndex):
-        raise DatasetError(f"{path}: has rows of more fields than there are columns; {FORMAT}")
-    table.columns = [str(name).strip() for name in table.columns]
-    missing = [name for name in NEEDED if name not in table]
-    if missing:
-        raise DatasetError(f"{path}: has no column {missing[0]!r}, but {', '.join(table.columns)}; {FORMAT}")
-    if table.columns.duplicated().any():
-        twice = table.columns[table.columns.duplicated()][0]
-        raise DatasetError(f"{path}: has column {twice!r} twice; {FORMAT}")
-    if table.empty:
-        raise DatasetError(f"{path}: holds no prediction; write one row a clip")
-    optional = {"dataset": "", "fold": "all", "seed": "0"}
-    table = table.assign(**{name: value for name, value in optional.items() if name not in table})
-    table = pd.DataFrame({name: table[name].str.strip() for name in (*NEEDED, *optional)})
-    for name in (*NEEDED, "fold", "seed"):
-        empty = table.index[table[name] == ""]
-        if len(empty):
-            raise DatasetError(f"{path}, line {empty[0] + 2}: {name} is empty; fill it in or remove the row")
-    odd = table.index[~table["seed"].str.fullmatch(r"\d+")]
-    if len(odd):
-        raise DatasetError(f"{path}, line {odd[0] + 2}: seed {table['seed'][odd[0]]!r} is not a whole number from 0")
-    table["seed"] = table["seed"].astype(int)
-    repeated = table.duplicated(["dataset", "clip_id", "seed"])
-    if repeated.any():
-        row = table[repeated].iloc[0]
-        raise DatasetError(
-            f"{path}, line {table.index[repeated][0] + 2}: clip {row['clip_id']} of seed {row['seed']} is told twice; "
-            "keep one row, or tell clips of several data sets apart by a column dataset"
-        )
-    _refuse_unequal_seeds(table, path)
-    return table
+    return _read(Path(path))[0]
 
 
 def score_predictions(path: Path | str) -> dict[str, Any]:
@@ -88,7 +59,7 @@ def score_predictions(path: Path | str) -> dict[str, Any]:
         >>> score_predictions("predictions.csv")["pooled"]["uf1"]  # doctest: +SKIP
         0.61
     """
-    table = read_predictions(path)
+    table, remarks = _read(Path(path))
     classes = sorted({*table["truth"], *table["predicted"]})
     people = table[["dataset", "subject"]].drop_duplicates()
     first = table[table["seed"] == table["seed"].min()]
@@ -105,8 +76,41 @@ def score_predictions(path: Path | str) -> dict[str, Any]:
         "n_folds": folds,
         "class_counts": {name: int((first["truth"] == name).sum()) for name in classes},
         **found,
-        "notes": _notes(table, first, len(people)),
+        "notes": [*remarks, *_notes(table, first, len(people))],
     }
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The predictions, and remarks on the file."""
+    sheet = read_sheet(path, COLUMNS, OPTIONAL)
+    if sheet.skipped:
+        raise DatasetError(f"{path}, {sheet.skipped[0].clip_id}: {sheet.skipped[0].reason}")
+    if not sheet.rows:
+        raise DatasetError(f"{path}: holds no prediction; write one row a clip")
+    absent = {name: value for name, value in OPTIONAL.items() if not any(text(row[name]) for _, row in sheet.rows)}
+    table = pd.DataFrame([{**_values(row, absent, f"{path}, line {line}"), "line": line} for line, row in sheet.rows])
+    repeated = table.duplicated(["dataset", "clip_id", "seed"])
+    if repeated.any():
+        again = table[repeated].iloc[0]
+        raise DatasetError(
+            f"{path}, line {again['line']}: clip {again['clip_id']} of seed {again['seed']} is told twice; "
+            "keep one row, or tell clips of several data sets apart by a column dataset"
+        )
+    _refuse_unequal_seeds(table, path)
+    return table.drop(columns="line"), [remark.text for remark in sheet.remarks]
+
+
+def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> dict[str, Any]:
+    """The values of a row, all text but the seed; columns that are absent take theirs from ``absent``."""
+    values: dict[str, Any] = {name: absent.get(name, text(row[name])) for name in COLUMNS}
+    for name in (*NEEDED, "fold", "seed"):
+        if not values[name]:
+            found = f"holds {row[name]!r}, which means missing" if row[name] else "is empty"
+            raise DatasetError(f"{where}: {name} {found}; fill it in or remove the row")
+    seed = frame_number(values["seed"])
+    if seed is None:
+        raise DatasetError(f"{where}: seed {row['seed']!r} is not a whole number from 0")
+    return {**values, "seed": seed}
 
 
 def _refuse_unequal_seeds(table: pd.DataFrame, path: Path) -> None:
@@ -125,16 +129,20 @@ def _refuse_unequal_seeds(table: pd.DataFrame, path: Path) -> None:
 
 
 def _notes(table: pd.DataFrame, first: pd.DataFrame, people: int) -> list[str]:
-    notes = []
-    truths = set(table["truth"])
+    truths, predicted = set(table["truth"]), set(table["predicted"])
+    notes = class_warnings(sorted(truths | predicted))
+    if not truths & predicted:
+        notes.append("no predicted class is among the true ones, so every score is 0; name the classes alike in both")
     notes += [
         f"class {name} is predicted but has no clip; it counts as 0 in the pooled UF1 and UAR"
-        for name in sorted(set(table["predicted"]) - truths)
+        for name in sorted(predicted - truths)
     ]
+    if len(truths) == 1:
+        notes.append(f"all clips are of class {min(truths)}, so no score says whether classes are told apart")
     if people == 1:
         notes.append("all clips are of one subject, so the intervals say nothing")
     if first["fold"].nunique() > 1:
         shared = first.groupby(["dataset", "subject"])["fold"].nunique()
         if (shared > 1).any():
             notes.append("subject-dependent: clips of one subject lie in several folds")
-    return notes
+    return [*notes, *people_warnings(zip(first["dataset"], first["subject"], strict=True))]

@@ -101,11 +101,11 @@ def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -
 
 def judge(model: STAG, test: MotionSet, config: Config) -> Judged:
     """What a model says of clips; class columns in the order of the classes of ``test``."""
-    from stag.training import inference
+    from stag.inference import probabilities as inference
+    from stag.inference.views import clip_views
 
-    probabilities, units = inference.predict_probabilities(
-        model, test, config.au, mirror_tta=config.train.mirror_tta, jitter_tta=config.train.jitter_tta
-    )
+    views = clip_views(mirror_tta=config.train.mirror_tta, jitter_tta=config.train.jitter_tta)
+    probabilities, units = inference.predict_probabilities(model, test, config.au, views=views)
     return Judged(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,19 +16,22 @@ from stag.config import AuSource
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ConfigError, ModelError
 from stag.explanation.methods import METHODS, attention_output
-from stag.explanation.question import Question, mirrored, own_scale
+from stag.explanation.question import Question, own_scale
+from stag.facs import au_vector
+from stag.inference.probabilities import answer
+from stag.inference.softening import soften
+from stag.inference.views import View, model_views
 from stag.model.stag import STAG
-from stag.motion.regions import mirror_order
-from stag.types import FloatArray, MotionTensor
+from stag.types import FloatArray, MotionTensor, Prediction, Quality
 
 DEFAULT_METHOD = "ig"
 """What the report shows, see ``stag explain --score``."""
 
-Motion = MotionTensor | MotionSet | NDArray[np.floating] | Tensor
+Motion = Prediction | MotionTensor | MotionSet | NDArray[np.floating] | Tensor
 Target = str | int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttentionMaps:
     """The model's own attention on one clip; each sums to 1 over its last axis.
 
@@ -43,8 +47,13 @@ class AttentionMaps:
     region_to_step: FloatArray
     step_to_region: FloatArray
 
+    def __repr__(self) -> str:
+        """Return one line: the sizes, not the numbers."""
+        layers, steps, regions, _ = self.adjacency.shape
+        return f"<AttentionMaps: {layers} layers, {steps} steps, {regions} regions>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Attribution:
     """How much every channel at every step counts for one answer.
 
@@ -53,7 +62,7 @@ class Attribution:
         vectors: ``(T, R, 2)`` the same for ``u`` and ``v``, or ``None`` where the method does not tell them apart.
         method: Short name, a key of :data:`~stag.explanation.methods.METHODS`.
         class_name: The class that was asked for.
-        probability: What the model gives that class, calibrated, over the views that were explained.
+        probability: What the model gives that class, as a prediction shows it.
         score: What is explained: the class's logit less the mean of all.
         au_source: Where the AU input of the classifier came from.
         layout: Region layout.
@@ -77,6 +86,12 @@ class Attribution:
     class_specific: bool
     checks: Mapping[str, float] = field(default_factory=dict)
     attention: AttentionMaps | None = None
+
+    def __repr__(self) -> str:
+        """Return one line: what was explained and how, not the numbers."""
+        steps, regions = self.values.shape
+        asked = f"{self.class_name} {self.probability:.2f} by {self.title}"
+        return f"<Attribution of {asked}: {steps} steps, {regions} regions>"
 
     @property
     def title(self) -> str:
@@ -102,32 +117,43 @@ def explain(
     target: Target = None,
     au_source: AuSource | None = None,
     au: FloatArray | None = None,
-    mirror_tta: bool = True,
+    views: Sequence[View] | None = None,
 ) -> Attribution:
     """Say how much every channel at every step of one clip counts for a class.
 
     Args:
         model: A trained model or its folder.
-        motion: One clip: ``(T, R, 2)`` in crop pixels, a :class:`MotionTensor`, or a motion set of one clip.
+        motion: One clip: a :class:`~stag.types.Prediction` of that model, which is explained as it was made;
+            ``(T, R, 2)`` in crop pixels, a :class:`MotionTensor`, or a motion set of one clip.
         method: A key of :data:`~stag.explanation.methods.METHODS`.
         target: Name or number of the class; the most probable one where omitted.
-        au_source: Where the AU input comes from; as the model was trained where omitted, but never ``annotated``.
+        au_source: Where the AU input comes from; as the model answers for a new clip where omitted.
         au: ``(A,)`` annotated action units, for ``au_source="annotated"``.
-        mirror_tta: Explain the mean over the clip and its mirror image, as ``stag predict`` answers with it.
+        views: Explain the mean over these views of the clip; over those that the model answers with where omitted.
 
     Raises:
-        ConfigError: There is no such method, class or AU source.
-        ModelError: The motion does not fit the model.
+        ConfigError: There is no such method, class or AU source, or a prediction comes with another one.
+        ModelError: The motion does not fit the model, or the model cannot read action units.
         MissingDependency: The method needs captum.
 
     Example:
         >>> stag.explain(model, tensor, method="ig").by_channel.argmax()  # doctest: +SKIP
     """
+    model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
+    shown = None
+    if isinstance(motion, Prediction):
+        if au_source is not None or au is not None or views is not None:
+            raise ConfigError("a prediction is explained as it was made; leave out au_source, au and views")
+        if motion.classes != model.classes:
+            raise ModelError(f"the prediction is of the classes {motion.classes}, the model knows {model.classes}")
+        shown = torch.from_numpy(np.array(motion.probabilities, dtype=np.float64))[None]
+        au = None if motion.codes is None else np.array(au_vector(set(motion.codes)))
+        au_source = cast(AuSource, motion.au_source)
+        motion = motion.motion
+    quality = motion.quality if isinstance(motion, MotionTensor) else None
     clip = torch.from_numpy(np.array(_one_clip(motion), dtype=np.float32))[None]
     codes = None if au is None else torch.from_numpy(np.array(au, dtype=np.float32))[None]
-    (found,) = explain_many(
-        model, clip, method=method, target=target, au_source=au_source, au=codes, mirror_tta=mirror_tta
-    )
+    (found,) = _explained(model, clip, method, target, au_source, codes, views, shown, quality)
     return found
 
 
@@ -139,35 +165,49 @@ def explain_many(
     target: Target | Sequence[int] = None,
     au_source: AuSource | None = None,
     au: Tensor | None = None,
-    mirror_tta: bool = True,
+    views: Sequence[View] | None = None,
 ) -> list[Attribution]:
     """As :func:`explain` for ``motion (B, T, R, 2)`` at once; ``target`` may be a class number for each clip."""
     model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
+    return _explained(model, motion, method, target, au_source, au, views, None)
+
+
+def _explained(
+    model: STAG,
+    motion: Tensor,
+    method: str,
+    target: Target | Sequence[int],
+    au_source: AuSource | None,
+    au: Tensor | None,
+    views: Sequence[View] | None,
+    shown: Tensor | None,
+    quality: Quality | None = None,
+) -> list[Attribution]:
+    """Explain clips whose probabilities ``(B, C)`` were ``shown`` already, or else are computed here."""
     model.eval()
-    source = _au_source(model, au_source, au)
+    source = model.info.au_source(au_source, coded=au is not None)
     if method not in METHODS:
         raise ConfigError(f"no explanation method {method!r}; there are {', '.join(METHODS)}")
     if not bool(torch.isfinite(motion).all()):
         raise ModelError("the motion holds NaN or infinity, which cannot be explained; extract the clip again")
+    views = model_views(model.info) if views is None else views
     n, layout = len(motion), model.info.layout
-    blank = Question(model, motion, torch.zeros(n, dtype=torch.long), au, source == "predicted")
-    with torch.no_grad():
-        blank.output(motion[:1], None if au is None else au[:1])  # the model says best what does not fit
-    clips = own_scale(model, motion)
-    views = torch.cat([clips, mirrored(clips, layout)]) if mirror_tta else clips
-    codes = None if au is None else au.repeat(len(views) // n, 1)
-    asked = Question(model, views, torch.zeros(len(views), dtype=torch.long), codes, source == "predicted")
-    probabilities = asked.probabilities(views[None])[0].view(-1, n, len(model.classes)).mean(dim=0)
+    found = answer(model, motion, au_source=source, au=au, views=views)  # the model says best what does not fit
+    probabilities = torch.from_numpy(soften(found.probabilities, quality)) if shown is None else shown
     number = _numbers(model.classes, target, probabilities)
-    asked = Question(model, views, number.repeat(len(views) // n), codes, source == "predicted")
+    seen = [own_scale(model, view.of(motion, layout, cumulative=model.info.cumulative)) for view in views]
+    codes = None if au is None else au.repeat(len(views), 1)
+    asked = Question(model, torch.cat(seen), number.repeat(len(views)), codes, source)
     what = METHODS[method]
     raw = what.run(asked)
     with torch.no_grad():
-        score = asked.score(views, asked.target, codes).double().view(-1, n).mean(dim=0)
-    values = _both_views(raw.values, n, layout)
-    vectors = None if raw.vectors is None else _both_views(raw.vectors.transpose(2, 3), n, layout).swapaxes(2, 3)
+        score = asked.score(asked.motion, asked.target, codes).double().view(-1, n).mean(dim=0)
+    values = _of_the_clip(raw.values, views, layout)
+    vectors = None
+    if raw.vectors is not None:
+        vectors = np.stack([_of_the_clip(part, views, layout) for part in raw.vectors.unbind(-1)], axis=-1)
     checks = {name: value.double().view(-1, n).mean(dim=0).numpy() for name, value in raw.checks.items()}
-    attention = _attention(Question(model, clips, number, au, source == "predicted")) if "attention" in method else None
+    attention = _attention(Question(model, motion, number, au, source)) if "attention" in method else None
     return [
         Attribution(
             values=values[i],
@@ -188,12 +228,11 @@ def explain_many(
     ]
 
 
-def _both_views(found: Tensor, n: int, layout: str) -> FloatArray:
-    """Mean over the clip and its mirror image, whose channels change back their places: ``(V n, ..., R)``."""
-    plain, reflected = found[:n].double(), found[n:].double()
-    if len(reflected):
-        plain = (plain + reflected[..., list(mirror_order(layout))]) / 2
-    return np.asarray(plain.numpy())
+def _of_the_clip(found: Tensor, views: Sequence[View], layout: str) -> FloatArray:
+    """Mean over the views ``(V n, T, R)`` -> ``(n, T, R)``, each given back to the channels and steps of the clip."""
+    parts = found.double().chunk(len(views))
+    given_back = [view.back(part, layout) for view, part in zip(views, parts, strict=True)]
+    return np.asarray(torch.stack(given_back).mean(dim=0).numpy())
 
 
 def _attention(question: Question) -> list[AttentionMaps]:
@@ -203,7 +242,7 @@ def _attention(question: Question) -> list[AttentionMaps]:
     return [AttentionMaps(*(values[i] for values in stacked)) for i in range(len(question.motion))]
 
 
-def _one_clip(motion: Motion) -> FloatArray:
+def _one_clip(motion: MotionTensor | MotionSet | NDArray[np.floating] | Tensor) -> FloatArray:
     if isinstance(motion, MotionTensor):
         return motion.motion
     if isinstance(motion, MotionSet):
@@ -214,17 +253,6 @@ def _one_clip(motion: Motion) -> FloatArray:
     if values.ndim != 3:
         raise ModelError(f"one clip has shape (T, R, 2); it was given {values.shape}")
     return values
-
-
-def _au_source(model: STAG, wanted: str | None, au: Tensor | None) -> str:
-    if wanted is None:
-        trained = model.info.training.get("au_source", "none")
-        wanted = "annotated" if au is not None else "none" if trained == "none" else "predicted"
-    if wanted not in ("none", "predicted", "annotated"):
-        raise ConfigError(f"no AU source {wanted!r}; there are none, predicted, annotated")
-    if (wanted == "annotated") != (au is not None):
-        raise ConfigError(f"AU source {wanted!r} and the action units do not go together; annotated needs them")
-    return wanted
 
 
 def _numbers(classes: Sequence[str], target: Target | Sequence[int], probabilities: Tensor) -> Tensor:

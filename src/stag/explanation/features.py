@@ -16,16 +16,17 @@ _BATCH = 512
 _FEWEST = 5
 
 
-def clip_features(model: STAG, motion: MotionSet, au_source: AuSource = "none") -> FloatArray:
+def clip_features(model: STAG, motion: MotionSet, au_source: AuSource | None = None) -> FloatArray:
     """The final feature of every clip, ``[z ; e_a]`` of Eq. 33: ``(n, G + M + E)`` float64.
 
     Args:
         model: A trained model.
         motion: ``n`` clips; their codes are read only if ``au_source`` is ``annotated``.
-        au_source: Where the AU input comes from.
+        au_source: Where the AU input comes from; as the model answers for a new clip where omitted.
     """
+    au_source = model.info.au_source(au_source, coded=au_source == "annotated")
     values, codes = torch.from_numpy(motion.motion), torch.from_numpy(motion.action_units)
-    asked = Question(model.eval(), values, torch.zeros(len(values)), predicted_aus=au_source == "predicted")
+    asked = Question(model.eval(), values, torch.zeros(len(values)), au_source=au_source)
     found = []
     with torch.no_grad():
         for begin in range(0, len(values), _BATCH):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stag.errors import MissingDependency
 from stag.explanation.question import Question
+from stag.extras import install_hint
 from stag.model.stag import StagOutput
 
 IG_STEPS = 32  # assumed; measured completeness gap below 1 % of the score
@@ -190,5 +191,5 @@ def _captum() -> Any:
     try:
         import captum.attr
     except ImportError as error:
-        raise MissingDependency("this method needs captum, which is missing: pip install 'stag[explain]'") from error
+        raise MissingDependency(f"this method needs captum, which is missing: {install_hint('explain')}") from error
     return captum.attr

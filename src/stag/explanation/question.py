@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from stag.model.stag import STAG, StagOutput
-from stag.motion.regions import mirror_order
+from stag.values import ArrayValue
 
 _BELOW_FLOOR = 1 - 1e-6
 _BATCH = 512
 
 
-@dataclass(frozen=True)
-class Question:
+@dataclass(frozen=True, eq=False, repr=False)
+class Question(ArrayValue):
     """Why does the model give these clips that score for these classes?
 
     The score is the class's logit less the mean of all logits: what is added to every class alike cannot change an
@@ -25,22 +25,19 @@ class Question:
         model: In evaluation mode.
         motion: ``(B, T, R, 2)`` from :func:`own_scale`.
         target: ``(B,)`` class numbers.
-        au: ``(B, A)`` annotated action units, or ``None``.
-        predicted_aus: Whether the model's own AU probabilities are an input of the classifier.
+        au: ``(B, A)`` annotated action units, read only under that source; or ``None``.
+        au_source: Where the AU input of the classifier comes from.
     """
 
     model: STAG
     motion: Tensor
     target: Tensor
     au: Tensor | None = None
-    predicted_aus: bool = False
+    au_source: str = "none"
 
     def output(self, motion: Tensor, au: Tensor | None, *, return_attention: bool = False) -> StagOutput:
         """What the model says of ``motion (B, T, R, 2)``."""
-        if self.predicted_aus:
-            return self.model.forward_with_predicted_aus(motion, return_attention=return_attention)
-        output: StagOutput = self.model(motion, au, return_attention=return_attention)
-        return output
+        return self.model.forward_from(motion, self.au_source, au, return_attention=return_attention)
 
     def score(self, motion: Tensor, target: Tensor, au: Tensor | None) -> Tensor:
         """The score that is explained: ``(B, T, R, 2)`` and ``(B,)`` class numbers -> ``(B,)``."""
@@ -77,8 +74,3 @@ def own_scale(model: STAG, motion: Tensor) -> Tensor:
         return motion
     rms = motion.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     return motion * (_BELOW_FLOOR * config.rms_floor_px / rms.clamp_min(config.rms_floor_px))
-
-
-def mirrored(motion: Tensor, layout: str) -> Tensor:
-    """The clip as a mirror shows it: paired channels change places and ``u`` its sign; ``(..., R, 2)``."""
-    return motion[..., list(mirror_order(layout)), :] * motion.new_tensor([-1.0, 1.0])

@@ -33,9 +33,11 @@ from stag.explanation.faithfulness import (
 from stag.explanation.methods import METHODS
 from stag.explanation.question import Question, own_scale
 from stag.files import write_json, write_text
+from stag.inference.views import PLAIN
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion_and_truth
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 FIRST_SEED = 20_000
 """Seed of the simulated clips; far from the small ones that training sets are made with."""
@@ -59,8 +61,8 @@ Progress = Callable[[int, int], None]
 _CHUNK = 50
 
 
-@dataclass(frozen=True)
-class MethodScore:
+@dataclass(frozen=True, eq=False, repr=False)
+class MethodScore(ArrayValue):
     """One method, or control, over all clips.
 
     Attributes:
@@ -159,8 +161,8 @@ def score_methods(
 ) -> Scores:
     """Explain simulated clips by every method, and measure how far each can be believed.
 
-    The class that is explained is the one that the model holds most probable. One view of each clip, without its mirror
-    image: the methods are compared, not the answer.
+    The class that is explained is the one that the model holds most probable. Each clip as it is, without the
+    other views of an answer: the methods are compared, not the answer.
 
     Args:
         model: A trained model.
@@ -180,7 +182,7 @@ def score_methods(
     if unknown:
         raise ConfigError(f"no explanation method {unknown[0]!r}; there are {', '.join(METHODS)}")
     motion, mask, accuracy, target = _clips(model, clips, seed)
-    asked = Question(model.eval(), own_scale(model, motion), target, predicted_aus=_predicted_aus(model))
+    asked = Question(model.eval(), own_scale(model, motion), target, au_source=model.info.au_source())
     random = np.random.default_rng(seed).random(mask.shape)
     size = np.hypot(*np.moveaxis(motion.numpy().astype(float), -1, 0))
     wrecked = shuffled(model, seed)
@@ -225,7 +227,7 @@ def _clips(model: STAG, clips: int, seed: int) -> tuple[Tensor, Mask, float | No
     )
     motion = torch.from_numpy(simulated.motion)
     nothing = torch.zeros(clips, dtype=torch.long)
-    blank = Question(model.eval(), own_scale(model, motion), nothing, predicted_aus=_predicted_aus(model))
+    blank = Question(model.eval(), own_scale(model, motion), nothing, au_source=model.info.au_source())
     target = blank.probabilities(blank.motion[None])[0].argmax(dim=-1)
     right = np.array(model.classes)[target.numpy()] == simulated.label
     return motion, moving_cells(truth), float(right.mean()) if schemes else None, target
@@ -236,7 +238,7 @@ def _values(model: STAG, motion: Tensor, method: str, target: Tensor) -> FloatAr
     for begin in range(0, len(motion), _CHUNK):
         some = slice(begin, begin + _CHUNK)
         chosen = target[some].tolist()
-        parts += explain_many(model, motion[some], method=method, target=chosen, mirror_tta=False)
+        parts += explain_many(model, motion[some], method=method, target=chosen, views=PLAIN)
     return np.stack([part.values for part in parts])
 
 
@@ -268,7 +270,3 @@ def _scored(
         deletion.mean(axis=0),
         insertion.mean(axis=0),
     )
-
-
-def _predicted_aus(model: STAG) -> bool:
-    return bool(model.info.training.get("au_source", "none") != "none")

@@ -48,7 +48,7 @@ def crop_transform(points: FloatArray) -> FloatArray:
     Raises:
         ValueError: The two eye corners coincide.
 
-    Source: Eq. 2-4; roll after METHOD 1.1.
+    Source: Eq. 2-4; the roll is assumed: upright by the line of the eyes.
     """
     left, right = np.asarray(points, dtype=np.float64)[list(_INNER_CORNERS)]
     along = right - left
@@ -100,7 +100,7 @@ def warp_crop(image: GreyImage, transform: FloatArray, window: Window = FULL) ->
 class CropReader:
     """Reads crops from one frame; what the first reading prepares serves those that lie nearby.
 
-    The source is doubled by a symmetric filter and then read by bilinear interpolation, so that a motion of any
+    The picture is doubled by a symmetric filter and then read by bilinear interpolation, so that a motion of any
     fraction of a pixel is kept; a face larger than the crop is low-pass filtered first. ``cv2.warpAffine`` rounds each
     coordinate to 1/32 px of what it reads, here at most 1/128 px of the frame; under a turn or a scale the rounding
     differs from pixel to pixel and averages out. The pixels at the frame's border are continued outwards.
@@ -109,7 +109,7 @@ class CropReader:
         image: ``(height, width)`` uint8 frame.
         window: The part of the crop that the first reading prepares at least.
 
-    Source: METHOD 1.1.
+    Source: Eq. 2-4.
     """
 
     def __init__(self, image: GreyImage, window: Window | None = None) -> None:

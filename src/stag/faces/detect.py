@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from stag.errors import FaceNotFound, MissingDependency, reason
+from stag.cells import number
+from stag.errors import DatasetError, FaceNotFound, MissingDependency, reason
+from stag.extras import install_hint
+from stag.table import is_blank, read_text_table, shifted
 from stag.types import FloatArray, GreyImage, Landmarks
 
 Box = tuple[float, float, float, float]
@@ -31,9 +34,11 @@ _SURE_SCORE = 0.75  # assumed
 _CONFIRMING_HITS = 9  # assumed
 _CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 _CASCADE_BOX_PX = 100
+FINDER_FILE = "frontal_face_detector.svm"
+"""dlib's own finder, saved; its licence lies beside it."""
+
 _MODEL_PACKAGE = "face_recognition_models"
 _MODEL_FILE = "models/shape_predictor_68_face_landmarks.dat"
-_REMEDY = "install it with: pip install 'stag[faces]'"
 
 
 class FaceDetector(Protocol):
@@ -71,15 +76,18 @@ class DlibDetector:
     Args:
         min_score: Faces with a lower score are left out.
 
+    The models are loaded when the first face is looked for.
+
     Raises:
         MissingDependency: dlib or the landmark model is not installed.
 
-    Source: METHOD 1.1; King, Dlib-ml, JMLR 10, 2009; Kazemi and Sullivan, One Millisecond Face Alignment, CVPR 2014.
+    Source: King, Dlib-ml, JMLR 10, 2009; Kazemi and Sullivan, One Millisecond Face Alignment, CVPR 2014.
     """
 
     def __init__(self, min_score: float) -> None:
         self.min_score = min_score
-        self._dlib, self._finder, self._predictor = _load_dlib()
+        self._dlib = _import_dlib()
+        self._model = _landmark_model()
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Faces of a grey image ``(height, width)`` uint8 that score at least ``min_score``, widest box first."""
@@ -95,7 +103,7 @@ class DlibDetector:
         resized = _resize(image, scale)
         # cv2 rounds the size, so the true factors differ a little from the wanted one.
         to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
-        boxes, scores, _ = self._finder.run(resized, 0, _SEARCH_SCORE)
+        boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
         for box, score in zip(boxes, scores, strict=True):
             yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
 
@@ -108,12 +116,13 @@ class DlibDetector:
         scale = _LANDMARK_BOX_PX / max(right - left, 1.0)
         enlarged = _resize(face, scale)
         factor = np.array([enlarged.shape[1] / face.shape[1], enlarged.shape[0] / face.shape[0]])
+        place = _load_predictor(self._model)
         found = []
         for dx in _BOX_SHIFTS:
             for dy in _BOX_SHIFTS:
                 shift = np.array([dx * (right - left) - x0, dy * (bottom - top) - y0])
                 corners = np.rint((np.array([[left, top], [right, bottom]]) + shift) * factor).astype(int).ravel()
-                shape = self._predictor(enlarged, self._dlib.rectangle(*corners.tolist()))
+                shape = place(enlarged, self._dlib.rectangle(*corners.tolist()))
                 found.append([(shape.part(i).x, shape.part(i).y) for i in range(68)])
         # Pixel centres: cv2.resize maps the centre of pixel 0 to (factor - 1) / 2.
         points: FloatArray = (np.median(np.array(found, dtype=np.float64), axis=0) + 0.5) / factor - 0.5
@@ -277,26 +286,52 @@ def _load_cascades() -> tuple[Any, ...]:
     return tuple(cv2.CascadeClassifier(str(folder / name)) for name in _CASCADES)
 
 
-@lru_cache(maxsize=1)
-def _load_dlib() -> tuple[Any, Any, Any]:
-    """The dlib module, its face finder and the landmark predictor; once per process (the model is 100 MB)."""
+def _import_dlib() -> Any:
     try:
-        dlib = importlib.import_module("dlib")
+        return importlib.import_module("dlib")
     except ImportError as error:
-        raise MissingDependency(f"the face detector dlib is not installed; {_REMEDY}") from error
+        raise MissingDependency(f"the face detector dlib is missing: {install_hint('faces')}") from error
+
+
+def _landmark_model() -> Path:
     model = _dlib_model_path()
     if model is None:
-        raise MissingDependency(f"the 68-point landmark model ({_MODEL_PACKAGE}) is not installed; {_REMEDY}")
-    return dlib, dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
+        raise MissingDependency(f"the 68-point landmark model ({_MODEL_PACKAGE}) is missing: {install_hint('faces')}")
+    return model
+
+
+@lru_cache(maxsize=1)
+def _load_finder() -> Any:
+    """Load dlib's frontal face finder; once per process.
+
+    ``dlib.get_frontal_face_detector()`` unpacks the same finder from text in half a second, a saved one is read in a
+    millisecond.
+    """
+    with as_file(files("stag.faces") / FINDER_FILE) as path:
+        return _import_dlib().fhog_object_detector(str(path))
+
+
+@lru_cache(maxsize=1)
+def _load_predictor(model: Path) -> Any:
+    """Load the landmark predictor; once per process (the model is 100 MB)."""
+    return _import_dlib().shape_predictor(str(model))
 
 
 def _read_points(path: Path) -> list[Landmarks]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = [{str(k).strip(): v for k, v in row.items()} for row in csv.DictReader(stream)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FaceNotFound(f"{path}: is not a readable landmark table ({reason(error)}); give a CSV file") from error
     columns = [f"{axis}_{i}" for i in range(68) for axis in "xy"]
+    try:
+        rows = read_text_table(path, lambda row: len(set(columns).intersection(row))).rows
+    except DatasetError as error:
+        cause = reason(error.__cause__ or error)
+        raise FaceNotFound(f"{path}: is not a readable landmark table ({cause}); give a CSV file") from error
+    header: list[str] = next((row for row in rows if row), [])
+    table: list[dict[str, str]] = []
+    for line, cells in enumerate(rows, start=1):
+        if cells is header or is_blank(cells):
+            continue
+        if wrong := shifted(header, cells):
+            raise FaceNotFound(f"{path}, line {line}: {wrong}")
+        table.append(dict(zip(header, cells, strict=False)))
     if not table:
         raise FaceNotFound(f"{path}: holds no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
     missing = [name for name in columns if name not in table[0]]
@@ -321,7 +356,6 @@ def _read_points(path: Path) -> list[Landmarks]:
 
 
 def _number(cell: str | None) -> float:
-    try:
-        return float(cell or "nan")
-    except ValueError:
-        return float("nan")
+    """A coordinate, ``nan`` where there is none; its comma is a decimal comma, also before three digits."""
+    value = number((cell or "").replace(",", "."))
+    return float("nan") if value is None else value

@@ -1,4 +1,4 @@
-"""Following a face through a clip: a similarity from its first frame to every other, never chained (METHOD 1.1).
+"""Following a face through a clip: a similarity from its first frame to every other, never chained.
 
 Each frame is warped by the last estimate onto the crop of the first frame, so that only the newest step is left to
 measure. Where that step is large, pyramidal Lucas-Kanade with a forward-backward check bridges it. Small square patches
@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, CropReader, Window, compose, crop_transform, invert, transform_points, warp_crop
+from stag.faces.turn import TurnFit
 from stag.types import FloatArray, GreyImage, Landmarks
+from stag.values import ArrayValue
 
 NOSE_POINTS = (28, 29, 30)
 EYE_CORNERS = {36: (36, 42), 39: (36, 42), 42: (42, 48), 45: (42, 48)}
@@ -47,8 +49,8 @@ _RIDGE = 1e-9 * np.eye(4)
 _CORNERS = np.array([[40.0, 40.0], [216.0, 40.0], [40.0, 216.0], [216.0, 216.0]])
 
 
-@dataclass(frozen=True)
-class Tracked:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tracked(ArrayValue):
     """Where the head is in one frame.
 
     Attributes:
@@ -57,12 +59,16 @@ class Tracked:
         inliers: Share of the patches that agree with it.
         rms_px: What the agreeing patches deviate from it, crop pixels.
         lost: Whether the face is no longer recognised.
+        residuals: ``(n, 2)`` what each patch deviates from it, crop pixels.
+        turn_deg: How far the head has turned out of the picture plane since the first frame, degrees.
     """
 
     motion: FloatArray
     inliers: float
     rms_px: float
     lost: bool
+    residuals: FloatArray
+    turn_deg: float
 
 
 class FaceTracker:
@@ -115,6 +121,7 @@ class FaceTracker:
     def _refine(self, reader: CropReader, motion: FloatArray) -> Tracked:
         """Measure and take steps, from a first guess of the motion, until they are small."""
         share, rms_px, likeness = 0.0, float("inf"), 0.0
+        residuals = np.zeros_like(self._patches.centres)
         bridged = False
         for _ in range(_MAX_ROUNDS):
             to_crop = compose(self._to_crop, invert(motion))
@@ -133,7 +140,7 @@ class FaceTracker:
             if step_px < _CONVERGED_PX:
                 break
         lost = likeness < _SAME_SKIN or share < _LEAST_INLIERS or rms_px > _LARGEST_RMS_PX
-        return Tracked(motion, share, rms_px, lost)
+        return Tracked(motion, share, rms_px, lost, residuals, self._patches.turn.degrees(residuals))
 
     def _search(self, image: GreyImage) -> FloatArray | None:
         """Look for eyes and nose over twice the width of the crop around their last place."""
@@ -160,6 +167,7 @@ class _Patches:
     Attributes:
         centres: ``(n, 2)`` on the crop.
         fit: Fits a similarity to their shifts.
+        turn: Fits a turn of the head to what the similarity leaves.
         window: The part of the crop that the patches read.
     """
 
@@ -188,6 +196,7 @@ class _Patches:
         gradient -= unit[:, :, None] * np.einsum("np,npk->nk", unit, gradient)[:, None]
         information = np.einsum("npi,npj->nij", gradient, gradient) + 1e-3 * np.eye(2)
         self.fit = _SimilarityFit(self.centres, information)
+        self.turn = TurnFit(self.centres, points, self.fit.design, information)
         self._solve = np.asarray(-np.linalg.inv(information) @ gradient.transpose(0, 2, 1), dtype=np.float32)
 
     def compare(self, crop: GreyImage) -> tuple[FloatArray, float]:
@@ -234,18 +243,21 @@ class _SimilarityFit:
         centres: ``(n, 2)`` of the patches.
         information: ``(n, 2, 2)`` products of the gradients: how sharply a patch tells its shift.
 
+    Attributes:
+        design: ``(n, 2, 4)`` derivatives of the shifts by the parameters of the similarity.
+
     Source: Holland and Welsch, Robust regression using iteratively reweighted least-squares, 1977.
     """
 
     def __init__(self, centres: FloatArray, information: FloatArray) -> None:
         x, y = (centres - _CENTRE).T
         one, zero = np.ones_like(x), np.zeros_like(x)
-        self._design = np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1)
+        self.design = np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1)
         # In the principal axes of its texture the two parts of a shift are independent: first parts, then second ones.
         sharpness, axes = np.linalg.eigh(information)
         self._axes = axes
         self._sharpness = sharpness.T.ravel()
-        self._rows = np.einsum("nki,nkj->inj", axes, self._design).reshape(-1, 4)
+        self._rows = np.einsum("nki,nkj->inj", axes, self.design).reshape(-1, 4)
         squares = (self._rows[:, :, None] * self._rows[:, None]).reshape(-1, 16)
         # What the weights sum up to the normal equations: products of the rows, and rows times values.
         self._terms = np.concatenate([squares, np.zeros_like(self._rows)], axis=1)
@@ -274,7 +286,7 @@ class _SimilarityFit:
                 weights = 1 / np.sqrt(np.maximum(deviation2, 0.25))
             else:
                 weights = np.maximum(1 - deviation2 / _OUTLIER**2, 0) ** 2
-        return _as_transform(theta), weights, shifts - self._design @ theta
+        return _as_transform(theta), weights, shifts - self.design @ theta
 
 
 def _median(values: FloatArray) -> float:

@@ -46,7 +46,7 @@ class Dropout(nn.Module):
     Args:
         share: Share of values that is dropped.
         step_locked: One mask for all steps of a clip (axis 1). Noise that flickers from step to step is what pooling
-            over steps averages away; and one mask costs ``T`` times less chance.  # assumed; the text says dropout
+            over steps averages away; and one mask costs ``T`` times less chance.  # assumed; the paper says dropout
     """
 
     def __init__(self, share: float, *, step_locked: bool = False) -> None:

@@ -1,28 +1,33 @@
-"""The model folder: ``model.safetensors`` and ``config.json``, written whole and read strictly; never a pickle."""
+"""The model folder: ``model.safetensors`` and ``config.json``, written whole and read strictly; never a pickle.
+
+The description alone can be read without torch, which takes a second to import.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from stag import __version__
-from stag.config import ModelConfig
-from stag.errors import ModelError, reason
+from stag.config import AuSource, ModelConfig, MotionConfig, TrainConfig
+from stag.errors import ConfigError, ModelError, reason
 from stag.facs import AU_VOCABULARY
+from stag.files import no_such
 from stag.motion.regions import LAYOUTS
+from stag.types import AU_SOURCES, SIMULATED_FLOW
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
@@ -55,6 +60,81 @@ class ModelInfo:
     temperature: float = 1.0
     version: str = __version__
 
+    def motion_settings(self) -> MotionConfig:
+        """How to extract the motion of a video for this model.
+
+        Raises:
+            ModelError: A setting is unknown to this program.
+        """
+        told = dict(self.motion)
+        if told.get("flow") == SIMULATED_FLOW:
+            # Motion that was drawn and not measured has no flow algorithm; the default measures it best.
+            del told["flow"]
+        try:
+            return MotionConfig(**{**told, "layout": self.layout, "steps": self.steps})
+        except ValueError as error:
+            described = dict(self.motion)
+            raise ModelError(f"the model's motion settings {described} are not known here; train it again") from error
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether the classifier has learned to read action units; a model without a training record is not refused."""
+        return self.training.get("au_source") != "none"
+
+    def au_source(self, wanted: str | None = None, *, coded: bool = False) -> AuSource:
+        """Return where the AU input of the classifier comes from: the one rule for everything that answers for a clip.
+
+        A clip that comes with annotated codes is answered with them. Without codes a model that was trained with its
+        own predictions reads them again. One that was trained with annotated codes serves every source, but is
+        calibrated on ``none``, so that is what it reads.
+
+        Args:
+            wanted: A source to use instead of the rule.
+            coded: Whether the clip comes with annotated codes.
+
+        Raises:
+            ConfigError: There is no such source, or it does not go together with the codes.
+            ModelError: The classifier has not learned to read action units.
+        """
+        if wanted is None:
+            own = "predicted" if self.training.get("au_source") == "predicted" else "none"
+            wanted = "annotated" if coded else own
+        if wanted not in AU_SOURCES:
+            raise ConfigError(f"no AU source {wanted!r}; there are {', '.join(AU_SOURCES)}")
+        if (wanted == "annotated") != coded:
+            raise ConfigError(f"AU source {wanted!r} and the action units do not go together; annotated needs them")
+        if wanted != "none" and not self.reads_codes:
+            raise ModelError(
+                f"this model was trained without action units and cannot read them as an input (AU source {wanted!r}); "
+                "leave them out, or train one with --au annotated"
+            )
+        return cast(AuSource, wanted)
+
+    @property
+    def cumulative(self) -> bool:
+        """Whether motion counts from the first step; a model that does not say so is taken to mean it."""
+        return bool(self.motion.get("reference", "first") != "previous")
+
+    @property
+    def mirror_tta(self) -> bool:
+        """Whether answers are means over a clip and its mirror image."""
+        return self._test_time.mirror_tta
+
+    @property
+    def jitter_tta(self) -> int:
+        """How many views of a clip, cut a little at either end, an answer is the mean of beside the plain one."""
+        return self._test_time.jitter_tta
+
+    @property
+    def _test_time(self) -> TrainConfig:
+        """The settings of test-time augmentation that the model was trained with; the defaults where it has none."""
+        return _test_time_settings(self.training)
+
+
+def _test_time_settings(training: Mapping[str, Any]) -> TrainConfig:
+    trained = training.get("train", {})
+    return TrainConfig(**{name: trained[name] for name in ("mirror_tta", "jitter_tta") if name in trained})
+
 
 def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -> None:
     """Write both files into an existing folder, and read them back; weights are stored as float32.
@@ -63,6 +143,9 @@ def write_folder(folder: Path, info: ModelInfo, tensors: Mapping[str, Tensor]) -
         ModelError: The folder would not be accepted by :func:`read_folder`: a weight is not finite, a description
             is not JSON, or the AU vocabulary is not this program's.
     """
+    import torch
+    from safetensors.torch import save_file
+
     values: dict[str, Any] = {f.name: getattr(info, f.name) for f in fields(info)}
     values |= {"format": FORMAT, "model": info.model.model_dump()}
     values |= {"motion": dict(info.motion), "training": dict(info.training)}
@@ -82,12 +165,11 @@ def read_folder(folder: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
     Raises:
         ModelError: A file is missing or damaged, or a value does not fit this program; the message names it.
     """
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder; `stag train --out` writes one")
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
-    info = _read_info(folder / CONFIG)
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    info = read_info(folder)
     path = folder / WEIGHTS
     try:
         tensors = load_file(path)
@@ -139,7 +221,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         raise ModelError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     try:
         fresh = beside / "fresh"
-        fresh.mkdir()
+        fresh.mkdir(mode=stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777)
         yield fresh
         try:
             _put_in_place(fresh, folder, beside / "old")
@@ -164,7 +246,18 @@ def _put_in_place(fresh: Path, folder: Path, old: Path) -> None:
             os.rename(entry, folder / entry.name)
 
 
-def _read_info(path: Path) -> ModelInfo:
+def read_info(folder: Path) -> ModelInfo:
+    """Read and validate what a model folder tells beside the weights.
+
+    Raises:
+        ModelError: A file is missing, or the description is damaged or does not fit this program.
+    """
+    if not folder.is_dir():
+        raise ModelError(no_such(folder, "model folder", "`stag train --out` writes one"))
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")
+    path = folder / CONFIG
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -183,7 +276,7 @@ def _read_info(path: Path) -> ModelInfo:
         classes=_classes(values["classes"], path),
         au_vocabulary=_au_vocabulary(values["au_vocabulary"], path),
         motion=_object(values["motion"], "motion", path),
-        training=_object(values["training"], "training", path),
+        training=_training(values["training"], path),
         temperature=_temperature(values["temperature"], path),
         version=str(values["version"]),
     )
@@ -228,6 +321,18 @@ def _temperature(value: object, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:
         raise ModelError(f"{path}: temperature is {value!r}; expected a number from 0.01 to 100")
     return float(value)
+
+
+def _training(value: object, path: Path) -> dict[str, Any]:
+    training = _object(value, "training", path)
+    source = training.get("au_source", "none")
+    if source not in AU_SOURCES:
+        raise ModelError(f"{path}: training.au_source is {source!r}; expected one of {', '.join(AU_SOURCES)}")
+    try:
+        _test_time_settings(training)
+    except (ValidationError, TypeError) as error:
+        raise ModelError(f"{path}: training.train is not accepted ({reason(error)}); train it again") from error
+    return training
 
 
 def _object(value: object, name: str, path: Path) -> dict[str, Any]:

@@ -1,18 +1,20 @@
-"""Saving, loading and sharing a model: the model folder behind the usual names of huggingface_hub."""
+"""Saving, loading and sharing a model: the model folder behind the usual names of huggingface_hub.
+
+That library is imported where it is needed: it takes as long to load as the model takes to answer.
+"""
 
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
-from huggingface_hub import ModelHubMixin, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
 from torch import nn
 
 from stag.errors import ConfigError, ModelError
 from stag.model.folder import CONFIG, WEIGHTS, ModelInfo, check_tensors, fresh_folder, read_folder, write_folder
-from stag.model.shipped import shipped_folder
+from stag.model.shipped import local_folder
 
 _HUB_NAME = re.compile(r"^[\w-][\w.-]*/[\w-][\w.-]*$")
 
@@ -27,18 +29,12 @@ Classes: {{ classes }}. Region layout `{{ layout }}`, {{ steps }} motion steps.
 
 Trained on: `{{ training }}`.
 
-Load it with `STAG.from_pretrained(folder_or_hub_name)` from the `stag` package. A micro-expression is weak evidence
+Load it with `STAG.from_pretrained(folder_or_hub_name)` from the `stag-mer` package. A micro-expression is weak evidence
 about a feeling and none about intent: do not use this model to judge people.
 """
 
 
-class PretrainedModule(
-    nn.Module,
-    ModelHubMixin,
-    library_name="stag",
-    tags=["micro-expression", "facial-action-units"],
-    model_card_template=_MODEL_CARD,
-):
+class PretrainedModule(nn.Module):
     """A module that is kept in a model folder.
 
     Attributes:
@@ -56,7 +52,6 @@ class PretrainedModule(
         self,
         save_directory: str | Path,
         *,
-        config: Any = None,
         repo_id: str | None = None,
         push_to_hub: bool = False,
         model_card_kwargs: dict[str, Any] | None = None,
@@ -66,7 +61,6 @@ class PretrainedModule(
 
         Args:
             save_directory: The model folder. Files in it that are not the model's are kept.
-            config: Ignored; ``config.json`` is written from :attr:`info`.
             repo_id: Name on the hub, with ``push_to_hub``; the folder's name where not given.
             push_to_hub: Whether to upload the folder afterwards.
             model_card_kwargs: More values for the model card.
@@ -82,10 +76,43 @@ class PretrainedModule(
         told = {"layout": self.info.layout, "steps": self.info.steps, "training": dict(self.info.training)}
         card = {"classes": ", ".join(self.info.classes), **told, **(model_card_kwargs or {})}
         with fresh_folder(folder) as fresh:
-            super().save_pretrained(fresh, model_card_kwargs=card)
+            write_folder(fresh, self.info, self.state_dict())
+            _model_card(card).save(fresh / "README.md")
         if not push_to_hub:
             return None
-        return str(self.push_to_hub(repo_id or folder.name, model_card_kwargs=card, **push_to_hub_kwargs))
+        return self.push_to_hub(repo_id or folder.name, model_card_kwargs=model_card_kwargs, **push_to_hub_kwargs)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str = "Upload a model of stag",
+        private: bool | None = None,
+        token: str | None = None,
+        branch: str | None = None,
+        create_pr: bool | None = None,
+        model_card_kwargs: dict[str, Any] | None = None,
+    ) -> str:
+        """Upload the model folder; the arguments are those of huggingface_hub.
+
+        Returns:
+            Address of the commit.
+        """
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        place = api.create_repo(repo_id=repo_id, private=private, exist_ok=True).repo_id
+        with tempfile.TemporaryDirectory() as beside:
+            folder = Path(beside) / "model"
+            self.save_pretrained(folder, model_card_kwargs=model_card_kwargs)
+            commit = api.upload_folder(
+                repo_id=place,
+                folder_path=folder,
+                commit_message=commit_message,
+                revision=branch,
+                create_pr=create_pr,
+            )
+        return str(commit)
 
     @classmethod
     def from_pretrained(
@@ -111,14 +138,13 @@ class PretrainedModule(
         if model_kwargs:
             raise TypeError(f"from_pretrained() got an unexpected argument {next(iter(model_kwargs))!r}")
         name = str(pretrained_model_name_or_path)
-        shipped = None if Path(name).exists() else shipped_folder(name)
-        if shipped is not None:
-            return cls._from_folder(shipped)
-        local = isinstance(pretrained_model_name_or_path, Path) or Path(name).exists() or not _HUB_NAME.match(name)
-        if local:
-            return cls._from_folder(Path(name))
-        return cls._from_pretrained(
-            model_id=name,
+        folder = local_folder(name)
+        if folder is None and (isinstance(pretrained_model_name_or_path, Path) or not _HUB_NAME.match(name)):
+            folder = Path(name)
+        if folder is not None:
+            return cls._from_folder(folder)
+        return cls._from_hub(
+            name,
             revision=revision,
             cache_dir=cache_dir,
             force_download=force_download,
@@ -127,19 +153,21 @@ class PretrainedModule(
         )
 
     @classmethod
-    def _from_pretrained(
+    def _from_hub(
         cls,
-        *,
         model_id: str,
+        *,
         revision: str | None,
         cache_dir: str | Path | None,
         force_download: bool,
         local_files_only: bool,
         token: str | bool | None,
-        **model_kwargs: Any,
     ) -> Self:
+        import huggingface_hub
+        from huggingface_hub.errors import HfHubHTTPError
+
         try:
-            folder = snapshot_download(
+            folder = huggingface_hub.snapshot_download(
                 model_id,
                 revision=revision,
                 cache_dir=cache_dir,
@@ -166,5 +194,9 @@ class PretrainedModule(
         model.load_state_dict(tensors)
         return model.eval()
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        write_folder(save_directory, self.info, self.state_dict())
+
+def _model_card(values: dict[str, Any]) -> Any:
+    from huggingface_hub import ModelCard, ModelCardData
+
+    data = ModelCardData(library_name="stag", tags=["micro-expression", "facial-action-units"])
+    return ModelCard.from_template(data, template_str=_MODEL_CARD, **values)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stag.errors import ModelError, StagError
+from stag.extras import install_hint
 from stag.files import atomic_path
 from stag.model.stag import STAG
 
 _OPSET = 18
 _OUTPUTS = ("logits", "au_logits", "adjacency", "temporal_attention")
-_NEEDED = "pip install 'stag[onnx]'"
 
 
 class OnnxAnswer(NamedTuple):
@@ -42,45 +42,48 @@ class _Answer(nn.Module):
         self.au_source = au_source
 
     def forward(self, motion: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        judge = self.model.forward_with_predicted_aus if self.au_source == "predicted" else self.model
-        out = judge(motion, return_attention=True)
+        out = self.model.forward_from(motion, self.au_source, return_attention=True)
         assert out.adjacency is not None
         assert out.temporal_attention is not None
         return out.logits, out.au_logits, out.adjacency, out.temporal_attention
 
 
-def export_onnx(model: STAG, path: Path, *, au_source: str = "none") -> None:
+def export_onnx(model: STAG, path: Path, *, au_source: str | None = None) -> None:
     """Write a model as ONNX, for any batch size; the file describes itself in its metadata.
 
     Args:
         model: A trained model.
         path: File to write; it appears whole.
-        au_source: ``none`` or ``predicted``: what the classifier reads of action units.
+        au_source: ``none`` or ``predicted``: what the classifier reads of action units; as the model answers for a
+            new clip where omitted.
 
     Raises:
         StagError: The packages for it are not installed.
-        ModelError: ``au_source`` is ``annotated``, for which a file without an AU input has no place.
+        ConfigError: There is no such source.
+        ModelError: ``au_source`` is ``annotated``, for which a file without an AU input has no place, or the model was
+            trained without action units and is to read them.
     """
     content = onnx_bytes(model, au_source=au_source)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
-def onnx_session(model: STAG, *, au_source: str = "none") -> OnnxSession:
+def onnx_session(model: STAG, *, au_source: str | None = None) -> OnnxSession:
     """A session that runs a model with onnxruntime; it is exported in memory first. Errors as :func:`export_onnx`."""
     return OnnxSession(onnx_bytes(model, au_source=au_source))
 
 
-def onnx_bytes(model: STAG, *, au_source: str = "none") -> bytes:
+def onnx_bytes(model: STAG, *, au_source: str | None = None) -> bytes:
     """The content of the file that :func:`export_onnx` writes."""
-    if au_source not in ("none", "predicted"):
-        raise ModelError(f"--au {au_source}: an ONNX file has no input for expert codes; use none or predicted")
+    if au_source == "annotated":
+        raise ModelError("AU source 'annotated': an ONNX file has no input for expert codes; use none or predicted")
+    au_source = model.info.au_source(au_source)
     try:
         import onnx
 
         import_module("onnxscript")  # the exporter imports it by itself
     except ImportError as error:
-        raise StagError(f"export needs the packages onnx and onnxscript: {_NEEDED}") from error
+        raise StagError(f"export needs the packages onnx and onnxscript: {install_hint('onnx')}") from error
     motion = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(0))
     with _quiet_exporter():
         program = torch.onnx.export(
@@ -135,7 +138,7 @@ class OnnxSession:
         try:
             import onnxruntime
         except ImportError as error:
-            raise StagError(f"running ONNX needs the package onnxruntime: {_NEEDED}") from error
+            raise StagError(f"running ONNX needs the package onnxruntime: {install_hint('onnx')}") from error
         where = content if isinstance(content, Path) else "the ONNX model"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

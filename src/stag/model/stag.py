@@ -203,6 +203,28 @@ class STAG(PretrainedModule):
         probabilities = torch.sigmoid(au_logits.detach() if detach else au_logits)
         return self.judge(seen, probabilities, return_attention=return_attention)._replace(au_logits=au_logits)
 
+    def forward_from(
+        self, motion: Tensor, au_source: str, au: Tensor | None = None, *, return_attention: bool = False
+    ) -> StagOutput:
+        """Judge with the action units of an AU source, in one pass for the answer and the attention behind it.
+
+        Args:
+            motion: As in :meth:`forward`.
+            au_source: ``none``, ``annotated`` or ``predicted``.
+            au: ``(B, A)``, read only under ``annotated``; a row with nan is unknown.
+            return_attention: Whether to return the attention that led to the class.
+
+        Returns:
+            Everything under that source, but ``au_logits`` always without AU input.
+        """
+        if au_source == "predicted":
+            return self.forward_with_predicted_aus(motion, return_attention=return_attention)
+        seen = self.see(motion)
+        if au_source == "none":
+            return self.judge(seen, return_attention=return_attention)
+        blind = self.judge(seen)
+        return self.judge(seen, au, return_attention=return_attention)._replace(au_logits=blind.au_logits)
+
     def see(self, motion: Tensor) -> Seen:
         """The part of :meth:`forward` that does not depend on action units: :meth:`judge` it as often as needed."""
         expected = self.shape

@@ -22,16 +22,13 @@ from stag.faces.track import FaceTracker
 from stag.motion.blinks import blink_times
 from stag.motion.cuts import mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
+from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
 from stag.motion.regions import Pooling, covering_window, empty_channels
 from stag.motion.timing import magnitude_positions, motion_at, probe_positions, uniform_positions
-from stag.types import NO_MOVEMENT, FloatArray, Frame, GreyImage, Landmarks, MotionTensor
+from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, Landmarks, MotionTensor, Quality
 from stag.video import frame_rate
 
 MIN_FRAMES = 3
-STILL_RATIO = 1.6
-"""Motion below so many times its own roughness is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
-expressions 1.9."""
-STILL_RMS_PX = 0.05
 LOW_RESOLUTION_PX = 20.0
 LONG_S = 2.0
 REDETECT_S = 0.4
@@ -39,8 +36,8 @@ SEARCH_S = 0.1
 """Time between searches while no face is followed."""
 GAP_S = 0.5
 """Longest absence of a face that is bridged."""
-TURNED_RMS_PX = 1.0
-"""Residual of the stable points above which the head has turned out of the picture plane. # assumed"""
+TURNED_DEG = 6.0
+"""Turn out of the picture plane that is worth a remark: docs/quality.md has what still heads reach."""
 SAME_PLACE = 1.5
 """Inter-ocular distances within which a detection is a face that is known already."""
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
@@ -60,9 +57,10 @@ class FaceTrack:
     Attributes:
         lost: Whether the face stayed away for too long.
         ended: Whether the scene that it was in is over.
-        turned: Whether the head has turned out of the picture plane.
         gaps: Frames in which it was not followed.
         cuts_s: Where the video changes its scene, seconds from its start.
+        residuals: ``(n, 2)`` float32 for each crop: how the stable patches deviate from the alignment, crop pixels.
+        look: What the frames themselves tell of the picture's quality.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
@@ -71,16 +69,27 @@ class FaceTrack:
         self.crops: list[GreyImage] = []
         self.times_s: list[float] = []
         self.start_s = frame.time_s
-        self.lost = self.ended = self.turned = False
+        self.lost = self.ended = False
         self.gaps = 0
         self.cuts_s: tuple[float, ...] = ()
+        self.reading: tuple[str, ...] = ()
+        self.residuals: list[NDArray[np.float32]] = []
+        self.look = SourceLook(landmarks.points)
+        self._turns_deg: list[float] = []
         self._tracker = FaceTracker(frame.image, landmarks)
         self._to_crop = crop_transform(landmarks.points)
         self.points = transform_points(landmarks.points, self._to_crop)
         self.window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
         self.picture = warp_crop(frame.image, self._to_crop)
         self._motion = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        self.look.see(frame.image)
         self.keep(frame, self._to_crop)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the head has turned out of the picture plane, in two frames in a row."""
+        turns = np.array(self._turns_deg)
+        return bool((np.minimum(turns[1:], turns[:-1]) > TURNED_DEG).any())
 
     def follow(self, frame: Frame) -> None:
         """Align one more frame; a face that stays away for :data:`GAP_S` is lost."""
@@ -90,7 +99,9 @@ class FaceTrack:
             self.lost = frame.time_s - self.start_s - self.times_s[-1] > GAP_S
             self.gaps += 1
             return
-        self.turned = self.turned or tracked.rms_px > TURNED_RMS_PX
+        self.look.see(frame.image)
+        self.residuals.append(tracked.residuals.astype(np.float32))
+        self._turns_deg.append(tracked.turn_deg)
         self._motion = tracked.motion
         self._keep(reader, frame.time_s, compose(self._to_crop, invert(tracked.motion)))
 
@@ -133,8 +144,10 @@ def follow_faces(
     tracks: list[FaceTrack] = []
     n_frames, next_search_s = 0, 0.0
     cuts_s: list[float] = []
+    reading: dict[str, None] = {}
     for frame, cut in mark_cuts(frames):
         n_frames += 1
+        reading.update(dict.fromkeys(frame.flags))
         if n_frames > limits.FRAMES:
             raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
         if cut:
@@ -164,7 +177,7 @@ def follow_faces(
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
     found = [longest[face_id] for face_id in sorted(longest)]
     for track in found:
-        track.cuts_s = tuple(cuts_s)
+        track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
     return found if every_face else found[:1]
 
 
@@ -185,7 +198,7 @@ def track_motion(
         kept: Share of strongest pixels in place of each channel's own.
         pictures: Keep the crop at each step, for a player.
 
-    Source: Eq. 8-11; METHOD 1.2-1.5.
+    Source: Eq. 8-11.
     """
     n_frames = len(track.crops)
     times_s = np.asarray(track.times_s)
@@ -194,9 +207,11 @@ def track_motion(
     if config.sampling == "magnitude" and n_frames > config.steps:
         positions = magnitude_positions(*_probed_steps(crops, n_frames), config.steps)
     frames = np.arange(n_frames) if n_frames < config.steps else positions.astype(np.int64)
-    motion = _displacement(crops, frames, flow or make_flow(config.flow), track, config, kept)
+    windows = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
+    motion = _displacement(crops, frames, flow or make_flow(config.flow), windows, config)
     if n_frames < config.steps:
         motion = motion_at(positions, motion)
+    quality = quality_of(track.crops, crops[0], track.residuals, frames, crops.reach, motion, windows, track.look)
     if config.reference == "previous":
         motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
     motion32 = np.nan_to_num(motion).astype(np.float32)
@@ -205,7 +220,7 @@ def track_motion(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n_frames), times_s).astype(np.float32),
         frame_index=positions,
-        flags=_flags(track, config, is_still(motion32, config.reference), times_s[-1]),
+        flags=_flags(track, config, quality, is_still(motion32, config.reference), times_s[-1]),
         strength_px=strength_px,
         crop=track.picture,
         points=track.points,
@@ -215,6 +230,7 @@ def track_motion(
         face_id=track.face_id,
         face_score=track.landmarks.score,
         pictures=_pictures(track, positions) if pictures else None,
+        quality=quality,
     )
 
 
@@ -251,12 +267,12 @@ class _Smoothed:
 
     def __init__(self, crops: list[GreyImage], fps: float, smooth_s: float) -> None:
         self._crops = crops
-        self._reach = int(smooth_s / 2 * fps + 0.01)
+        self.reach = int(smooth_s / 2 * fps + 0.01)
 
     def __getitem__(self, index: int) -> GreyImage:
-        if self._reach == 0:
+        if self.reach == 0:
             return self._crops[index]
-        near = self._crops[max(0, index - self._reach) : index + self._reach + 1]
+        near = self._crops[max(0, index - self.reach) : index + self.reach + 1]
         total = near[0].astype(np.float32)
         for crop in near[1:]:
             cv2.accumulate(crop, total)
@@ -267,12 +283,10 @@ def _displacement(
     crops: _Smoothed,
     frames: NDArray[np.int64],
     flow: Flow,
-    track: FaceTrack,
+    pooling: Pooling,
     config: MotionConfig,
-    kept: float | None,
 ) -> FloatArray:
     """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
-    pooling = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
     pooled = pooling.without_head if config.nose_subtraction else pooling.static
     images = [crops[int(index)] for index in frames]
     before = images[:1] * (len(images) - 1) if config.reference == "first" else images[:-1]
@@ -302,20 +316,6 @@ def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArr
     return probes, np.clip(step - np.quantile(step, 0.2), 0, None).astype(np.float64)
 
 
-def is_still(motion: NDArray[np.float32], reference: str) -> bool:
-    """Whether motion ``(T, R, 2)`` does not rise above the noise of extraction.
-
-    Noise differs from step to step while a movement goes on, so the second difference in time tells its size; the
-    noise of a still face in front of a noisy camera is large and rough, that of a weak movement small and smooth.
-    """
-    strength_px = float(np.sqrt(np.mean(np.square(motion, dtype=np.float64))))
-    if reference != "first" or len(motion) < 4:
-        return strength_px < STILL_RMS_PX
-    bend = np.diff(motion[1:].astype(np.float64), 2, axis=0)
-    noise_px = float(np.sqrt(np.mean(bend**2) / 6))  # 1 + 4 + 1 independent errors make one second difference
-    return strength_px < max(STILL_RMS_PX, STILL_RATIO * noise_px)
-
-
 def _near(face: Landmarks, tracks: list[FaceTrack]) -> list[FaceTrack]:
     """The tracks whose face is, or was last, where a detection is."""
     centre = face.points.mean(axis=0)
@@ -329,10 +329,12 @@ def _identity(face: Landmarks, tracks: list[FaceTrack]) -> int:
     return here[-1].face_id if here else 1 + max((track.face_id for track in tracks), default=-1)
 
 
-def _flags(track: FaceTrack, config: MotionConfig, still: bool, duration_s: float) -> tuple[str, ...]:
+def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool, duration_s: float) -> tuple[str, ...]:
     empty = empty_channels(track.points, config.layout)
     blinks = blink_times(track.crops, track.points - [track.window[2], track.window[0]], track.times_s)
+    reason = not_measurable(quality)
     remarks = (
+        (reason is not None, f"{NOT_MEASURABLE}: {reason}"),
         (still, NO_MOVEMENT),
         (len(track.crops) < config.steps, f"interpolated from {len(track.crops)} frames"),
         (track.start_s > 0, f"face found at {track.start_s:.2f} s"),
@@ -345,4 +347,4 @@ def _flags(track: FaceTrack, config: MotionConfig, still: bool, duration_s: floa
         (duration_s > LONG_S, "longer than a micro-expression"),
         (bool(empty), "outside the picture: " + ", ".join(empty)),
     )
-    return tuple(text for applies, text in remarks if applies)
+    return (*track.reading, *(text for applies, text in remarks if applies))

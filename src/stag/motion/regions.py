@@ -97,7 +97,7 @@ def channel_window(channel: Channel, points: FloatArray) -> Window:
         channel: Which channel.
         points: ``(68, 2)`` landmarks on the crop, x and y.
 
-    Source: Eq. 5-7; extents from METHOD 1.3.
+    Source: Eq. 5-7; extents after He et al. 2022, Micro-expression spotting based on optical flow features.
     """
     chosen = points[list(channel.points)]
     left, top = chosen.min(axis=0)

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
-from sklearn.isotonic import isotonic_regression
+from scipy.optimize import isotonic_regression
 
 from stag.types import FloatArray
 
@@ -136,7 +136,8 @@ def spread(targets: Sequence[float] | FloatArray, gap: float, low: float, high: 
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(wanted.size)
     placed = np.empty_like(wanted)
-    placed[order] = isotonic_regression(wanted[order] - steps, y_min=low, y_max=high - steps[-1]) + steps
+    fitted = isotonic_regression(wanted[order] - steps).x
+    placed[order] = np.clip(fitted, low, high - steps[-1]) + steps
     return placed
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stag.errors import MissingDependency
+from stag.extras import install_hint
 from stag.report.canvas import INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure
 from stag.types import FloatArray
 
@@ -89,9 +90,7 @@ def embedding_page(
     try:
         import plotly.graph_objects as go
     except ImportError as error:
-        raise MissingDependency(
-            "the turning map needs plotly, which is missing: pip install 'stag[explain]'"
-        ) from error
+        raise MissingDependency(f"the turning map needs plotly, which is missing: {install_hint('explain')}") from error
     member = np.asarray(labels)
     shown = np.array([str(i) for i in range(len(points))] if names is None else [escape(str(n)) for n in names])
     size = 6.0 if len(points) < 400 else max(3.0, 6.0 * math.sqrt(400 / len(points)))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stag import __version__
 from stag.explanation.attribution import AttentionMaps, Attribution
-from stag.explanation.scoring import Scores
 from stag.files import write_bytes, write_json, write_text
 from stag.motion.regions import channel_names
 from stag.report.attribution_figures import attribution_figure, lit_face_figure
@@ -17,6 +16,9 @@ from stag.report.canvas import figure_png
 from stag.report.protocol_figures import faithfulness_figure
 from stag.report.words import all_flags, share
 from stag.types import Prediction
+
+if TYPE_CHECKING:
+    from stag.explanation.scoring import Scores  # draws simulated clips, which one explanation needs nothing of
 
 CAVEAT = "An attribution tells what moved the model, not what a person felt."
 
@@ -59,6 +61,7 @@ def explanation_dict(found: Attribution, prediction: Prediction) -> dict[str, An
         "class_specific": found.class_specific,
         "baseline": found.baseline,
         "au_source": found.au_source,
+        "codes": None if prediction.codes is None else list(prediction.codes),
         "simulated": prediction.simulated,
         "flags": list(all_flags(prediction)),
         "checks": dict(found.checks),

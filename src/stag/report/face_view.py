@@ -25,14 +25,14 @@ from stag.report.figures import (
 )
 from stag.report.player import player_view
 from stag.report.words import all_flags, apex_step, headline, regions_in_words, share, strongest_movement, summary
-from stag.types import NO_MOVEMENT, FloatArray, Prediction
+from stag.types import FloatArray, Prediction
 
 TOP_UNITS = 6
 
 AU_NOTES = {
     "none": "estimated from the motion by the model and not used for the class.",
     "predicted": "estimated from the motion by the model, and these estimates were an input to the class.",
-    "annotated": "the codes of human experts were an input to the class; nobody has them for a new video.",
+    "annotated": "codes given with the clip were an input to the class; those shown are estimated and were not.",
 }
 """What each AU source means for the reader."""
 
@@ -71,7 +71,7 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
             f"face {p.face_id + 1} · {p.start_s:.2f}–{p.end_s:.2f} s · {motion.n_frames} frames · "
             f"{len(channel_names(p.layout))} channels · strength {share(motion.strength_px)} px"
         ),
-        "headline": headline(p),
+        "headline": headline(p, found),
         "summary": summary(p),
         "why": _why(found),
         "player": player_view(p, anchor, found),
@@ -82,7 +82,7 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
             ],
             "stag explain writes the same for one clip",
         ),
-        "flags": [flag for flag in all_flags(p) if flag != NO_MOVEMENT],
+        "flags": [flag for flag in all_flags(p) if flag != p.predicted],
         "classes": [bar(p.classes[i], float(p.probabilities[i]), first=rank == 0) for rank, i in enumerate(order)],
         "units": [
             bar(_unit_name(p.au_vocabulary[i]), float(p.au_probabilities[i]), first=rank == 0)
@@ -90,7 +90,7 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
         ],
         "au_caption": (
             f"The {len(units)} most probable of {len(p.au_vocabulary)}, as the model predicts them; no person coded "
-            f"them. They were {'an input to' if p.au_source == 'predicted' else 'not used for'} the class."
+            f"them. {_use_of_units(p)}"
         ),
         "plots": _plots(p, anchor),
     }
@@ -117,7 +117,7 @@ def overview_row(p: Prediction, link: str) -> View:
         "face": p.face_id + 1,
         "predicted": p.predicted,
         "probability": share(float(p.probabilities.max())),
-        "movement": NO_MOVEMENT if p.abstains else strongest_movement(p.motion, p.layout),
+        "movement": p.predicted if p.abstains else strongest_movement(p.motion, p.layout),
         "flags": "; ".join(all_flags(p)),
         "still": p.abstains,
     }
@@ -126,6 +126,12 @@ def overview_row(p: Prediction, link: str) -> View:
 def au_notes(predictions: Sequence[Prediction]) -> list[str]:
     """The meaning of every AU source that occurs, each once."""
     return [AU_NOTES[s] for s in dict.fromkeys(p.au_source for p in predictions) if s in AU_NOTES]
+
+
+def _use_of_units(p: Prediction) -> str:
+    if p.codes is not None:
+        return f"The class read the codes that were given with the clip instead: {', '.join(map(_unit_name, p.codes))}."
+    return f"They were {'an input to' if p.au_source == 'predicted' else 'not used for'} the class."
 
 
 def _unit_name(number: int) -> str:

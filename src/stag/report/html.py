@@ -65,6 +65,7 @@ def prediction_page(
         else f"The first {shown} of {n} are shown in full below; the others would make the page too large."
     )
     overview = [overview_row(p, f"face-{i + 1}" if i < shown else "") for i, p in enumerate(predictions)]
+    why = next(iter(attributions), None)
     counts = [_plural(n, "face"), _plural(len({p.file for p in predictions}), "file") + " with a result"]
     if failures:
         counts.append(_plural(len(failures), "file") + " without")
@@ -72,7 +73,7 @@ def prediction_page(
         "prediction.html.j2",
         counts=" · ".join(counts),
         simulated=_simulated_note(predictions),
-        title=headline(predictions[0]) if n == 1 else "What moved, and what the model makes of it",
+        title=headline(predictions[0], why) if n == 1 else "What moved, and what the model makes of it",
         links=links,
         overview=overview if n > 1 else [],
         shown_note=note,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stag.motion.regions import channel_names
 from stag.types import NO_MOVEMENT, FloatArray, MotionTensor, Prediction
+
+if TYPE_CHECKING:
+    from stag.explanation.attribution import Attribution
 
 _DIRECTIONS = (
     "to the right",
@@ -20,7 +25,8 @@ _DIRECTIONS = (
     "up and to the right",
 )
 _CLOSE = 0.1
-_ONE = ("rises", "drops", "moves")
+_SAME = 0.5  # assumed; channels that move at least half as far as the strongest of their part move with it
+_MOVING = 0.25  # assumed; of the largest motion of the clip, for a channel to be named as moving
 _WHOLE = ("left brow", "right brow", "mouth")
 
 
@@ -87,40 +93,54 @@ def regions_in_words(values: FloatArray, layout: str, *, signed: bool, count: in
     return " ".join(parts) or "No region counts."
 
 
-def movements_in_words(motion: MotionTensor, layout: str, count: int = 2) -> str:
-    """What the face does at the apex, for example ``"Outer brows rise"``; empty for a motionless clip.
+def movement_in_words(motion: MotionTensor, layout: str, found: Attribution | None = None) -> tuple[str, int]:
+    """What the face does, and at which step: for example ``("Both brows rise", 7)``; empty for a motionless clip.
 
-    A left and a right channel that do the same are told together. Whole regions are left to their parts.
+    The part of the face is the one that speaks most for the class among those that move, or the one that moves most
+    where nobody asked why. Both sides are told together where they do the same, and the channels of a brow too.
+
+    Args:
+        motion: What the face did.
+        layout: Region layout.
+        found: What spoke for the answer.
     """
-    vectors = motion.motion[apex_step(motion.motion)].astype(float)
-    size = np.hypot(vectors[:, 0], vectors[:, 1])
-    names = channel_names(layout)
-    told: list[tuple[float, str, str]] = []
-    for part in dict.fromkeys(_part(name) for name in names if name not in _WHOLE):
-        here = [i for i, name in enumerate(names) if _part(name) == part]
-        if len(here) == 2 and size[here].min() >= 0.5 * size[here].max():
-            verb = _verb_of_two(vectors[here[0]], vectors[here[1]])
-            if verb:
-                told.append((float(size[here].max()), f"{part}s", verb))
-                continue
-        told += [(float(size[i]), names[i], _verb(*vectors[i])) for i in here]
-    told.sort(key=lambda phrase: -phrase[0])
-    strong = [(who, verb) for value, who, verb in told[:count] if value > 0 and value >= 0.6 * told[0][0]]
-    same = len(strong) > 1 and len({verb for _, verb in strong}) == 1 and not strong[0][1].startswith(_ONE)
-    if same:
-        return _sentence(f"{' and '.join(who for who, _ in strong)} {strong[0][1]}")
-    return _sentence(" and ".join(f"{who} {verb}" for who, verb in strong))
+    names, vectors = channel_names(layout), motion.motion.astype(float)
+    parts = [i for i, name in enumerate(names) if name not in _WHOLE]
+    squares = np.square(vectors).sum(axis=-1)
+    step = apex_step(motion.motion)
+    if not squares[step, parts].any():
+        return "", step
+    weight = squares[step]
+    if found is not None:
+        peak = np.sqrt(squares.max(axis=0))
+        speaks = np.where(peak >= _MOVING * peak.max(), np.maximum(found.by_channel, 0.0), 0.0)
+        weight = speaks if speaks.any() else weight
+    areas = {name: [i for i in parts if _area(names[i]) == name] for name in dict.fromkeys(_area(n) for n in names)}
+    here = max((i for i in areas.values() if i), key=lambda i: float(weight[i].sum()))
+    if found is not None:
+        step = int(np.argmax(squares[:, here].sum(axis=1)))
+    return capitalised(_told_of(here, names, vectors[step])), step
 
 
-def headline(prediction: Prediction) -> str:
-    """What moved when, and the answer: for example ``"Outer brows rise at 0.12 s; surprise .71"``."""
+def headline(prediction: Prediction, found: Attribution | None = None) -> str:
+    """What moved when, and the answer: for example ``"Outer brows rise at 0.12 s; surprise .71"``.
+
+    Args:
+        prediction: What the model said.
+        found: What spoke for it; the movement that is named is then the one that spoke most for it.
+    """
     motion = prediction.motion
-    moved = movements_in_words(motion, prediction.layout)
+    moved, step = movement_in_words(motion, prediction.layout, found)
     if prediction.abstains or not moved:
-        return _sentence(NO_MOVEMENT)
-    at = motion.time_s[apex_step(motion.motion)]
-    answer = f"{prediction.most_probable} {share(float(prediction.probabilities.max()))}"
-    return f"{moved} at {at:.2f} s; {answer}"
+        return capitalised(prediction.predicted if prediction.abstains else NO_MOVEMENT)
+    return f"{moved} at {motion.time_s[step]:.2f} s; {answer_in_words(prediction)}"
+
+
+def answer_in_words(prediction: Prediction) -> str:
+    """The class and its probability, ``"surprise .71"``, or why there is none."""
+    if prediction.abstains:
+        return f"{prediction.predicted}, so no class is named"
+    return f"{prediction.most_probable} {share(float(prediction.probabilities.max()))}"
 
 
 def summary(prediction: Prediction) -> str:
@@ -131,15 +151,40 @@ def summary(prediction: Prediction) -> str:
     verdict = f"Most probable: {names[0]}" + (f", hardly ahead of {names[1]}." if close else ".")
     moved = f"Strongest movement: {strongest_movement(prediction.motion, prediction.layout)}."
     if prediction.abstains:
-        return f"No clear movement was found, so the probabilities mean little. {verdict}"
+        still = prediction.predicted == NO_MOVEMENT
+        doubt = "No clear movement was found" if still else f"The clip is {prediction.predicted}"
+        return f"{doubt}, so the probabilities mean little. {verdict}"
     return f"{verdict} {moved}"
+
+
+def _area(name: str) -> str:
+    """The part of the face that a channel belongs to: all of both brows, both mouth corners, the lower lip ..."""
+    part = _part(name)
+    return "brow" if part.endswith("brow") else part
 
 
 def _part(name: str) -> str:
     return name.removeprefix("left ").removeprefix("right ")
 
 
-def _sentence(text: str) -> str:
+def _told_of(channels: Sequence[int], names: Sequence[str], vectors: FloatArray) -> str:
+    """What the channels of one part of the face do at one step."""
+    size = np.hypot(vectors[:, 0], vectors[:, 1])
+    strong = [i for i in channels if size[i] >= _SAME * size[list(channels)].max()]
+    sides = [[i for i in strong if names[i].startswith(side)] for side in ("left ", "right ")]
+    if all(sides):
+        who = {_part(names[i]) for i in strong}
+        name = f"{who.pop()}s" if len(who) == 1 else "both brows"
+        verb = _verb_of_two(*(vectors[side].mean(axis=0) for side in sides))
+        if verb:
+            return f"{name} {verb}"
+        strong = max(sides, key=lambda side: float(size[side].max()))
+    name = names[strong[0]] if len(strong) == 1 else f"{names[strong[0]].split()[0]} brow"
+    return f"{name} {_verb(*vectors[strong].mean(axis=0))}"
+
+
+def capitalised(text: str) -> str:
+    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
@@ -151,10 +196,15 @@ def _verb(u: float, v: float) -> str:
 
 def _verb_of_two(left: FloatArray, right: FloatArray) -> str:
     """What two channels do together; empty where each does something else."""
-    one, other = _verb(*left), _verb(*right)
-    if one == other:
-        return {"rises": "rise", "drops": "drop"}.get(one, one.replace("moves", "move"))
-    both = {(one, other)}
-    if both == {("moves to the left", "moves to the right")}:
-        return "draw apart"
-    return "draw together" if both == {("moves to the right", "moves to the left")} else ""
+    (along, drop), (apart, _) = (left + right) / 2, (right - left) / 2
+    shares = {
+        "rise": -drop,
+        "drop": drop,
+        "draw apart": apart,
+        "draw together": -apart,
+        "move to the right": along,
+        "move to the left": -along,
+    }
+    verb = max(shares, key=lambda name: float(shares[name]))
+    size = (np.hypot(*left) + np.hypot(*right)) / 2
+    return verb if shares[verb] >= _SAME * size else ""

@@ -21,6 +21,7 @@ from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
 from stag.facs import AU_VOCABULARY
 from stag.simulate.anatomy import control_points, pulls
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 GRID_STEP_PX = 2
 """Distance between the points of the grid on which fields are kept, crop pixels."""
@@ -43,8 +44,8 @@ CROP_TO_GRID = np.array([[1.0, 0.0, -GRID_START_PX], [0.0, 1.0, -GRID_START_PX]]
 _CROP = slice(-GRID_START_PX // GRID_STEP_PX, (CROP_PX - GRID_START_PX) // GRID_STEP_PX)
 
 
-@dataclass(frozen=True)
-class ActionFields:
+@dataclass(frozen=True, eq=False, repr=False)
+class ActionFields(ArrayValue):
     """Displacement of the skin of one face by each action unit.
 
     With both sides firing, the peak on the crop is 1 crop pixel.

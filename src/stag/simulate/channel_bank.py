@@ -15,6 +15,7 @@ from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 CATCHES = 3
 """Catches of each face: which pixels a window happens to see."""
@@ -24,8 +25,8 @@ _PEAK_STEP_PX = 8
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
 
 
-@dataclass(frozen=True)
-class ChannelBank:
+@dataclass(frozen=True, eq=False, repr=False)
+class ChannelBank(ArrayValue):
     """How the channels of a few faces answer to each action unit.
 
     Attributes:

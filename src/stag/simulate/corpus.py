@@ -14,8 +14,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,10 +175,10 @@ def new_folder(out: Path) -> Iterator[Path]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out}: already exists and is not an empty folder; name a new one")
     out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=TEMPORARY_PREFIX))
+    work = out.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    work.mkdir(mode=stat.S_IMODE(out.stat().st_mode) if out.exists() else 0o777)
     try:
         yield work
-        work.chmod(0o755)
         if out.exists():
             out.rmdir()
         os.replace(work, out)

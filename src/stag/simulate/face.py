@@ -22,6 +22,7 @@ from stag.simulate.actions import CROP_TO_GRID, smooth_field
 from stag.simulate.anatomy import MIRROR_68
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
+from stag.values import ArrayValue
 
 TEXTURE_SCALE = 4
 """Texture pixels per frame pixel. OpenCV rounds coordinates to 1/32 px: here that is 1/128 of a frame pixel."""
@@ -30,8 +31,8 @@ _EYE_ROW, _MIDLINE = 96.0, 128.0
 _GREY_RANGE = (10.0, 240.0)  # assumed; room for noise on both sides
 
 
-@dataclass(frozen=True)
-class Portrait:
+@dataclass(frozen=True, eq=False, repr=False)
+class Portrait(ArrayValue):
     """A photograph of a face.
 
     Attributes:
@@ -56,8 +57,8 @@ class Portrait:
         return Portrait(np.ascontiguousarray(self.image[:, ::-1]), points)
 
 
-@dataclass(frozen=True)
-class Face:
+@dataclass(frozen=True, eq=False, repr=False)
+class Face(ArrayValue):
     """The face of one simulated person, at rest.
 
     Attributes:

@@ -25,9 +25,7 @@ from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subje
 from stag.simulate.observation import ClipDraws, ExtractionErrors, observed
 from stag.simulate.script import draw_scripts
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
-
-SIMULATED_FLOW = "simulated"
-"""What ``meta["flow"]`` says of motion that was drawn."""
+from stag.types import SIMULATED_FLOW
 
 _BLOCK = 256
 _PERSON = 10
@@ -57,7 +55,7 @@ def simulate_motion(
         errors: What extraction adds; the defaults where omitted.
         scheme: Label scheme.
         layout: Region layout.
-        sampling: How frames become steps (METHOD 1.5).
+        sampling: How frames become steps, as in :mod:`stag.motion.timing`.
         frame_rates: Frame rates to draw from, one per clip.
 
     Returns:

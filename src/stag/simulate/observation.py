@@ -14,6 +14,7 @@ from stag.motion.timing import magnitude_positions, motion_at, probe_positions, 
 from stag.simulate.channel_bank import CATCHES, ChannelBank
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws
 from stag.types import FloatArray
+from stag.values import ArrayValue
 
 _DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
 """How far each channel lies before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
@@ -46,8 +47,8 @@ class ExtractionErrors:
     annotation_s: float = 0.06  # assumed
 
 
-@dataclass(frozen=True)
-class ClipDraws:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipDraws(ArrayValue):
     """What is known of ``B`` clips before anything is computed.
 
     Attributes:

@@ -24,19 +24,20 @@ from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import Face, texture_transform
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
+from stag.values import ArrayValue
 
 _SHUTTER_SAMPLES = 3
 _NO_MAP = np.empty(0)  # both coordinates are in the first map
 _FACE_CENTRE = (128.0, 128.0)
 
 
-@dataclass(frozen=True)
-class ClipTruth:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipTruth(ArrayValue):
     """What really happens in the ``N`` frames of a clip.
 
     Attributes:
         motion: ``(N, 18, 2)`` float32, motion of the channels since the onset without head motion, crop pixels: the
-            true dense flow, pooled over the true windows (METHOD 1.4).
+            true dense flow, pooled over the true windows (Eq. 10-11).
         landmarks: ``(N, 68, 2)`` float32, pixels of the frame, head motion included.
         head_pose: ``(N, 4)`` float32: shift right and down (crop pixels), clockwise turn (degrees), relative size.
         action_units: ``(N, A, 2)`` float32, amount of each action unit on the left and right of the image: peak

@@ -1,1 +1,1 @@
-"""Losses, augmentation, the training loop, and model folders."""
+"""Losses, augmentation, folds that train side by side, inference, and the recipe of the weights that ship."""

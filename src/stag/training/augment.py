@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from stag.config import TrainConfig
+from stag.inference.views import cut_to_span, mirror
 from stag.model.stag import clip_rms
-from stag.motion.regions import mirror_order
 
 _FLOOR_PX = 0.05  # a still clip stays still when clips are brought to one strength
 
@@ -118,7 +118,7 @@ def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tenso
     Returns:
         Motion, class shares and AU shares of the mixed clips; a clip whose partner has no codes has none either.
 
-    Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; over time and regions as METHOD 3 says.
+    Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; over time and regions as in docs/model.md.
     """
     partner, own = drawn.partner, drawn.own.unsqueeze(-1)
     # A strong partner would drown the clip, since a clip is divided by its RMS at the model's door.
@@ -133,52 +133,11 @@ def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tenso
     )
 
 
-def mirror(motion: Tensor, layout: str) -> Tensor:
-    """Motion of the clip seen in a mirror: paired channels change places, ``u`` changes sign.
-
-    Args:
-        motion: ``(B, T, R, 2)``.
-        layout: Region layout of the ``R`` axis.
-
-    Returns:
-        ``(B, T, R, 2)``; mirroring twice gives the input back, exactly.
-    """
-    order = torch.tensor(mirror_order(layout), device=motion.device)
-    return motion.index_select(-2, order) * motion.new_tensor([-1.0, 1.0])
-
-
 def rotate(motion: Tensor, angle: Tensor) -> Tensor:
     """Turn all vectors of each clip: ``motion (B, T, R, 2)``, ``angle (B,)`` radians, from ``u`` towards ``v``."""
     cosine, sine = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
     u, v = motion.unbind(-1)
     return torch.stack([cosine * u - sine * v, sine * u + cosine * v], dim=-1)
-
-
-def cut_to_span(motion: Tensor, span: Tensor, *, cumulative: bool) -> Tensor:
-    """The part of each clip between two positions, stretched over all steps by linear interpolation.
-
-    Args:
-        motion: ``(B, T, R, 2)``.
-        span: ``(B, 2)`` positions in [0, 1].
-        cumulative: Whether to count motion from the new first step.
-
-    Returns:
-        ``(B, T, R, 2)``; a span of (0, 1) gives the input back.
-    """
-    steps = motion.shape[1]
-    share = torch.linspace(0, 1, steps, device=motion.device)
-    place = (span[:, :1] + (span[:, 1:] - span[:, :1]) * share) * (steps - 1)
-    # Rounding must not turn a whole position into the end of the step before it.
-    place = torch.where((place - place.round()).abs() < 1e-4, place.round(), place)
-    before = place.floor().long().clamp(0, steps - 2)
-    weight = (place - before)[:, :, None, None]
-    flat = motion.flatten(2)
-
-    def at(index: Tensor) -> Tensor:
-        return flat.gather(1, index[:, :, None].expand(-1, -1, flat.shape[2])).view_as(motion)
-
-    cut = at(before) * (1 - weight) + at(before + 1) * weight
-    return cut - cut[:, :1] if cumulative else cut
 
 
 def _beta(alpha: float, clips: int, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where tensors are computed, and how many folds fit there at once."""
+"""Where tensors are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: folds side by side, each -> one model (METHOD 2.8 and 3)."""
+"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/model.md)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from stag.config import Config
 from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
+from stag.inference.probabilities import is_cumulative
 from stag.model.stag import STAG
 from stag.parallel import one_thread
 from stag.training.device import pick_device
 from stag.training.fold import Clips, Cost, TrainingFold
-from stag.training.inference import is_cumulative
 from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
+from stag.values import ArrayValue
 
 EpochProgress = Callable[[int, int], None]
 
@@ -39,8 +40,8 @@ class Fitted:
     history: list[dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Part:
+@dataclass(frozen=True, eq=False, repr=False)
+class Part(ArrayValue):
     """What one model of several learns from.
 
     Attributes:

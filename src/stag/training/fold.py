@@ -15,17 +15,17 @@ from torch.optim.swa_utils import AveragedModel
 from stag.config import Config, TrainConfig
 from stag.model.stag import STAG
 from stag.training.augment import augment, draw, mix
-from stag.training.inference import class_and_au_logits
 from stag.training.losses import class_weights
 from stag.training.objective import Batch, Objective
 from stag.training.sampling import epoch_order
+from stag.values import ArrayValue
 
 Cost = Callable[[STAG], float]
 """What a model is chosen by: the less the better."""
 
 
-@dataclass(frozen=True)
-class Clips:
+@dataclass(frozen=True, eq=False, repr=False)
+class Clips(ArrayValue):
     """Motion, labels and codes of all clips on one device; folds hold positions into it, never copies.
 
     Attributes:
@@ -160,7 +160,7 @@ class TrainingFold:
         clips = self._clips
         total, weight = 0.0, 0.0
         for index in torch.tensor_split(self._validation, math.ceil(len(self._validation) / 1024)):
-            logits, _ = class_and_au_logits(model, clips.motion[index], clips.au[index], self._config.au)
+            logits = model.forward_from(clips.motion[index], self._config.au, clips.au[index]).logits
             label = clips.label[index]
             loss = torch.nn.functional.cross_entropy(logits, label, weight=self._balance, reduction="sum")
             total += float(loss)

@@ -14,9 +14,9 @@ from stag.report.attribution_figures import attribution_figure
 from stag.report.canvas import figure_png
 from stag.report.downloads import data_link, motion_csv, prediction_dict, rows_csv, to_json
 from stag.report.html import prediction_page
-from stag.report.words import headline, share
+from stag.report.words import answer_in_words, capitalised
 from stag.types import Frame, Prediction
-from stag.video import read_frames
+from stag.video import fps_if_untimed, read_frames
 from stag.web.limits import Limits, check_file, limited
 
 Progress = Callable[[float, str], None]
@@ -24,7 +24,16 @@ _EVERY = 5
 _READING = 0.75  # assumed; share of the time that reading and tracking take
 
 
-def answer(path: Path, name: str, predictor: Predictor, limits: Limits, progress: Progress) -> str:
+def answer(
+    path: Path,
+    name: str,
+    predictor: Predictor,
+    limits: Limits,
+    progress: Progress,
+    *,
+    fps: float | None = None,
+    aus: str | None = None,
+) -> str:
     """What the page shows of a clip, as HTML.
 
     Args:
@@ -33,11 +42,15 @@ def answer(path: Path, name: str, predictor: Predictor, limits: Limits, progress
         predictor: Who judges.
         limits: What is accepted.
         progress: Called with a share in [0, 1] and what is being done.
+        fps: Frames per second where the clip carries no times, as some animated pictures.
+        aus: Annotated action units of the clip as a visitor typed them; blank where there are none.
     """
+    aus = (aus or "").strip() or None
     try:
+        predictor.codes(aus)  # before the clip is read
         announced = check_file(path, name, limits)
-        frames = _counted(limited(read_frames(path), name, limits), announced, progress)
-        (found, *_) = predictor.predict_frames(frames, name, "largest", pictures=True)
+        frames = _counted(limited(read_frames(path, fps=fps_if_untimed(path, fps)), name, limits), announced, progress)
+        (found, *_) = predictor.predict_frames(frames, name, "largest", pictures=True, aus=aus)
         progress(0.8, "Asking why")
         why = _why(predictor, found)
         progress(0.9, "Writing the report")
@@ -53,7 +66,7 @@ def message(text: str) -> str:
 
 def _why(predictor: Predictor, prediction: Prediction) -> Attribution | None:
     try:
-        return explain(predictor.model, prediction.motion, target=prediction.most_probable)
+        return explain(predictor.model, prediction)
     except MissingDependency:
         return None  # the report then shows motion alone
 
@@ -72,11 +85,12 @@ def _result(p: Prediction, why: Attribution | None) -> str:
         f'<li><a href="{link["href"]}" download="{link["name"]}">{link["name"]}</a> {escape(link["about"])}</li>'
         for link in links
     )
-    told = "no class is named" if p.abstains else f"{p.most_probable}, {share(float(p.probabilities.max()))}"
-    simulated = " by a model that was trained on simulated motion only" if p.simulated else ""
+    # The movement is named by the title of the report below.
+    verdict = escape(capitalised(answer_in_words(p)))
+    simulated = "By a model that was trained on simulated motion only. " if p.simulated else ""
     return (
-        f'<div class="stag-result" role="status"><p class="stag-verdict">{escape(headline(p))}</p>'
-        f"<p>{escape(told)}{simulated}. Not lie detection, and not what a person feels.</p></div>"
+        f'<div class="stag-result" role="status"><p class="stag-verdict">{verdict}</p>'
+        f"<p>{simulated}Not lie detection, and not what a person feels.</p></div>"
         f'<ul class="stag-files" aria-label="Downloads">{items}</ul>'
         f'<iframe class="stag-report" title="Report" sandbox="allow-scripts allow-downloads" '
         f'srcdoc="{escape(report, quote=True)}"></iframe>'

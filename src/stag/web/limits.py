@@ -10,6 +10,7 @@ import av
 
 from stag import limits
 from stag.errors import VideoError
+from stag.frames.video_file import video_stream
 from stag.types import Frame
 
 
@@ -51,7 +52,7 @@ def check_file(path: Path, name: str, limits: Limits) -> int:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise VideoError(f"{name}: holds no video; take a clip such as .mp4, .mov, .avi, .mkv, .webm or .gif")
-            stream = container.streams.video[0]
+            stream, _ = video_stream(name, container)
             seconds = _duration_s(container, stream)
             width, height = stream.codec_context.width, stream.codec_context.height
             frames = int(stream.frames) or round(seconds * float(stream.average_rate or 0))

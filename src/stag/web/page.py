@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stag.errors import MissingDependency
+from stag.extras import install_hint
 from stag.parallel import one_thread
 from stag.predictor import Predictor
 from stag.web.answer import Progress, answer, message
@@ -27,7 +28,7 @@ KEPT_S = 600
 CLAIMED_S = 3600
 """Claims that were never redeemed, as when the queue was full, go after this long."""
 
-FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv")
+FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 _NAMED_BY_ITS_WORDS = """() => {
   const mend = () => document.querySelectorAll("button.upload-container[aria-label]").forEach(
@@ -51,7 +52,7 @@ def load_gradio() -> Any:
     try:
         import gradio
     except ImportError as error:
-        raise MissingDependency("the web page needs gradio, which is not installed: pip install 'stag[web]'") from error
+        raise MissingDependency(f"the web page needs gradio, which is missing: {install_hint('web')}") from error
     return gradio
 
 
@@ -117,9 +118,16 @@ class Claims:
 
 
 def judge_claimed(
-    claimed: str | None, claims: Claims, predictor: Predictor, limits: Limits, progress: Progress
+    claimed: str | None,
+    claims: Claims,
+    predictor: Predictor,
+    limits: Limits,
+    progress: Progress,
+    *,
+    fps: float | None = None,
+    aus: str | None = None,
 ) -> str | None:
-    """What the page shows of a claimed clip, whose file goes whatever comes of it.
+    """What the page shows of a claimed clip, with its rate and codes if any; its file goes whatever comes of it.
 
     ``None`` where the claim was answered already, as after a second click while the first still waited.
     """
@@ -130,7 +138,7 @@ def judge_claimed(
         return None
     try:
         with one_thread():
-            return answer(path, path.name, predictor, limits, progress)
+            return answer(path, path.name, predictor, limits, progress, fps=fps, aus=aus)
     finally:
         claims.release(path)
 
@@ -148,8 +156,10 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
 
     claims = Claims(folder)
 
-    def judge(claimed: str | None, progress: Any = gr.Progress()) -> Any:
-        told = judge_claimed(claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text))
+    def judge(claimed: str | None, aus: str | None, fps: float | None = None, progress: Any = gr.Progress()) -> Any:
+        told = judge_claimed(
+            claimed, claims, predictor, limits, lambda done, text: progress(done, desc=text), fps=fps or None, aus=aus
+        )
         return gr.skip() if told is None else told
 
     def judge_example(name: str, progress: Any = gr.Progress()) -> str:
@@ -160,11 +170,19 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
             clip = example_clip(name, folder)
             return answer(clip, clip.name, predictor, limits, lambda done, text: progress(done, desc=text))
 
+    codes: dict[str, Any] = {
+        "label": "Action units, if a person coded the clip",
+        "placeholder": "for example 4+7; leave empty otherwise",
+        "max_lines": 1,
+        "visible": predictor.model.info.reads_codes,
+    }
     with gr.Blocks(title="stag", analytics_enabled=False, delete_cache=(60, KEPT_S)) as page:
         gr.HTML(_head(predictor, limits), elem_classes="stag-head")
         with gr.Tabs():
             with gr.Tab("Upload"):
                 upload = gr.File(label="A clip of one face", file_types=list(FILE_TYPES), height=170)
+                upload_codes = gr.Textbox(**codes)
+                rate = gr.Number(label="Frames per second, only for clips that carry no times", value=None, minimum=0)
                 upload_go = gr.Button("Analyse the clip", variant="primary")
             with gr.Tab("Record"):
                 camera = gr.Video(
@@ -174,6 +192,7 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
                     webcam_options=gr.WebcamOptions(mirror=False),
                     height=300,
                 )
+                camera_codes = gr.Textbox(**codes)
                 camera_go = gr.Button("Analyse the recording", variant="primary")
             with gr.Tab("Example"):
                 choice = gr.Radio(list(EXAMPLES), value=next(iter(EXAMPLES)), label="A simulated clip")
@@ -181,11 +200,16 @@ def make_page(predictor: Predictor, folder: Path, limits: Limits | None = None) 
         shown = gr.HTML(elem_classes="stag-shown", min_height=120)
         queue: dict[str, Any] = {"concurrency_id": "clips", "concurrency_limit": 1, "api_visibility": "undocumented"}
         clear: dict[str, Any] = {"queue": False, "api_visibility": "private"}
-        for button, source, name in ((upload_go, upload, "analyse"), (camera_go, camera, "recording")):
+        for button, source, typed, name in (
+            (upload_go, upload, upload_codes, "analyse"),
+            (camera_go, camera, camera_codes, "recording"),
+        ):
             own = gr.State(None)
             claimed = button.click(claims.claim, source, own, **clear)
-            judged = claimed.then(judge, own, shown, api_name=name, **queue)
-            judged.then(lambda: None, None, source, **clear)
+            inputs = [own, typed, rate] if source is upload else [own, typed]
+            judged = claimed.then(judge, inputs, shown, api_name=name, **queue)
+            # Codes belong to their clip, so they go with it.
+            judged.then(lambda: (None, ""), None, [source, typed], **clear)
         example_go.click(judge_example, choice, shown, api_name="example", **queue)
     page.queue(max_size=QUEUE)
     return page

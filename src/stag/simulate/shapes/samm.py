@@ -38,6 +38,7 @@ _OBJECTIVE = {"Happiness": 1, "Surprise": 2, "Anger": 3, "Disgust": 4, "Sadness"
 _ODD_NOTATIONS = (
     "{u}A/B", "A/L{u}", "ref({u}B)+43", "({s}{u} or R12)+R15", "L{u} or L14", "R{u}A or 17A or 24A",
     "{s}{u}+17+soft focus", "B#", "{s}{u} + 61", "{s}{u} ", "T{u}", "{u}?", "T{u}+39", "{u}D+9B",
+    "A{u}", "A{u}B+A2C", "A{u}E+ref(10)", "ref(L{u})+A12B",
 )  # fmt: skip
 """Notations of the published sheet, about whatever unit ``u`` with side ``s`` fires."""
 

@@ -1,0 +1,245 @@
+"""How well a clip could be measured, how far an answer about it can be trusted, and why not.
+
+Four things are measured on the way, none of which needs to know what the face does:
+
+- what the stable patches of the face deviate from the head's motion, after the same averaging over time as the crops.
+  They cannot move, so that this is false motion: image noise, compression and lost detail alike (*drift*);
+- second differences of each channel's motion over the steps, which a smooth movement does not have (*roughness*);
+- the detail in each channel's window, without which optical flow sees only a part of a motion (*texture*);
+- the 8-pixel grid of a codec in the frames as they came, and pixels that it leaves unchanged.
+
+The factors below are fitted on simulated clips of some people and reported on others: docs/quality.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.motion.regions import Pooling
+from stag.types import FloatArray, GreyImage, Quality
+
+STILL_RATIO = 1.6
+"""Motion below so many times its own roughness is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
+expressions 1.9."""
+STILL_RMS_PX = 0.05
+LEAST_TRUST = 0.5
+"""Trust below which no class is named."""
+
+# Squares of noise add up: 1, drift, roughness, grid of a codec.
+_NOISE_OF_ONE, _NOISE_OF_DRIFT, _NOISE_OF_ROUGHNESS, _NOISE_OF_GRID = 0.0011, 0.73, 1.6, 0.015
+_DRIFT_PX = 0.73  # drift that halves the trust
+_COARSE, _FULL_TEXTURE = 3.4, 0.75
+_PREDICTED, _LEAST_GRID, _CLEAR_GRID = 0.6, 0.05, 0.25
+_BLOCKY = 26.0  # strength of the grid that halves the trust
+_SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
+_DAMPING = 6.0  # squared gradient at which flow sees half of a motion; as in stag.motion.flow.LucasKanadeFlow
+_LARGEST_DRIFT_PX = 3.0
+_WHITE, _MUCH_WHITE = 254, 0.3
+_SOURCE_PX, _FACE = 384, 5  # pixels; distances between the inner eye corners
+_LOOK_EVERY = 32
+_GRID_PX = 256  # side of the pictures that the strengths below were fitted on
+_SECOND_DIFFERENCE = np.sqrt(6.0)  # 1 + 4 + 1 independent errors make one second difference
+_HARMONICS = np.array([1, 2, 3]) / 8
+_BESIDE = np.array([0.0, -0.03, -0.02, 0.02, 0.03])
+
+
+class SourceLook:
+    """What the frames themselves tell: the grid of a codec and pixels that stand still; read every now and then.
+
+    Args:
+        points: ``(68, 2)`` landmarks in the first frame, pixels of the frame.
+    """
+
+    def __init__(self, points: FloatArray) -> None:
+        self._centre = points.mean(axis=0)
+        self.eyes_px = float(np.linalg.norm(points[39] - points[42]))
+        self._grids: list[float] = []
+        self._frozen: list[float] = []
+        self._before: GreyImage | None = None
+        self._seen = 0
+
+    def see(self, image: GreyImage) -> None:
+        """Look at the next frame."""
+        turn = self._seen % _LOOK_EVERY
+        self._seen += 1
+        if turn == 0:
+            self._grids.append(block_grid(_around(image, self._centre, _SOURCE_PX)))
+            self._before = self._face(image).copy()
+        elif turn == 1 and self._before is not None:
+            self._frozen.append(float(np.mean(self._face(image) == self._before)))
+            self._before = None
+
+    def _face(self, image: GreyImage) -> GreyImage:
+        return _around(image, self._centre, round(_FACE * self.eyes_px))
+
+    @property
+    def grid(self) -> float:
+        """Largest strength of the grid: an encoder that keeps to a rate spends it on the first frame."""
+        return max(self._grids, default=0.0)
+
+    @property
+    def frozen(self) -> float:
+        """Mean share of unchanged pixels."""
+        return float(np.mean(self._frozen)) if self._frozen else 0.0
+
+
+def block_grid(image: GreyImage) -> float:
+    """Strength of an 8-pixel grid in a picture: 0 for none, .2 for H.264 at its best, 1 for JPEG of quality 90.
+
+    Second differences across the picture are averaged down its columns (and rows); a codec makes them differ with a
+    period of 8. The power at that period and its harmonics counts, less that of periods beside it.
+
+    Args:
+        image: ``(h, w)`` uint8 as it was decoded, not resampled.
+    """
+    strengths = []
+    for lines in (image[::2], image.T[::2]):
+        if lines.shape[1] < 4 * 8:
+            continue
+        wide = lines.astype(np.int16)
+        bends = np.abs(2 * wide[:, 1:-1] - wide[:, :-2] - wide[:, 2:])
+        profile = np.minimum(bends, 12).mean(axis=0)
+        usual = cv2.blur(profile[None], (17, 1), borderType=cv2.BORDER_REPLICATE)[0]
+        profile = profile / np.maximum(usual, 0.2) - 1
+        frequency = (_HARMONICS[:, None] + _BESIDE).ravel()
+        waves = np.exp(-2j * np.pi * np.outer(frequency, np.arange(len(profile))))
+        power = (_GRID_PX * np.abs(waves @ profile / len(profile)) ** 2).reshape(len(_HARMONICS), -1).mean(axis=0)
+        strengths.append(power[0] - np.median(power[1:]))
+    return float(np.mean(strengths)) if strengths else 0.0
+
+
+def quality_of(
+    crops: Sequence[GreyImage],
+    first: GreyImage,
+    residuals: Sequence[NDArray[np.float32]],
+    frames: NDArray[np.int64],
+    reach: int,
+    motion: FloatArray,
+    windows: Pooling,
+    look: SourceLook,
+) -> Quality:
+    """Measure the quality of a clip.
+
+    Args:
+        crops: ``N`` aligned crops.
+        first: The first of them as flow sees it.
+        residuals: ``(n, 2)`` of the stable patches for each crop but the first; may be empty.
+        frames: Frames that became motion.
+        reach: Frames on either side that each of them is averaged with.
+        motion: ``(T, R, 2)`` displacement since the first step.
+        windows: Windows of the channels on the crops.
+        look: What the frames tell.
+    """
+    drift_px = _drift_px(residuals, frames, reach)
+    bend = np.diff(motion[1:], 2, axis=0) / _SECOND_DIFFERENCE
+    rough_px2 = np.square(bend).mean(axis=(0, 2)) if len(bend) else np.zeros(motion.shape[1])
+    noise_px2 = _NOISE_OF_ONE + _NOISE_OF_DRIFT * drift_px**2 + _NOISE_OF_ROUGHNESS * rough_px2
+    noise_px2 += _NOISE_OF_GRID * np.clip(look.grid, 0, 1)
+    return Quality(
+        noise_px=np.sqrt(noise_px2),
+        drift_px=drift_px,
+        texture=_texture(first, windows),
+        noise_grey=_noise_grey(crops),
+        brightness=float(first.mean()),
+        saturated=float(np.mean(first >= _WHITE)),
+        block_grid=look.grid,
+        frozen=look.frozen,
+        eyes_px=look.eyes_px,
+    )
+
+
+def trust(quality: Quality | None) -> float:
+    """How far an answer about a clip can be trusted: 1 where nothing speaks against it, towards 0 for mere noise."""
+    return 1.0 if quality is None else 1 / (1 + sum(_doubts(quality).values()))
+
+
+def not_measurable(quality: Quality) -> str | None:
+    """Why a clip is too poor to be judged, for example ``"too dark"``; ``None`` where it is not."""
+    if trust(quality) >= LEAST_TRUST:
+        return None
+    doubts = _doubts(quality)
+    reason = max(doubts, key=lambda name: doubts[name])
+    if reason in ("drift", "texture"):
+        reason = _cause(quality)
+    return reason
+
+
+def is_still(motion: NDArray[np.float32], reference: str) -> bool:
+    """Whether motion ``(T, R, 2)`` does not rise above the noise of extraction.
+
+    Noise differs from step to step while a movement goes on, so the second difference in time tells its size; the
+    noise of a still face in front of a noisy camera is large and rough, that of a weak movement small and smooth.
+    """
+    strength_px = float(np.sqrt(np.mean(np.square(motion, dtype=np.float64))))
+    if reference != "first" or len(motion) < 4:
+        return strength_px < STILL_RMS_PX
+    bend = np.diff(motion[1:].astype(np.float64), 2, axis=0)
+    noise_px = float(np.sqrt(np.mean(bend**2))) / _SECOND_DIFFERENCE
+    return bool(strength_px < max(STILL_RMS_PX, STILL_RATIO * noise_px))
+
+
+def _doubts(quality: Quality) -> dict[str, float]:
+    """What speaks against an answer, each 0 or more; 1 alone halves the trust."""
+    grid = max(quality.block_grid, 0.0)
+    # A codec that predicts from frame to frame freezes small motion; one that codes each frame leaves a stronger grid.
+    # Alone it softens and no more: a photograph that was once a JPEG, moved without any noise, looks the same.
+    predicted = quality.frozen**2 * np.clip((grid - _LEAST_GRID) / _CLEAR_GRID, 0, 1) / (1 + grid)
+    return {
+        "drift": (quality.drift_px / _DRIFT_PX) ** 4,
+        "texture": _COARSE * max(_FULL_TEXTURE - float(quality.texture.mean()), 0.0) ** 2,
+        "compressed": _PREDICTED * float(predicted) + (grid / _BLOCKY) ** 2,
+        "too small": (_SMALL_PX / max(quality.eyes_px, 1.0)) ** 4,
+    }
+
+
+def _cause(quality: Quality) -> str:
+    """What makes noise large against detail."""
+    causes = (
+        (quality.block_grid > 2 * _LEAST_GRID, "compressed"),
+        (quality.saturated > _MUCH_WHITE, "overexposed"),
+        (quality.brightness < 64, "too dark"),  # assumed
+        (quality.eyes_px < 20, "too small"),  # assumed; as the remark on low resolution
+    )
+    return next((name for applies, name in causes if applies), "too noisy")
+
+
+def _drift_px(residuals: Sequence[NDArray[np.float32]], frames: NDArray[np.int64], reach: int) -> float:
+    """RMS over steps and patches of what the patches deviate, averaged over time as the crops are."""
+    if not residuals:
+        return 0.0
+    left = np.concatenate([np.zeros_like(residuals[0])[None], np.stack(residuals)])
+    sums = np.concatenate([np.zeros_like(left[:1]), np.cumsum(left, axis=0)])
+    low, high = np.clip(frames - reach, 0, len(left) - 1), np.clip(frames + reach + 1, 1, len(left))
+    smooth = (sums[high] - sums[low]) / (high - low)[:, None, None]
+    per_patch = ((smooth[1:] - smooth[:1]) ** 2).mean(axis=(0, 2))
+    return float(np.sqrt(np.minimum(per_patch, _LARGEST_DRIFT_PX**2).mean()))
+
+
+def _around(image: GreyImage, centre: FloatArray, side: int) -> GreyImage:
+    """The part of a frame within a square, as far as the frame reaches; at least one pixel."""
+    low = np.clip(np.floor(centre).astype(int) - side // 2, 0, np.maximum(np.array(image.shape[::-1]) - side, 0))
+    return image[low[1] : low[1] + max(side, 1), low[0] : low[0] + max(side, 1)]
+
+
+def _texture(first: GreyImage, windows: Pooling) -> FloatArray:
+    """Share of a motion that the detail of each window shows, ``(R,)``."""
+    image = first.astype(np.float32)
+    across = np.asarray(cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
+    down = np.asarray(cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
+    energy = across * across + down * down
+    inside = [energy[top:bottom, left:right] for (top, bottom, left, right), _ in windows.windows]
+    mean = np.array([part.mean() if part.size else 0.0 for part in inside])
+    return mean / (mean + _DAMPING)
+
+
+def _noise_grey(crops: Sequence[GreyImage]) -> float:
+    """Standard deviation of the image noise: second differences of the crops over time, grey levels."""
+    squares = []
+    for i in np.unique(np.linspace(1, len(crops) - 2, 6).astype(int)):
+        before, now, after = (crops[j].astype(np.int16) for j in (i - 1, i, i + 1))
+        squares.append(float(np.square(before - 2 * now + after, dtype=np.float32).mean()))
+    return float(np.sqrt(np.median(squares)) / _SECOND_DIFFERENCE)

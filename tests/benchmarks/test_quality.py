@@ -1,0 +1,29 @@
+"""The table of reliability: what calibration error means, and that every way of filming is counted."""
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import Judged, calibration_error, reliability_table
+
+
+def test_a_calibrated_forecaster_has_no_error_and_a_boaster_has_his_boast():
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.5, 1.0, 40_000)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    truth = (rng.random(40_000) > confidence).astype(np.int64)
+    assert calibration_error(probabilities, truth) < 0.01
+    assert calibration_error(np.tile([1.0, 0.0], (40_000, 1)), truth) == pytest.approx(0.25, abs=0.01)
+
+
+def test_the_table_leaves_out_what_was_not_answered():
+    sure, unsure = np.array([0.9, 0.05, 0.05]), np.array([0.5, 0.3, 0.2])
+    clips = [
+        Judged("dark", 1, sure, unsure, no_movement=False, unmeasured=True, turned=False),
+        Judged("dark", 0, sure, sure, no_movement=True, unmeasured=False, turned=True),
+        Judged("bright", 0, sure, sure, no_movement=False, unmeasured=False, turned=False),
+    ]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in reliability_table(clips).splitlines()]
+    assert lines[2][:4] == ["dark", "2", "1", "1"]
+    assert lines[2][7:10] == ["1 of 1", "0 of 0", "1"]
+    assert lines[-1][:2] == ["all", "3"]
+    assert float(lines[-1][10]) == pytest.approx(abs(0.9 - 2 / 3), abs=1e-3)

@@ -1,0 +1,35 @@
+"""What src/ and docs/ cite can be looked up: an equation of the paper, a page of this repository, a named reference."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FILES}
+WITHOUT_REFERENT = (
+    r"\bMETHOD\b"
+    r"|\b[Tt]he (?:text|source) (?:says|has(?! no)|uses|gives|subtracts|starts)\b"
+    r"|\b[Tt]he (?:text|source)'s\b"
+    r"|\bof the (?:text|source)\b(?! scheme)"
+)
+
+
+def found(pattern):
+    return [(name, match) for name, text in TEXTS.items() for match in re.finditer(pattern, text)]
+
+
+def test_nothing_is_cited_that_a_reader_does_not_have():
+    assert [(name, match[0]) for name, match in found(WITHOUT_REFERENT)] == []
+
+
+def test_equations_are_those_of_the_paper_and_the_readme_names_it():
+    numbers = {int(number) for _, match in found(r"\bEq\. (\d+)(?:-(\d+))?") for number in match.groups() if number}
+    assert numbers <= set(range(1, 36))
+    for title in (r"the paper \*STAG: Spatio-temporal", r"He et al\., \*Micro-expression spotting"):
+        assert re.search(title, TEXTS["README.md"])
+
+
+def test_every_page_that_is_cited_exists():
+    cited = {match[1] for _, match in found(r"\b(docs/[\w-]+\.md)\b")}
+    assert cited
+    assert [page for page in cited if not (ROOT / page).is_file()] == []
