@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stag.cells import MISSING, frame_number, frame_rate, is_missing, number, text
 
 
-@pytest.mark.parametrize("cell", [*MISSING, " ", "\u00a0", "\ufeff", "\u200b/ "])
+@pytest.mark.parametrize("cell", [*sorted(MISSING), " ", "\u00a0", "\ufeff", "\u200b/ "])
 def test_what_means_missing_is_no_value_of_any_kind(cell):
     assert is_missing(cell)
     assert (text(cell), number(cell), frame_number(cell), frame_rate(cell)) == ("", None, None, None)
