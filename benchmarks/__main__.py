@@ -9,9 +9,9 @@ from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
 from benchmarks.quality import reliability, reliability_table
-from stag.console import progress_bar, say
-from stag.files import write_bytes, write_json, write_text
-from stag.report.figures import figure_png
+from stag.cli.console import progress_bar, say
+from stag.report.plots.motion import figure_png
+from stag.utils.files import write_bytes, write_json, write_text
 
 
 def run_motion(out: Path, quick: bool, jobs: int) -> None:

@@ -23,8 +23,8 @@ from stag.bench.clips import ClipSpec, faces
 from stag.bench.extraction import extraction_speed
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS
-from stag.parallel import spread
 from stag.types import FloatArray
+from stag.utils.parallel import spread
 
 MOVING_PX = 0.05
 UNIT_SETS = ((1, 2), (4, 7), (6, 12), (9, 25), (10, 17), (15, 20), (5, 26), (14, 23))

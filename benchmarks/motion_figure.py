@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.motion import DEFAULT, SOURCE, MotionBenchmark
-from stag.report.canvas import INK, MUTED, RULE, SERIES, STYLE, new_figure
+from stag.report.theme import INK, MUTED, RULE, SERIES, STYLE, new_figure
 
 _LIMIT_PX = 0.12
 

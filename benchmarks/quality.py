@@ -16,13 +16,13 @@ from benchmarks.degrade import FILMS
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.extraction import Known
 from stag.bench.table import markdown
-from stag.datasets.labels import scheme
+from stag.datasets.schemes import scheme
+from stag.inference.predictor import Predictor
 from stag.inference.softening import soften
-from stag.motion.extract import extract_clip
-from stag.parallel import spread
-from stag.predictor import Predictor
+from stag.motion.clip import extract_clip
 from stag.simulate.emotions import draw_emotions, draw_units, unit_odds
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, Landmarks
+from stag.utils.parallel import spread
 
 CONFIDENT = 0.6
 _SEED = 1300

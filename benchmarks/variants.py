@@ -16,12 +16,12 @@ from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
 from stag.faces.crop import compose, crop_transform, invert
 from stag.faces.detect import load_detector
-from stag.motion.extract import FaceTrack, track_motion
+from stag.motion.clip import FaceTrack, track_motion
 from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
 from stag.motion.regions import pool_static
-from stag.motion.timing import motion_at
+from stag.motion.sampling import motion_at
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 Tracker = Literal["tracked", "fixed", "redetected", "truth", "source"]
 

@@ -15,10 +15,10 @@ import pandas as pd
 
 import stag
 from stag.evaluation.baselines import majority, motion_logistic
-from stag.evaluation.comparison import paired_difference
-from stag.evaluation.score_file import read_predictions, score_predictions
-from stag.evaluation.splits import split
+from stag.evaluation.prediction_file import read_predictions, score_predictions
+from stag.evaluation.protocols import split
 from stag.simulate.motion import simulate_motion
+from stag.studies.comparison import paired_difference
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("files", nargs="*", type=Path, metavar="CSV")

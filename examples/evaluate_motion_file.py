@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 import stag
-from stag.datasets.motion_file import MotionSet
+from stag.motion_set import MotionSet
 from stag.simulate.motion import simulate_motion
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 import stag
-from stag.datasets.motion_file import MotionSet
 from stag.evaluation.metrics import score
 from stag.inference.probabilities import conformed, predict_probabilities
 from stag.model.shipped import DEFAULT_MODEL
+from stag.motion_set import MotionSet
+from stag.simulate.extraction_model import ExtractionErrors
 from stag.simulate.motion import simulate_motion
-from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import SimulationSettings
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -13,10 +13,10 @@ import numpy as np
 
 import stag
 from stag.motion.regions import channel_names
-from stag.parallel import one_thread
-from stag.report.figures import figure_png, motion_figure
-from stag.report.html import prediction_page, write_page
-from stag.report.words import regions_in_words
+from stag.report.pages.prediction import prediction_page, write_page
+from stag.report.plots.motion import figure_png, motion_figure
+from stag.report.wording import regions_in_words
+from stag.utils.parallel import one_thread
 from stag.video import read_frames
 from stag.web.examples import example_clip
 

@@ -16,10 +16,10 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from stag.config import Config
-from stag.datasets.motion_file import MotionSet
 from stag.model.stag import STAG
+from stag.motion_set import MotionSet
+from stag.simulate.extraction_model import ExtractionErrors
 from stag.simulate.motion import simulate_motion
-from stag.simulate.observation import ExtractionErrors
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 from stag.training.fit import fit
 

@@ -41,7 +41,16 @@ def loaded_by(*arguments):
 def test_a_prediction_loads_the_model_and_no_pictures(corpus, tmp_path):
     clips = sorted((corpus / "clips").glob("*.mkv"))[:2]
     seen = loaded_by("predict", *clips, "--quiet")
-    drawn = {"matplotlib", "captum", "jinja2", "pandas", "scipy", "joblib", "stag.simulate", "stag.report.html"}
+    drawn = {
+        "matplotlib",
+        "captum",
+        "jinja2",
+        "pandas",
+        "scipy",
+        "joblib",
+        "stag.simulate",
+        "stag.report.pages.prediction",
+    }
     assert sorted(seen & (NEVER | drawn)) == []
     assert "torch" in seen
 

@@ -12,14 +12,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "stag.config",
-    "Predictor": "stag.predictor",
+    "Predictor": "stag.inference.predictor",
     "STAG": "stag.model.stag",
     "StagError": "stag.errors",
-    "evaluate": "stag.evaluation.experiment",
-    "explain": "stag.explanation.attribution",
-    "extract_motion": "stag.datasets.extraction",
+    "evaluate": "stag.evaluation.evaluate",
+    "explain": "stag.explanation.explain",
+    "extract_motion": "stag.datasets.extract",
     "load_dataset": "stag.datasets.clips",
-    "predict": "stag.predictor",
+    "predict": "stag.inference.predictor",
     "train": "stag.training.fit",
 }
 
@@ -40,12 +40,12 @@ __all__ = [
 if TYPE_CHECKING:
     from stag.config import Config
     from stag.datasets.clips import load_dataset
-    from stag.datasets.extraction import extract_motion
+    from stag.datasets.extract import extract_motion
     from stag.errors import StagError
-    from stag.evaluation.experiment import evaluate
-    from stag.explanation.attribution import explain
+    from stag.evaluation.evaluate import evaluate
+    from stag.explanation.explain import explain
+    from stag.inference.predictor import Predictor, predict
     from stag.model.stag import STAG
-    from stag.predictor import Predictor, predict
     from stag.training.fit import train
 
 

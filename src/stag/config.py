@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
-from stag.files import backslashes
+from stag.utils.files import backslashes
 
 AuSource = Literal["none", "annotated", "predicted"]
 PRESETS = ("default", "paper", "quick")

@@ -7,8 +7,8 @@ import platform
 from importlib import metadata
 
 from stag import __version__
-from stag.extras import install_hint, name_clash
 from stag.faces.detect import landmark_models
+from stag.utils.extras import install_hint, name_clash
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "torch", "scikit-learn", "joblib", "safetensors")
 OPTIONAL = {

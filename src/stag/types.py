@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.values import ArrayValue, html_table
+from stag.utils.values import ArrayValue, html_table
 
 FloatArray = NDArray[np.floating]
 GreyImage = NDArray[np.uint8]

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.errors import VideoError
-from stag.files import atomic_path, no_such
 from stag.frames.animation import animation_pictures, is_animated_webp, is_gif_without_delays
 from stag.frames.folder import folder_pictures
 from stag.frames.picture import Picture
 from stag.frames.video_file import carries_times, file_pictures
 from stag.types import Frame
+from stag.utils.files import atomic_path, no_such
 
 DEFAULT_FPS = 30.0
 """Frame rate of a clip that carries no times, where none is given. # assumed"""

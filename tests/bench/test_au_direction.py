@@ -6,7 +6,7 @@ import pytest
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
 from stag.facs import AU_VOCABULARY
-from stag.motion.extract import extract_clip
+from stag.motion.clip import extract_clip
 
 CLEAR_PX = 0.2
 NAMED = {  # channel, component (0 right, 1 down), sign: what a person would look for

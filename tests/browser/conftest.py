@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stag.config import Config
-from stag.predictor import Predictor
+from stag.inference.predictor import Predictor
 from stag.simulate.motion import simulate_motion
 from stag.training.fit import train
 from stag.video import write_video

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stag.explanation.attribution import explain
-from stag.report.html import prediction_page, run_page, study_page, write_page
+from stag.explanation.explain import explain
+from stag.report.pages.prediction import prediction_page, run_page, study_page, write_page
 from stag.video import read_frames
 
 pytestmark = pytest.mark.browser

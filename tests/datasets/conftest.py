@@ -3,7 +3,7 @@
 import pytest
 
 from planted import SMALL, Tree, link_tree
-from stag.simulate.shapes.tree import simulate_tree
+from stag.simulate.fabricated.tree import simulate_tree
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planted import put
-from stag import limits
 from stag.datasets.clips import load_set
-from stag.datasets.loaded import Options
-from stag.datasets.sheets import read_sheet
+from stag.datasets.readers.result import Options
+from stag.datasets.readers.sheet import read_sheet
 from stag.errors import DatasetError
-from stag.simulate.shapes.sheets import write_csv, write_xlsx
+from stag.simulate.fabricated.sheets import write_csv, write_xlsx
+from stag.utils import limits
 
 COLUMNS = {"subject": ("Subject", "sub"), "onset": ("OnsetFrame", "Onset"), "note": ("Notes",)}
 

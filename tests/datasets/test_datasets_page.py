@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from stag.datasets.clips import DATASETS
-from stag.datasets.expected import COMPOSITE_MEGC3, EDITIONS, expected
-from stag.datasets.labels import SCHEMES
-from stag.datasets.motion_file import MotionSet
+from stag.datasets.published_counts import COMPOSITE_MEGC3, EDITIONS, expected
+from stag.datasets.schemes import SCHEMES
+from stag.motion_set import MotionSet
 
 PAGE = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
 TITLES = {

@@ -1,15 +1,5 @@
-import pytest
+"""Fixtures of evaluations, defined beside the clips that they are made of."""
 
-from stag.config import Config
-from synthetic import synthetic_motion
+from synthetic import config, motion
 
-
-@pytest.fixture(scope="session")
-def motion():
-    """Six people with six clips each, two per class."""
-    return synthetic_motion()
-
-
-@pytest.fixture(scope="session")
-def config():
-    return Config.preset("quick")
+__all__ = ["config", "motion"]

@@ -9,7 +9,7 @@ from sklearn.svm import SVC
 
 from stag.evaluation.baselines import BASELINES, GRID, au_only, choose_svm, majority, motion_svm
 from stag.evaluation.metrics import score
-from stag.evaluation.splits import split
+from stag.evaluation.protocols import split
 from synthetic import CLASSES, shuffled_rows, synthetic_motion
 
 

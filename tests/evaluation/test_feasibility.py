@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stag.errors import DatasetError
-from stag.evaluation.experiment import evaluate, evaluate_split
+from stag.evaluation.evaluate import evaluate, evaluate_split
 from synthetic import nearest_mean, read_result, synthetic_motion, with_labels
 
 

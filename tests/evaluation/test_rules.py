@@ -11,9 +11,9 @@ import pytest
 
 from stag.config import Config
 from stag.errors import RunError
-from stag.evaluation.experiment import evaluate
-from stag.evaluation.run_folder import RunFolder
-from stag.evaluation.splits import split
+from stag.evaluation.evaluate import evaluate
+from stag.evaluation.protocols import split
+from stag.evaluation.store import RunFolder
 from stag.evaluation.units import Plan, Task, read_task, run_stacked, stag_learner
 from stag.training.fit import Part, fit_many
 from synthetic import contents, nearest_mean, synthetic_motion

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stag.config import ModelConfig
-from stag.explanation.question import Question, own_scale
+from stag.explanation.score_function import Question, own_scale
 from stag.model.stag import STAG
 
 CLASSES = ("negative", "positive", "surprise")

@@ -16,7 +16,7 @@ from stag.explanation.methods import (
     occlusion,
     rollout,
 )
-from stag.extras import install_hint
+from stag.utils.extras import install_hint
 
 
 @pytest.mark.parametrize("seed", range(6))

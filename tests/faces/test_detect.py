@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stag.errors import FaceNotFound, MissingDependency
-from stag.extras import install_hint
 from stag.faces import detect
 from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
+from stag.utils.extras import install_hint
 
 INNER_CORNERS = np.array([[212.2, 103.6], [237.4, 104.9]])
 

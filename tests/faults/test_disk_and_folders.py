@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from stag.config import Config
-from stag.datasets.motion_file import MotionSet
 from stag.errors import RunError
-from stag.evaluation.experiment import evaluate
+from stag.evaluation.evaluate import evaluate
+from stag.motion_set import MotionSet
 from stag.simulate.corpus import simulate_corpus
 from stag.simulate.motion import simulate_motion
 from synthetic import contents, nearest_mean

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stag import limits
-from stag.datasets.motion_file import MotionSet
-from stag.datasets.sheets import read_sheet
+from stag.datasets.readers.sheet import read_sheet
 from stag.errors import DatasetError, ModelError, MotionFileError, VideoError
 from stag.frames.picture import announced_size
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
-from stag.motion.extract import follow_faces
+from stag.motion.clip import follow_faces
+from stag.motion_set import MotionSet
 from stag.simulate.motion import simulate_motion
 from stag.types import Frame
+from stag.utils import limits
 from stag.video import read_frames
 
 

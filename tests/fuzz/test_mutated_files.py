@@ -12,13 +12,13 @@ from PIL import Image
 from mutation import mutants, no_hang
 from stag.config import Config
 from stag.datasets.clips import load_dataset
-from stag.datasets.motion_file import MotionSet
-from stag.datasets.sheets import read_sheet
+from stag.datasets.readers.sheet import read_sheet
 from stag.errors import StagError
-from stag.evaluation.score_file import score_predictions
-from stag.model.onnx_file import OnnxSession, export_onnx
+from stag.evaluation.prediction_file import score_predictions
+from stag.model.onnx import OnnxSession, export_onnx
 from stag.model.stag import STAG
-from stag.report.html import report_run
+from stag.motion_set import MotionSet
+from stag.report.pages.prediction import report_run
 from stag.simulate.motion import simulate_motion
 from stag.video import read_frames, write_video
 from tiny import TINY
@@ -183,7 +183,7 @@ def test_onnx_files(tmp_path, cases):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    from stag.evaluation.experiment import evaluate
+    from stag.evaluation.evaluate import evaluate
 
     out = tmp_path_factory.mktemp("fuzz") / "run"
     config = Config.preset("quick").override([*TINY, "train.epochs=1"])

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from stag.config import ModelConfig
-from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
 from stag.inference.probabilities import answer, conformed, predict_probabilities
 from stag.inference.views import model_views
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
+from stag.motion_set import MotionSet
 
 CONFIG = ModelConfig(embed_dim=4, heads=2, graph_layers=1, transformer_layers=1, transformer_dim=4, fusion_dim=4)
 CLASSES = ("negative", "positive")

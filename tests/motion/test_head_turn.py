@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.degrade import FILMS
 from stag.config import MotionConfig
-from stag.motion.extract import extract_clip
+from stag.motion.clip import extract_clip
 from stag.simulate.face import astronaut
 from stag.types import Frame, Landmarks
 

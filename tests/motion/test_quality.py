@@ -6,9 +6,9 @@ import pytest
 from benchmarks.degrade import FILMS, as_jpeg, filmed
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
-from stag.motion.extract import extract_clip
+from stag.inference.predictor import Predictor
+from stag.motion.clip import extract_clip
 from stag.motion.quality import block_grid, not_measurable, trust
-from stag.predictor import Predictor
 from stag.types import NOT_MEASURABLE, Frame, Landmarks, Quality
 
 FPS = 200.0

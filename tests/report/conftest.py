@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stag.explanation.attribution import Attribution
+from stag.explanation.explain import Attribution
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.types import MotionTensor, Prediction

@@ -9,14 +9,14 @@ from matplotlib.patches import FancyArrowPatch
 
 from readable import overlaps, texts
 from stag.errors import MissingDependency
-from stag.extras import install_hint
 from stag.motion.regions import channel_names
-from stag.report.canvas import SERIES, figure_png
-from stag.report.embedding_figures import embedding_figure, embedding_page
-from stag.report.face_plots import strongest_edges
-from stag.report.figures import confusions_figure
-from stag.report.graph_figures import layer_graphs_figure
-from stag.report.protocol_figures import Bar, faithfulness_figure, protocol_figure
+from stag.report.plots.embedding import embedding_figure, embedding_page
+from stag.report.plots.face import strongest_edges
+from stag.report.plots.graph import layer_graphs_figure
+from stag.report.plots.motion import confusions_figure
+from stag.report.plots.protocol import Bar, faithfulness_figure, protocol_figure
+from stag.report.theme import SERIES, figure_png
+from stag.utils.extras import install_hint
 
 CLASSES = ("negative", "positive", "surprise")
 

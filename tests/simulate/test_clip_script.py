@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stag.datasets.labels import SCHEMES
+from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError
 from stag.facs import parse_facs
 from stag.simulate.anatomy import one_sided_share

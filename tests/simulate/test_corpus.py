@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stag.datasets import manifest
-from stag.datasets.labels import SCHEMES
+from stag.datasets.readers import manifest
+from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY, parse_facs
 from stag.simulate.corpus import COLUMNS, simulate_corpus

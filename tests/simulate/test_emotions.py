@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stag.datasets.labels import SCHEMES, Scheme
+from stag.datasets.schemes import SCHEMES, Scheme
 from stag.errors import DatasetError
 from stag.facs import AU_VOCABULARY
 from stag.simulate.emotions import (

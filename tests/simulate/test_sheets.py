@@ -6,7 +6,7 @@ from datetime import datetime
 import openpyxl
 import pandas as pd
 
-from stag.simulate.shapes.sheets import write_csv, write_xlsx
+from stag.simulate.fabricated.sheets import write_csv, write_xlsx
 
 ROWS = [["Subject", None, "AU"], ["006", None, 4], ["x,y", 1.5, "4+7"]]
 

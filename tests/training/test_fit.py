@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from stag.config import Config
-from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
 from stag.inference.probabilities import predict_probabilities
 from stag.inference.views import PLAIN
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS, mirror_order
+from stag.motion_set import MotionSet
 from stag.training.fit import Part, _on_device, fit, fit_many, train
 from stag.training.fold import TrainingFold, learning_rate
 from stag.training.losses import class_weights

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stag.config import Config
-from stag.evaluation.experiment import evaluate
+from stag.evaluation.evaluate import evaluate
 from stag.inference.probabilities import predict_probabilities
 from stag.simulate.motion import simulate_motion
 from stag.training.fit import Part, fit_many

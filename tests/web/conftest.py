@@ -3,8 +3,8 @@
 import pytest
 
 from stag.config import ModelConfig
+from stag.inference.predictor import Predictor
 from stag.model.stag import STAG
-from stag.predictor import Predictor
 from stag.web.examples import example_clip
 
 

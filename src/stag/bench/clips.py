@@ -20,7 +20,7 @@ from stag.simulate.face import Face, astronaut, make_face
 from stag.simulate.render import ClipRenderer, head_transform
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 PEAK_S, END_S, LEAD_S = 0.18, 0.365, 0.03
 SWAY_PX, SWAY_DEG = 3.0, 1.0

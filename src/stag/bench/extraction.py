@@ -13,11 +13,11 @@ from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.source_scheme import SourceScheme
 from stag.bench.stopwatch import fastest
 from stag.config import MotionConfig
-from stag.motion.extract import FaceTrack, follow_faces, track_motion
+from stag.motion.clip import FaceTrack, follow_faces, track_motion
 from stag.motion.flow import Flow, make_flow
 from stag.motion.regions import Pooling
-from stag.parallel import one_thread
 from stag.types import GreyImage, Landmarks
+from stag.utils.parallel import one_thread
 from stag.video import read_frames
 
 _SPEC = ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480))

@@ -20,7 +20,7 @@ _FILMED = """
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.extraction import Known
 from stag.config import MotionConfig
-from stag.motion.extract import follow_faces, track_motion
+from stag.motion.clip import follow_faces, track_motion
 from stag.types import Frame
 clip = render(ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480)))
 frames = clip.filmed(1.0)
@@ -41,7 +41,7 @@ from stag.simulate.motion import simulate_motion
 from stag.inference.probabilities import predict_probabilities
 predict_probabilities(STAG.from_pretrained(DEFAULT_MODEL), simulate_motion(20, 20, seed=1), "none")
 """
-VISION, LEARNING = "import cv2, scipy.signal, stag.motion.extract", "import torch, stag.training.fit"
+VISION, LEARNING = "import cv2, scipy.signal, stag.motion.clip", "import torch, stag.training.fit"
 WORKS = (
     ("a clip of 100 frames to motion", _FILMED.format(frames=100), VISION),
     ("a clip of 2,000 frames to motion", _FILMED.format(frames=2000), VISION),

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from stag.bench.stopwatch import fastest
-from stag.model.onnx_file import onnx_session
+from stag.model.onnx import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
-from stag.parallel import one_thread
+from stag.utils.parallel import one_thread
 
 BATCHES = (1, 64)
 

@@ -11,7 +11,7 @@ import numpy as np
 from stag.bench.stopwatch import fastest
 from stag.config import Config
 from stag.evaluation.baselines import motion_svm
-from stag.evaluation.experiment import evaluate
+from stag.evaluation.evaluate import evaluate
 from stag.simulate.motion import simulate_motion
 from stag.training.device import pick_device
 from stag.training.fit import Part, fit, fit_many

@@ -6,7 +6,7 @@ import sys
 
 from stag.cli import clips, data, learning, studies, upkeep
 from stag.cli.app import app
-from stag.console import fail
+from stag.cli.console import fail
 from stag.errors import StagError
 
 __all__ = ["app", "clips", "data", "learning", "main", "studies", "upkeep"]

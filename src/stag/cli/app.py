@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from stag import __version__
-from stag.console import say, warn
+from stag.cli.console import say, warn
 
 
 class Verbs(TyperGroup):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stag.cli.console import fail, print_faithfulness, progress_bar, say, warn
 from stag.cli.options import (
     Aus,
     ConfigFile,
@@ -25,7 +26,6 @@ from stag.cli.options import (
 )
 from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
 from stag.cli.usage import Mode, verb
-from stag.console import fail, print_faithfulness, progress_bar, say, warn
 from stag.errors import MissingDependency, StagError
 from stag.model.shipped import DEFAULT_MODEL
 
@@ -51,15 +51,15 @@ def predict(
 ) -> None:
     """Say what a model sees in your own clips, and why."""
     check_fps(fps, videos)
-    from stag.files import write_text
     from stag.motion.video_motion import video_motion
-    from stag.parallel import begun_aside, one_thread
+    from stag.utils.files import write_text
+    from stag.utils.parallel import begun_aside, one_thread
 
     settings, loaded = _settings_and_model(model)
     extract = partial(video_motion, settings=settings, fps=fps, every_face=faces == "all", pictures=report is not None)
     predictions, failures = [], []
     with begun_aside(extract, videos) as next_motion:
-        from stag.predictor import Predictor
+        from stag.inference.predictor import Predictor
 
         predictor = Predictor(loaded, engine=engine)
         codes = predictor.codes(aus)
@@ -84,8 +84,8 @@ def predict(
         with _kept(problems):
             write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
     if report is not None:
-        from stag.explanation.attribution import explain as attribute
-        from stag.report.html import prediction_page, write_page
+        from stag.explanation.explain import explain as attribute
+        from stag.report.pages.prediction import prediction_page, write_page
 
         try:
             with one_thread():
@@ -152,8 +152,8 @@ def explain(
 def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[Path]:
     from stag.explanation.scoring import score_methods
     from stag.model.stag import STAG
-    from stag.parallel import one_thread
-    from stag.report.explanation_file import write_scores
+    from stag.report.pages.explanation_file import write_scores
+    from stag.utils.parallel import one_thread
 
     with one_thread(), progress_bar("score", quiet, unit="methods") as progress:
         scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
@@ -165,14 +165,14 @@ def _explain_clip(
     out: Path, video: Path, model: str, method: str, class_: str | None, fps: float | None, aus: str | None
 ) -> list[Path]:
     from stag.motion.video_motion import video_motion
-    from stag.parallel import begun_aside, one_thread
+    from stag.utils.parallel import begun_aside, one_thread
 
     settings, loaded = _settings_and_model(model)
     with begun_aside(partial(video_motion, settings=settings, fps=fps), [video]) as next_motion:
-        from stag.explanation.attribution import explain as attribute
-        from stag.predictor import Predictor
-        from stag.report.explanation_file import write_explanation
-        from stag.report.words import regions_in_words
+        from stag.explanation.explain import explain as attribute
+        from stag.inference.predictor import Predictor
+        from stag.report.pages.explanation_file import write_explanation
+        from stag.report.wording import regions_in_words
 
         predictor = Predictor(loaded)
         with one_thread():
@@ -210,10 +210,10 @@ def motion(
     quiet: NoProgress = False,
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
-    from stag.files import write_bytes
     from stag.motion.video_motion import video_motion
-    from stag.parallel import one_thread
-    from stag.report.figures import figure_png, figure_svg, motion_figure
+    from stag.report.plots.motion import figure_png, figure_svg, motion_figure
+    from stag.utils.files import write_bytes
+    from stag.utils.parallel import one_thread
 
     check_fps(fps, [video])
     settings = settings_of(preset, config, set_, None).motion
@@ -234,7 +234,7 @@ def serve(
     quiet: NoProgress = False,
 ) -> None:
     """Open a web page that looks at uploaded or recorded clips, on this machine only unless --host says otherwise."""
-    from stag.predictor import Predictor
+    from stag.inference.predictor import Predictor
     from stag.web.page import load_gradio
     from stag.web.serve import check_address, is_loopback
     from stag.web.serve import serve as serve_page

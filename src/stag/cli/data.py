@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from stag.cli.console import progress_bar, say, warn
 from stag.cli.options import (
     Annotation,
     ConfigFile,
@@ -24,7 +25,6 @@ from stag.cli.options import (
 )
 from stag.cli.paths import FOLDER, MOTION, RECORD, Reads, Sort, Values, Writes
 from stag.cli.usage import Mode, verb
-from stag.console import progress_bar, say, warn
 
 
 def _cache_of(given: Values) -> Path:
@@ -72,7 +72,7 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Make face clips in which action units fire, with everything known."""
-    from stag.datasets.labels import scheme as named_scheme
+    from stag.datasets.schemes import scheme as named_scheme
 
     labels = named_scheme(scheme).name
     if (portrait is None) != (points is None):
@@ -84,8 +84,8 @@ def simulate(
         say(f"simulated  {out}")
         return
     from stag.simulate.corpus import simulate_corpus
+    from stag.simulate.fabricated.tree import simulate_tree
     from stag.simulate.portraits import load_portrait
-    from stag.simulate.shapes.tree import simulate_tree
 
     face = load_portrait(portrait, points) if portrait and points else None
     with progress_bar("simulate", quiet) as progress:
@@ -129,10 +129,10 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Audit a data set on disk against its published counts; exit code 1 where they differ or no clip is usable."""
-    from stag.datasets.audit import audit
-    from stag.datasets.audit_text import audit_lines
-    from stag.datasets.loaded import Options
-    from stag.files import write_json
+    from stag.datasets.check import audit
+    from stag.datasets.check_text import audit_lines
+    from stag.datasets.readers.result import Options
+    from stag.utils.files import write_json
 
     with progress_bar("check", quiet) as progress:
         found = audit(name, root, scheme, Options(annotation, layout, split, joined), progress)
@@ -189,7 +189,7 @@ def extract(
     """Turn a data set, videos or folders of frames into a motion file; the same command resumes a stopped one."""
     from stag.datasets.cache import ClipCache
     from stag.datasets.clips import load_dataset
-    from stag.datasets.extraction import extract_files, extract_motion
+    from stag.datasets.extract import extract_files, extract_motion
     from stag.datasets.summary import summary
 
     settings = settings_of(preset, config, set_, None)

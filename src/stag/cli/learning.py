@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from stag.cli.console import progress_bar, say, warn
 from stag.cli.options import (
     Au,
     ConfigFile,
@@ -23,7 +24,6 @@ from stag.cli.options import (
 )
 from stag.cli.paths import MODEL, ONNX, Reads, Writes
 from stag.cli.usage import verb
-from stag.console import progress_bar, say, warn
 from stag.errors import StagError
 from stag.model.shipped import DEFAULT_MODEL
 
@@ -76,7 +76,7 @@ def export(
     quiet: NoProgress = False,
 ) -> None:
     """Write a model as one ONNX file that describes itself."""
-    from stag.model.onnx_file import export_onnx
+    from stag.model.onnx import export_onnx
     from stag.model.stag import STAG
 
     judge = STAG.from_pretrained(model)

@@ -12,7 +12,7 @@ from stag.cli.paths import Reads
 
 if TYPE_CHECKING:
     from stag.config import Config
-    from stag.datasets.motion_file import MotionSet
+    from stag.motion_set import MotionSet
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; this one shows no progress anyway.")]
@@ -62,7 +62,7 @@ def settings_of(preset: str, file: Path | None, changes: list[str] | None, au: s
 
 def load_motion(files: list[Path] | None) -> MotionSet:
     """The motion files of a command line as one set."""
-    from stag.datasets.motion_file import MotionSet
+    from stag.motion_set import MotionSet
 
     if not files:
         raise typer.BadParameter("name at least one motion file")

@@ -19,7 +19,7 @@ from typing import Any, get_args
 import typer
 
 from stag.errors import StagError
-from stag.files import alone, is_special, made_folder, try_folder
+from stag.utils.files import alone, is_special, made_folder, try_folder
 
 Values = Mapping[str, Any]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from stag.cli.console import print_scores, progress_bar, say
 from stag.cli.options import (
     Au,
     ConfigFile,
@@ -28,7 +29,6 @@ from stag.cli.options import (
 )
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
-from stag.console import print_scores, progress_bar, say
 
 _LOSO = Mode(
     "with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", ignores="folds"
@@ -82,7 +82,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Evaluate by LOSO, group or stratified k-fold, across data sets, or a finished model."""
-    from stag.evaluation import experiment
+    from stag.evaluation import evaluate as experiment
 
     settings = settings_of(preset, config, set_, au)
     wanted = seed_list(seeds)
@@ -117,9 +117,9 @@ def score(
     quiet: NoProgress = False,
 ) -> None:
     """Score predictions made anywhere: every metric, pooled and by folds, with intervals over subjects."""
-    from stag.evaluation.score_file import score_predictions
-    from stag.evaluation.side_by_side import score_lines
-    from stag.files import write_json
+    from stag.evaluation.prediction_file import score_predictions
+    from stag.studies.side_by_side import score_lines
+    from stag.utils.files import write_json
 
     found = score_predictions(predictions)
     for line in score_lines(found):
@@ -148,8 +148,8 @@ def ablate(
     quiet: Quiet = False,
 ) -> None:
     """Take parts out of the model, one at a time: the paper's Table 5 and further rows."""
-    from stag.evaluation.ablation import ablate as study
-    from stag.evaluation.side_by_side import study_rows, text_lines
+    from stag.studies.ablation import ablate as study
+    from stag.studies.side_by_side import study_rows, text_lines
 
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
     settings, wanted, motion = settings_of(preset, config, set_, au), seed_list(seeds), load_motion(files)
@@ -188,8 +188,8 @@ def audit(
     quiet: Quiet = False,
 ) -> None:
     """Measure what each kind of leakage would be worth on your data."""
-    from stag.evaluation.audit import leak_audit
-    from stag.evaluation.side_by_side import study_rows, text_lines
+    from stag.studies.leakage import leak_audit
+    from stag.studies.side_by_side import study_rows, text_lines
 
     settings, wanted, motion = settings_of(preset, config, set_, au), seed_list(seeds), load_motion(files)
     with progress_bar("audit", quiet, unit="rows") as progress:
@@ -248,9 +248,9 @@ def reproduce(
     quiet: Quiet = False,
 ) -> None:
     """Run a table of the paper on your data sets: published and measured, side by side."""
-    from stag.evaluation.reproduce import reproduce as run
-    from stag.evaluation.side_by_side import text_lines
-    from stag.evaluation.sources import Sources
+    from stag.studies.paper import reproduce as run
+    from stag.studies.side_by_side import text_lines
+    from stag.studies.sources import Sources
 
     told = au or config or any(change.partition("=")[0].strip() == "au" for change in set_ or ())
     settings = settings_of(preset, config, set_, au if told else "annotated")
@@ -295,7 +295,7 @@ def report(
     quiet: NoProgress = False,
 ) -> None:
     """Make one self-contained HTML file from a run."""
-    from stag.report.html import report_run, write_page
+    from stag.report.pages.prediction import report_run, write_page
 
     target = out or _page({"run": run})
     write_page(target, report_run(run))

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from stag.cli.console import print_scores, progress_bar, say
 from stag.cli.options import Jobs, NoProgress, Quiet, Seed
 from stag.cli.paths import BENCH, DEMO, Values, Writes
 from stag.cli.usage import Mode, verb
-from stag.console import print_scores, progress_bar, say
 from stag.errors import StagError
 
 
@@ -28,7 +28,7 @@ def _only(given: Values, *names: str) -> bool:
 def doctor(quiet: NoProgress = False) -> None:
     """Show what is installed, the landmark models and their licence, device, threads, versions."""
     from stag.doctor import findings
-    from stag.extras import install_hint
+    from stag.utils.extras import install_hint
 
     rows, ready = findings()
     for what, finding in rows:
@@ -45,7 +45,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Simulated corpus -> extract -> LOSO -> report, in one command and offline."""
-    from stag.demo import run_demo
+    from stag.cli.demo import run_demo
 
     made = run_demo(out, partial(progress_bar, quiet=quiet), seed=seed, jobs=jobs)
     print_scores(made.result)
@@ -66,7 +66,7 @@ def bench(
 ) -> None:
     """Measure how fast each part is on this machine, beside a reference in the same run."""
     from stag.bench.speed import measure, speed_table
-    from stag.files import write_json, write_text
+    from stag.utils.files import write_json, write_text
 
     with progress_bar("bench", quiet, unit="parts") as progress:
         found = measure(_parts(only), quick=quick, jobs=jobs, progress=progress)

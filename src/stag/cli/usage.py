@@ -21,8 +21,8 @@ from typing import Any
 import typer
 
 from stag.cli.app import app
+from stag.cli.console import warn
 from stag.cli.paths import Values, claims, guarded
-from stag.console import warn
 
 SETTING_OF = {"au": "au", "seed": "train.seed"}
 """An option -> the setting that it gives."""

@@ -22,12 +22,12 @@ import numpy as np
 
 from stag.config import MotionConfig
 from stag.datasets.clip_motion import ClipMotion
-from stag.datasets.frame_folders import index_frames
-from stag.datasets.loaded import Unusable
-from stag.datasets.motion_file import write_npz
-from stag.files import remove_unfinished
+from stag.datasets.readers.result import Unusable
+from stag.datasets.readers.tree import index_frames
 from stag.motion.regions import LAYOUTS
+from stag.motion_set import write_npz
 from stag.types import Clip
+from stag.utils.files import remove_unfinished
 
 _CODE = (
     "frames", "video.py", "types.py", "faces", "motion", "datasets/apex.py", "datasets/clip_motion.py",

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from stag.config import MotionConfig
 from stag.datasets.apex import ESTIMATED, OUTSIDE, apex_step
-from stag.datasets.key_frames import LEAST_SHARE
+from stag.datasets.readers.key_frames import LEAST_SHARE
 from stag.errors import VideoError
 from stag.faces.detect import load_detector
-from stag.motion.extract import extract_clip
+from stag.motion.clip import extract_clip
 from stag.types import Clip, Frame, MotionTensor
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 from stag.video import read_frames
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stag.datasets import casme2, dfme, fourdme, manifest, name_set, samm, smic
-from stag.datasets import labels as schemes
-from stag.datasets.labels import Scheme, covering
-from stag.datasets.loaded import Joined, Loaded, Options, Remark
+from stag.datasets import schemes
 from stag.datasets.look_alikes import people_warnings
+from stag.datasets.readers import casme2, dfme, fourdme, manifest, name_set, samm, smic
+from stag.datasets.readers.result import Joined, Loaded, Options, Remark
+from stag.datasets.schemes import Scheme, covering
 from stag.errors import DatasetError
 from stag.types import Clip
 

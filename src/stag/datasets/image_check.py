@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stag.datasets.frame_folders import index_frames
-from stag.datasets.loaded import Unusable
+from stag.datasets.readers.result import Unusable
+from stag.datasets.readers.tree import index_frames
 from stag.types import Clip
 
 _MAGIC: dict[str, tuple[bytes, ...]] = {

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from stag.cells import number, text
+from stag.utils.cells import number, text
 
 _PERSON = {
     **dict.fromkeys(("s", "sub", "subj", "subject"), "subject"),

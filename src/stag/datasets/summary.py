@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from stag.datasets.motion_file import MotionSet
+from stag.motion_set import MotionSet
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 

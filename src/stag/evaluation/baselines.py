@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from stag.datasets.motion_file import MotionSet
-from stag.evaluation.splits import split
+from stag.evaluation.protocols import split
+from stag.motion_set import MotionSet
 
 Names = NDArray[np.str_]
 Matrix = NDArray[np.float64]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from stag.datasets.look_alikes import class_warnings, people_warnings
-from stag.datasets.motion_file import MotionSet
 from stag.errors import DatasetError
-from stag.evaluation.splits import Fold
+from stag.evaluation.protocols import Fold
+from stag.motion_set import MotionSet
 
 
 def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:

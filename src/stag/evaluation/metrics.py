@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from stag.errors import DatasetError
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 METRICS = ("uf1", "uar", "war")
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from stag.datasets.motion_file import MotionSet
 from stag.evaluation.metrics import METRICS, bootstrap_replicates, fold_scores, interval, score
 from stag.facs import AU_VOCABULARY
+from stag.motion_set import MotionSet
 
 _DIGITS = 6
 

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.config import Config
-from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError, StagError
 from stag.evaluation.baselines import BASELINES
-from stag.evaluation.run_folder import RunFolder, fingerprint_text, read_unit
-from stag.evaluation.splits import Fold
-from stag.files import write_json
-from stag.parallel import one_thread, spread
+from stag.evaluation.protocols import Fold
+from stag.evaluation.store import RunFolder, fingerprint_text, read_unit
+from stag.motion_set import MotionSet
+from stag.utils.files import write_json
+from stag.utils.parallel import one_thread, spread
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG

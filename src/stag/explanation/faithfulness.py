@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from stag.explanation.question import Question
+from stag.explanation.score_function import Question
 from stag.model.stag import STAG
 from stag.types import FloatArray
 

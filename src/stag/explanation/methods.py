@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from stag.errors import MissingDependency
-from stag.explanation.question import Question
-from stag.extras import install_hint
+from stag.explanation.score_function import Question
 from stag.model.stag import StagOutput
+from stag.utils.extras import install_hint
 
 IG_STEPS = 32  # assumed; measured completeness gap below 1 % of the score
 OCCLUSION_STEPS = 3  # assumed; one step alone is interpolated by its neighbours

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from stag import __version__
 from stag.config import MotionConfig
-from stag.datasets.labels import SCHEMES
+from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError, ModelError
-from stag.explanation.attribution import explain_many
+from stag.explanation.explain import explain_many
 from stag.explanation.faithfulness import (
     CURVE_STEPS,
     MOVING_SHARE,
@@ -31,13 +31,13 @@ from stag.explanation.faithfulness import (
     top_hits,
 )
 from stag.explanation.methods import METHODS
-from stag.explanation.question import Question, own_scale
-from stag.files import write_json, write_text
+from stag.explanation.score_function import Question, own_scale
 from stag.inference.views import PLAIN
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion_and_truth
 from stag.types import FloatArray
-from stag.values import ArrayValue
+from stag.utils.files import write_json, write_text
+from stag.utils.values import ArrayValue
 
 FIRST_SEED = 20_000
 """Seed of the simulated clips; far from the small ones that training sets are made with."""

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from stag.cells import number
 from stag.errors import DatasetError, FaceNotFound, MissingDependency, reason
-from stag.extras import install_hint
-from stag.table import is_blank, read_text_table, shifted
 from stag.types import FloatArray, GreyImage, Landmarks
+from stag.utils.cells import number
+from stag.utils.extras import install_hint
+from stag.utils.table import is_blank, read_text_table, shifted
 
 Box = tuple[float, float, float, float]
 

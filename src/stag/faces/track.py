@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from stag.faces.crop import CROP_PX, CropReader, Window, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.turn import TurnFit
 from stag.types import FloatArray, GreyImage, Landmarks
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 NOSE_POINTS = (28, 29, 30)
 EYE_CORNERS = {36: (36, 42), 39: (36, 42), 42: (42, 48), 45: (42, 48)}

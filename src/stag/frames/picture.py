@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stag import limits
 from stag.errors import VideoError
 from stag.types import GreyImage
+from stag.utils import limits
 
 
 class Picture(NamedTuple):

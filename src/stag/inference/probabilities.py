@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
 from stag.inference.views import View, model_views
 from stag.model.folder import ModelInfo
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
+from stag.motion_set import MotionSet
 
 _CHUNK = 256
 

@@ -22,9 +22,9 @@ from stag import __version__
 from stag.config import AuSource, ModelConfig, MotionConfig, TrainConfig
 from stag.errors import ConfigError, ModelError, reason
 from stag.facs import AU_VOCABULARY
-from stag.files import no_such
 from stag.motion.regions import LAYOUTS
 from stag.types import AU_SOURCES, SIMULATED_FLOW
+from stag.utils.files import no_such
 
 if TYPE_CHECKING:
     from torch import Tensor

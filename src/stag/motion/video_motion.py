@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stag.config import MotionConfig
 from stag.faces.detect import load_detector
-from stag.motion.extract import extract_clip
+from stag.motion.clip import extract_clip
 from stag.types import MotionTensor
 from stag.video import fps_if_untimed, read_frames
 

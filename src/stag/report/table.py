@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from stag.report.words import all_flags
+from stag.report.wording import all_flags
 from stag.types import Prediction
 
 _HEAD = ("file", "face_id", "face_score", "start_s", "end_s", "frames", "predicted")

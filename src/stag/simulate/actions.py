@@ -21,7 +21,7 @@ from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
 from stag.facs import AU_VOCABULARY
 from stag.simulate.anatomy import control_points, pulls
 from stag.types import FloatArray
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 GRID_STEP_PX = 2
 """Distance between the points of the grid on which fields are kept, crop pixels."""

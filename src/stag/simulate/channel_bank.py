@@ -15,7 +15,7 @@ from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
 from stag.types import FloatArray
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 CATCHES = 3
 """Catches of each face: which pixels a window happens to see."""

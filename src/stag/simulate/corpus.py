@@ -26,15 +26,13 @@ from typing import Any
 import numpy as np
 
 from stag import __version__
-from stag.datasets.labels import Scheme
-from stag.datasets.labels import scheme as find_scheme
-from stag.datasets.manifest import SIMULATION
-from stag.datasets.motion_file import write_npz
+from stag.datasets.readers.manifest import SIMULATION
+from stag.datasets.schemes import Scheme
+from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
-from stag.files import TEMPORARY_PREFIX, write_json, write_text
 from stag.motion.regions import channel_names
-from stag.parallel import spread
+from stag.motion_set import write_npz
 from stag.simulate.actions import action_fields
 from stag.simulate.clip_script import ClipScript, draw_script
 from stag.simulate.emotions import draw_emotions
@@ -42,6 +40,8 @@ from stag.simulate.face import Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
+from stag.utils.files import TEMPORARY_PREFIX, write_json, write_text
+from stag.utils.parallel import spread
 from stag.video import write_video
 
 DATASET_NAME = "simulated"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.datasets.labels import Scheme
+from stag.datasets.schemes import Scheme
 from stag.errors import DatasetError
 from stag.types import FloatArray
 

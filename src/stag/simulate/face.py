@@ -22,7 +22,7 @@ from stag.simulate.actions import CROP_TO_GRID, smooth_field
 from stag.simulate.anatomy import MIRROR_68
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 TEXTURE_SCALE = 4
 """Texture pixels per frame pixel. OpenCV rounds coordinates to 1/32 px: here that is 1/128 of a frame pixel."""

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag import __version__
-from stag.datasets.labels import Scheme
-from stag.datasets.labels import scheme as find_scheme
-from stag.datasets.motion_file import MotionSet
+from stag.datasets.schemes import Scheme
+from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import ConfigError
 from stag.faces.crop import CROP_PX
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
+from stag.motion_set import MotionSet
 from stag.simulate.channel_bank import ChannelBank, channel_bank
 from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subject_generator, subject_style
-from stag.simulate.observation import ClipDraws, ExtractionErrors, observed
+from stag.simulate.extraction_model import ClipDraws, ExtractionErrors, observed
 from stag.simulate.script import draw_scripts
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 from stag.types import SIMULATED_FLOW
@@ -55,7 +55,7 @@ def simulate_motion(
         errors: What extraction adds; the defaults where omitted.
         scheme: Label scheme.
         layout: Region layout.
-        sampling: How frames become steps, as in :mod:`stag.motion.timing`.
+        sampling: How frames become steps, as in :mod:`stag.motion.sampling`.
         frame_rates: Frame rates to draw from, one per clip.
 
     Returns:

@@ -24,7 +24,7 @@ from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import Face, texture_transform
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 _SHUTTER_SAMPLES = 3
 _NO_MAP = np.empty(0)  # both coordinates are in the first map

@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from stag.config import Config
-from stag.datasets.motion_file import MotionSet
 from stag.errors import ModelError
 from stag.inference.probabilities import is_cumulative
 from stag.model.stag import STAG
-from stag.parallel import one_thread
+from stag.motion_set import MotionSet
 from stag.training.device import pick_device
 from stag.training.fold import Clips, Cost, TrainingFold
 from stag.training.objective import put_gradients
 from stag.training.validation import inner_validation
-from stag.values import ArrayValue
+from stag.utils.parallel import one_thread
+from stag.utils.values import ArrayValue
 
 EpochProgress = Callable[[int, int], None]
 

@@ -18,7 +18,7 @@ from stag.training.augment import augment, draw, mix
 from stag.training.losses import class_weights
 from stag.training.objective import Batch, Objective
 from stag.training.sampling import epoch_order
-from stag.values import ArrayValue
+from stag.utils.values import ArrayValue
 
 Cost = Callable[[STAG], float]
 """What a model is chosen by: the less the better."""

@@ -8,13 +8,13 @@ from html import escape
 from pathlib import Path
 
 from stag.errors import MissingDependency, StagError
-from stag.explanation.attribution import Attribution, explain
-from stag.predictor import Predictor
-from stag.report.attribution_figures import attribution_figure
-from stag.report.canvas import figure_png
-from stag.report.downloads import data_link, motion_csv, prediction_dict, rows_csv, to_json
-from stag.report.html import prediction_page
-from stag.report.words import answer_in_words, capitalised
+from stag.explanation.explain import Attribution, explain
+from stag.inference.predictor import Predictor
+from stag.report.export import data_link, motion_csv, prediction_dict, rows_csv, to_json
+from stag.report.pages.prediction import prediction_page
+from stag.report.plots.attribution import attribution_figure
+from stag.report.theme import figure_png
+from stag.report.wording import answer_in_words, capitalised
 from stag.types import Frame, Prediction
 from stag.video import fps_if_untimed, read_frames
 from stag.web.limits import Limits, check_file, limited

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import av
 
-from stag import limits
 from stag.errors import VideoError
 from stag.frames.video_file import video_stream
 from stag.types import Frame
+from stag.utils import limits
 
 
 @dataclass(frozen=True)

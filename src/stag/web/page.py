@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from stag.errors import MissingDependency
-from stag.extras import install_hint
-from stag.parallel import one_thread
-from stag.predictor import Predictor
+from stag.inference.predictor import Predictor
+from stag.utils.extras import install_hint
+from stag.utils.parallel import one_thread
 from stag.web.answer import Progress, answer, message
 from stag.web.examples import EXAMPLES, example_clip
 from stag.web.limits import Limits

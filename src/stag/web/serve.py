@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stag.errors import StagError
-from stag.predictor import Predictor
+from stag.inference.predictor import Predictor
 from stag.web.limits import Limits
 from stag.web.page import load_gradio, look, make_page
 

@@ -1,0 +1,160 @@
+"""What all adapters share: from rows of a sheet to usable clips, with a reason for every other one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stag.datasets.readers.key_frames import locate
+from stag.datasets.readers.repairs import Repair, repaired
+from stag.datasets.readers.result import Remark, Skipped, Unusable
+from stag.datasets.readers.tree import Folders, index_frames
+from stag.facs import parse_facs
+from stag.types import Clip
+from stag.utils.cells import text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One annotated clip, as the sheet has it.
+
+    Attributes:
+        clip_id: Unique in the set.
+        subject: Subject, text.
+        emotion: Emotion, as spelled in the sheet.
+        base: Folder below which its frames lie.
+        chain: Names of the folders from there to its frames.
+        fps: Frames per second.
+        onset: Cell of the sheet.
+        apex: Cell of the sheet.
+        offset: Cell of the sheet.
+        codes: Cell of the action units; ``None`` where the set has none.
+        split: Split, where the set has any.
+        where: Place in the sheet, for messages.
+    """
+
+    clip_id: str
+    subject: str
+    emotion: str
+    base: Path
+    chain: tuple[str, ...]
+    fps: float | None
+    onset: str = ""
+    apex: str = ""
+    offset: str = ""
+    codes: str | None = None
+    split: str = ""
+    where: str = ""
+
+    def __post_init__(self) -> None:
+        """Read the cells that name something; those of key frames are read beside the frames on disk."""
+        for field in ("subject", "emotion", "codes"):
+            cell = getattr(self, field)
+            object.__setattr__(self, field, cell if cell is None else text(cell))
+
+
+Gathered = tuple[tuple[Clip, ...], tuple[Skipped, ...], tuple[Remark, ...]]
+
+
+def gather(
+    entries: Sequence[Entry], dataset: str, folders: Folders, *, repairs: Iterable[Repair] = (), annotated: bool = True
+) -> Gathered:
+    """Clips of a sheet: each is usable, or skipped with its reason.
+
+    Args:
+        entries: The annotated clips, in order.
+        dataset: Name of the set.
+        folders: Folders on disk.
+        repairs: Known mistakes of the sheet.
+        annotated: Whether the set gives key frames.
+
+    Returns:
+        Clips, what was skipped, and remarks.
+    """
+    clips: list[Clip] = []
+    skipped: list[Skipped] = []
+    remarks: list[Remark] = []
+    seen: dict[str, str] = {}
+    by_clip: dict[str, list[Repair]] = {}
+    for repair in repairs:
+        by_clip.setdefault(repair.clip_id, []).append(repair)
+    ignored = 0
+    for entry in entries:
+        try:
+            _complete(entry)
+            if entry.clip_id in seen:
+                raise Unusable("duplicate", f"stands in {seen[entry.clip_id]} and again in {entry.where}")
+            seen[entry.clip_id] = entry.where
+            index = index_frames(folders.find(entry.base, *entry.chain))
+            ignored += index.ignored
+            cells = {"onset": entry.onset, "apex": entry.apex, "offset": entry.offset}
+            cells, said = repaired(entry.clip_id, cells, index.numbers, by_clip.get(entry.clip_id, ()))
+            found = locate(index, cells["onset"], cells["apex"], cells["offset"], annotated=annotated)
+            if entry.fps is None:
+                raise Unusable("row incomplete", f"{entry.where} gives no frame rate")
+        except Unusable as problem:
+            who = entry.clip_id if all(entry.chain) else entry.where
+            emotion = entry.emotion.casefold()
+            skipped.append(Skipped(who, problem.kind, str(problem), emotion, entry.subject, entry.split))
+            continue
+        codes, unread = _codes(entry.codes)
+        remarks += [Remark("repair", one, entry.clip_id) for one in said]
+        remarks += [Remark("files", one, entry.clip_id) for one in index.order.remarks]
+        remarks += [Remark(kind, one, entry.clip_id) for kind, one in found.remarks]
+        remarks += [Remark("action units", f"{one!r} in {entry.codes!r}", entry.clip_id) for one in unread]
+        clips.append(
+            Clip(
+                clip_id=entry.clip_id, subject=entry.subject, frames=index.folder, emotion=entry.emotion.casefold(),
+                dataset=dataset, onset=found.onset, apex=found.apex, offset=found.offset, fps=entry.fps,
+                action_units=codes, split=entry.split,
+            )
+        )  # fmt: skip
+    if ignored:
+        remarks.append(Remark("files", f"{ignored} files in the folders of clips are no frames"))
+    strangers = _strangers(entries, folders)
+    if strangers:
+        shown = ", ".join(strangers[:5]) + (" and more" if len(strangers) > 5 else "")
+        remarks.append(Remark("files", f"{len(strangers)} folders are not annotated: {shown}"))
+    return tuple(clips), tuple(skipped), tuple(remarks)
+
+
+def on_disk(entries: Iterable[Entry], folders: Folders) -> list[Entry]:
+    """The entries whose folder is there."""
+    return [entry for entry in entries if all(entry.chain) and _has_folder(entry, folders)]
+
+
+def _has_folder(entry: Entry, folders: Folders) -> bool:
+    try:
+        folders.find(entry.base, *entry.chain)
+    except Unusable:
+        return False
+    return True
+
+
+def _complete(entry: Entry) -> None:
+    for what, value in (("subject", entry.subject), ("file name", entry.chain[-1]), ("emotion", entry.emotion)):
+        if not value:
+            raise Unusable("row incomplete", f"{entry.where} gives no {what}")
+
+
+def _codes(cell: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The cell where at least one unit could be read in it, and what could not be read."""
+    code = parse_facs(cell)
+    return (cell if code.units else None), code.unread
+
+
+def _strangers(entries: Iterable[Entry], folders: Folders) -> list[str]:
+    """Folders of clips or subjects that no entry names."""
+    known: dict[Path, set[str]] = {}
+    for entry in entries:
+        folder: Path | None = entry.base
+        for name in entry.chain:
+            if folder is None:
+                break
+            known.setdefault(folder, set()).add(name.casefold())
+            folder = folders.inside(folder).get(name.casefold())
+    found = [
+        path for folder, names in known.items() for name, path in folders.inside(folder).items() if name not in names
+    ]
+    return [f"{path.parent.name}/{path.name}" for path in sorted(found)]

@@ -1,0 +1,148 @@
+"""Every metric of predictions that were made anywhere, from one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stag.datasets.look_alikes import class_warnings, people_warnings
+from stag.datasets.readers.sheet import Columns, read_sheet
+from stag.errors import DatasetError
+from stag.evaluation.summary import summarise
+from stag.utils.cells import frame_number, text
+
+NEEDED = ("clip_id", "subject", "truth", "predicted")
+OPTIONAL = {"dataset": "", "fold": "all", "seed": "0"}
+"""Column that may be absent -> what is taken then."""
+
+COLUMNS: Columns = {name: (name,) for name in (*NEEDED, *OPTIONAL)}
+_SHOWN_AT_MOST = 3
+
+
+def read_predictions(path: Path | str) -> pd.DataFrame:
+    """Read and check the predictions of any method.
+
+    Args:
+        path: Text table or ``.xlsx`` with ``clip_id``, ``subject``, ``truth`` and ``predicted``, one row a clip (and
+            seed). ``dataset``, ``fold`` and ``seed`` are read where they are there; other columns, such as
+            ``p_<class>``, are left alone.
+
+    Returns:
+        Columns clip_id, subject, truth, predicted, dataset, fold, seed, all text but the seed; ``fold`` is ``"all"``
+        where the file names none, ``dataset`` empty.
+
+    Raises:
+        DatasetError: The file cannot be read, lacks a column or a value, or tells of a clip twice.
+    """
+    return _read(Path(path))[0]
+
+
+def score_predictions(path: Path | str) -> dict[str, Any]:
+    """Every metric of a prediction file, as ``result.json`` has them.
+
+    The class list is what occurs in the truth or among the predictions of the whole file.
+
+    Args:
+        path: As for :func:`read_predictions`.
+
+    Returns:
+        ``pooled``, ``folds`` (``None`` where the file names no fold), ``ci95``, ``per_dataset``, ``seeds_spread``,
+        ``classes``, counts and notes.
+
+    Raises:
+        DatasetError: As for :func:`read_predictions`.
+
+    Example:
+        >>> score_predictions("predictions.csv")["pooled"]["uf1"]  # doctest: +SKIP
+        0.61
+    """
+    table, remarks = _read(Path(path))
+    classes = sorted({*table["truth"], *table["predicted"]})
+    people = table[["dataset", "subject"]].drop_duplicates()
+    first = table[table["seed"] == table["seed"].min()]
+    found = summarise(table, classes)
+    folds = first["fold"].nunique()
+    if folds == 1:
+        found["folds"] = None
+    return {
+        "kind": "score",
+        "classes": classes,
+        "seeds": sorted(int(seed) for seed in table["seed"].unique()),
+        "n_clips": len(first),
+        "n_subjects": len(people),
+        "n_folds": folds,
+        "class_counts": {name: int((first["truth"] == name).sum()) for name in classes},
+        **found,
+        "notes": [*remarks, *_notes(table, first, len(people))],
+    }
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The predictions, and remarks on the file."""
+    sheet = read_sheet(path, COLUMNS, OPTIONAL)
+    if sheet.skipped:
+        raise DatasetError(f"{path}, {sheet.skipped[0].clip_id}: {sheet.skipped[0].reason}")
+    if not sheet.rows:
+        raise DatasetError(f"{path}: holds no prediction; write one row a clip")
+    absent = {name: value for name, value in OPTIONAL.items() if not any(text(row[name]) for _, row in sheet.rows)}
+    table = pd.DataFrame([{**_values(row, absent, f"{path}, line {line}"), "line": line} for line, row in sheet.rows])
+    repeated = table.duplicated(["dataset", "clip_id", "seed"])
+    if repeated.any():
+        again = table[repeated].iloc[0]
+        raise DatasetError(
+            f"{path}, line {again['line']}: clip {again['clip_id']} of seed {again['seed']} is told twice; "
+            "keep one row, or tell clips of several data sets apart by a column dataset"
+        )
+    _refuse_unequal_seeds(table, path)
+    return table.drop(columns="line"), [remark.text for remark in sheet.remarks]
+
+
+def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> dict[str, Any]:
+    """The values of a row, all text but the seed; columns that are absent take theirs from ``absent``."""
+    values: dict[str, Any] = {name: absent.get(name, text(row[name])) for name in COLUMNS}
+    for name in (*NEEDED, "fold", "seed"):
+        if not values[name]:
+            found = f"holds {row[name]!r}, which means missing" if row[name] else "is empty"
+            raise DatasetError(f"{where}: {name} {found}; fill it in or remove the row")
+    seed = frame_number(values["seed"])
+    if seed is None:
+        raise DatasetError(f"{where}: seed {row['seed']!r} is not a whole number from 0")
+    return {**values, "seed": seed}
+
+
+def _refuse_unequal_seeds(table: pd.DataFrame, path: Path) -> None:
+    """Every seed must judge the same clips, and a clip keep its subject and truth."""
+    clips = table.groupby(["dataset", "clip_id"])
+    for name in ("truth", "subject"):
+        changing = clips[name].nunique()
+        if (changing > 1).any():
+            clip = changing[changing > 1].index[0][1]
+            raise DatasetError(f"{path}: clip {clip} has another {name} from seed to seed; correct the file")
+    counts = clips["seed"].nunique()
+    fewer = counts[counts < table["seed"].nunique()]
+    if len(fewer):
+        shown = ", ".join(str(key[1]) for key in fewer.index[:_SHOWN_AT_MOST])
+        raise DatasetError(f"{path}: {len(fewer)} clip(s) are not told for every seed, first {shown}; add those rows")
+
+
+def _notes(table: pd.DataFrame, first: pd.DataFrame, people: int) -> list[str]:
+    truths, predicted = set(table["truth"]), set(table["predicted"])
+    notes = class_warnings(sorted(truths | predicted))
+    if not truths & predicted:
+        notes.append("no predicted class is among the true ones, so every score is 0; name the classes alike in both")
+    notes += [
+        f"class {name} is predicted but has no clip; it counts as 0 in the pooled UF1 and UAR"
+        for name in sorted(predicted - truths)
+    ]
+    if len(truths) == 1:
+        notes.append(f"all clips are of class {min(truths)}, so no score says whether classes are told apart")
+    if people == 1:
+        notes.append("all clips are of one subject, so the intervals say nothing")
+    if first["fold"].nunique() > 1:
+        shared = first.groupby(["dataset", "subject"])["fold"].nunique()
+        if (shared > 1).any():
+            notes.append("subject-dependent: clips of one subject lie in several folds")
+    return [*notes, *people_warnings(zip(first["dataset"], first["subject"], strict=True))]

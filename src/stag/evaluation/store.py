@@ -1,0 +1,176 @@
+"""A run folder: one owner at a time, one run only, and unit files that a later start can trust.
+
+::
+
+    OUT/config.toml, versions.json, run.json     what this run is
+    OUT/units/<fold>_seed<k>.json                probabilities of one unit
+    OUT/units/<fold>_baselines.json              what the baselines say in one fold
+    OUT/predictions.csv, result.json             written once every unit is there
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+import stag
+from stag.config import Config
+from stag.errors import RunError
+from stag.motion_set import MotionSet
+from stag.utils.files import alone, remove_unfinished, write_json, write_text
+
+_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        path: Where it is; made when the run is opened.
+    """
+
+    path: Path
+
+    def unit(self, fold: str, seed: int | None) -> Path:
+        """File of one unit, or of the baselines of a fold where ``seed`` is ``None``.
+
+        Fold names are quoted like a URL, so that different names stay different files.
+        """
+        what = "baselines" if seed is None else f"seed{seed}"
+        return self.path / "units" / f"{quote(fold, safe=' ')}_{what}.json"
+
+    @contextmanager
+    def opened(self, identity: Mapping[str, Any], config: Config) -> Iterator[None]:
+        """Own the folder while the block runs.
+
+        Args:
+            identity: What the run is, as plain JSON values; a folder of another identity is refused.
+            config: Resolved configuration.
+
+        Raises:
+            RunError: Another process works there, or the folder belongs to another run; it names what differs.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with alone(self.path, self.path / ".lock"):
+            self._refuse_another_run(identity, config)
+            (self.path / "units").mkdir(exist_ok=True)
+            for folder in (self.path, self.path / "units"):
+                remove_unfinished(folder)
+            write_text(self.path / "config.toml", config.to_toml())
+            write_json(self.path / "versions.json", versions())
+            write_json(self.path / "run.json", {**identity, "config": fingerprint_text(config.to_toml())})
+            yield
+
+    def _refuse_others_files(self, config: Config) -> None:
+        """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
+        settings = self.path / "config.toml"
+        ours = not settings.exists() or settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
+        results = [path for name in ("predictions.csv", "result.json") if (path := self.path / name).exists()]
+        for path in [*results, *([] if ours else [settings])]:
+            raise RunError(f"{path}: is not of a run of ours and would be replaced; rename it, or name another --out")
+
+    def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
+        marker = self.path / "run.json"
+        if not marker.exists():
+            self._refuse_others_files(config)
+            return
+        found = read_object(marker) or {}
+        wanted = {**identity, "config": fingerprint_text(config.to_toml())}
+        differing = [name for name, value in wanted.items() if found.get(name) != value]
+        if not differing:
+            return
+        name = differing[0]
+        if name == "config":
+            detail = _setting_that_differs(self.path / "config.toml", config)
+        elif name.startswith("data"):
+            detail = f"its {name} is another (other clips, motion, labels or codes)"
+        else:
+            detail = f"its {name} is {found.get(name)!r}, now it would be {wanted[name]!r}"
+        raise RunError(f"{self.path}: belongs to another run: {detail}; name another --out, or remove this folder")
+
+
+def read_unit(path: Path, header: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Content of a unit file, or ``None`` where it is missing, damaged or of another unit.
+
+    Args:
+        path: The file.
+        header: What the file must say of itself: fold, seed, fingerprints, clips, truth, AU source.
+    """
+    content = read_object(path)
+    if content is None or any(content.get(name) != value for name, value in header.items()):
+        return None
+    n = len(header["clips"])
+    if "probabilities" in content:
+        try:
+            table = np.array(content["probabilities"], dtype=np.float64)
+        except (TypeError, ValueError):
+            return None
+        whole = table.shape == (n, len(header["classes"])) and bool(np.isfinite(table).all())
+        return content if whole else None
+    predicted = content.get("predicted")
+    whole = isinstance(predicted, dict) and all(names is None or len(names) == n for names in predicted.values())
+    return content if whole else None
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or ``None`` where the file is missing or is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def fingerprint_text(text: str) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def fingerprint_data(motion: MotionSet) -> str:
+    """First 16 hexadecimal digits of the SHA-256 over all that can change a result: arrays, texts, classes."""
+    digest = hashlib.sha256()
+    for array in (motion.motion, motion.action_units, motion.time_s):
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+    texts = {name: [str(v) for v in getattr(motion, name)] for name in ("label", "subject", "dataset", "clip_id")}
+    digest.update(json.dumps([texts, list(motion.classes), motion.simulated], sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of stag, Python and the packages that results rest on; ``None`` where one is not installed."""
+    found: dict[str, str | None] = {"stag": stag.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def _setting_that_differs(path: Path, config: Config) -> str:
+    try:
+        then = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "its config.toml cannot be read"
+    now = config.model_dump()
+    for section, value in now.items():
+        pairs = value.items() if isinstance(value, dict) else [("", value)]
+        before = then.get(section)
+        for key, setting in pairs:
+            old = before.get(key) if key and isinstance(before, dict) else before
+            if old != setting:
+                return f"its {section}{'.' if key else ''}{key} is {old!r}, now it would be {setting!r}"
+    return "its configuration is another"

@@ -1,0 +1,350 @@
+"""One clip of frames -> the motion tensor of each face in it (Eq. 2-11).
+
+Frames stream by once. Each face is detected once, tracked from its first frame, and kept as a stack of small aligned
+crops; dense flow runs only on the crops that become motion steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.config import MotionConfig
+from stag.errors import FaceNotFound, VideoError
+from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
+from stag.faces.detect import FaceDetector
+from stag.faces.track import FaceTracker
+from stag.motion.blinks import blink_times
+from stag.motion.cuts import mark_cuts
+from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
+from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
+from stag.motion.regions import Pooling, covering_window, empty_channels
+from stag.motion.sampling import magnitude_positions, motion_at, probe_positions, uniform_positions
+from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, Landmarks, MotionTensor, Quality
+from stag.utils import limits
+from stag.video import frame_rate
+
+MIN_FRAMES = 3
+LOW_RESOLUTION_PX = 20.0
+LONG_S = 2.0
+REDETECT_S = 0.4
+SEARCH_S = 0.1
+"""Time between searches while no face is followed."""
+GAP_S = 0.5
+"""Longest absence of a face that is bridged."""
+TURNED_DEG = 6.0
+"""Turn out of the picture plane that is worth a remark: docs/quality.md has what still heads reach."""
+SAME_PLACE = 1.5
+"""Inter-ocular distances within which a detection is a face that is known already."""
+_FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
+
+
+class FaceTrack:
+    """The aligned crops of one face, grown frame by frame.
+
+    Of every crop only the window that holds the motion channels is kept; the first one is also kept whole, as
+    ``picture``.
+
+    Args:
+        frame: The first frame with the face.
+        landmarks: The face in that frame.
+        face_id: Rank of the face.
+
+    Attributes:
+        lost: Whether the face stayed away for too long.
+        ended: Whether the scene that it was in is over.
+        gaps: Frames in which it was not followed.
+        cuts_s: Where the video changes its scene, seconds from its start.
+        residuals: ``(n, 2)`` float32 for each crop: how the stable patches deviate from the alignment, crop pixels.
+        look: What the frames themselves tell of the picture's quality.
+    """
+
+    def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
+        self.landmarks = landmarks
+        self.face_id = face_id
+        self.crops: list[GreyImage] = []
+        self.times_s: list[float] = []
+        self.start_s = frame.time_s
+        self.lost = self.ended = False
+        self.gaps = 0
+        self.cuts_s: tuple[float, ...] = ()
+        self.reading: tuple[str, ...] = ()
+        self.residuals: list[NDArray[np.float32]] = []
+        self.look = SourceLook(landmarks.points)
+        self._turns_deg: list[float] = []
+        self._tracker = FaceTracker(frame.image, landmarks)
+        self._to_crop = crop_transform(landmarks.points)
+        self.points = transform_points(landmarks.points, self._to_crop)
+        self.window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
+        self.picture = warp_crop(frame.image, self._to_crop)
+        self._motion = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        self.look.see(frame.image)
+        self.keep(frame, self._to_crop)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the head has turned out of the picture plane, in two frames in a row."""
+        turns = np.array(self._turns_deg)
+        return bool((np.minimum(turns[1:], turns[:-1]) > TURNED_DEG).any())
+
+    def follow(self, frame: Frame) -> None:
+        """Align one more frame; a face that stays away for :data:`GAP_S` is lost."""
+        reader = CropReader(frame.image, self.window)
+        tracked = self._tracker.update(reader)
+        if tracked.lost:
+            self.lost = frame.time_s - self.start_s - self.times_s[-1] > GAP_S
+            self.gaps += 1
+            return
+        self.look.see(frame.image)
+        self.residuals.append(tracked.residuals.astype(np.float32))
+        self._turns_deg.append(tracked.turn_deg)
+        self._motion = tracked.motion
+        self._keep(reader, frame.time_s, compose(self._to_crop, invert(tracked.motion)))
+
+    def centre(self) -> FloatArray:
+        """``(2,)`` where the face now is, pixels of the frame."""
+        middle = self.landmarks.points.mean(axis=0)
+        return np.asarray(self._motion[:, :2] @ middle + self._motion[:, 2])
+
+    def keep(self, frame: Frame, transform: FloatArray) -> None:
+        """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop."""
+        self._keep(CropReader(frame.image), frame.time_s, transform)
+
+    def _keep(self, reader: CropReader, time_s: float, transform: FloatArray) -> None:
+        self.crops.append(reader.read(transform, self.window))
+        self.times_s.append(time_s - self.start_s)
+
+
+def follow_faces(
+    frames: Iterable[Frame], detector: FaceDetector, name: str, *, every_face: bool = False
+) -> list[FaceTrack]:
+    """Detect once, then track: the crops of the largest face, or of every face, through the clip.
+
+    Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, when
+    one is lost and every :data:`REDETECT_S` seconds for people who turn up later. A face that was lost and is found
+    again near the same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
+
+    Args:
+        frames: Frames of one clip in order of time.
+        detector: Where faces and landmarks come from.
+        name: The clip, for error messages.
+        every_face: Follow all faces and not only the largest.
+
+    Returns:
+        One track a face, ordered by id.
+
+    Raises:
+        VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`limits.FRAMES`.
+        FaceNotFound: No face was found.
+    """
+    tracks: list[FaceTrack] = []
+    n_frames, next_search_s = 0, 0.0
+    cuts_s: list[float] = []
+    reading: dict[str, None] = {}
+    for frame, cut in mark_cuts(frames):
+        n_frames += 1
+        reading.update(dict.fromkeys(frame.flags))
+        if n_frames > limits.FRAMES:
+            raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
+        if cut:
+            cuts_s.append(frame.time_s)
+            next_search_s = frame.time_s
+            for track in tracks:
+                track.ended = True
+        active = [track for track in tracks if not (track.lost or track.ended)]
+        for track in active:
+            track.follow(frame)
+        if any(track.lost for track in active):
+            next_search_s = frame.time_s
+        active = [track for track in active if not track.lost]
+        if (every_face or not active) and frame.time_s >= next_search_s:
+            next_search_s = frame.time_s + (REDETECT_S if active else SEARCH_S)
+            new = [face for face in detector.detect(frame.image) if not _near(face, active)]
+            for face in new if every_face else new[:1]:
+                tracks.append(FaceTrack(frame, face, _identity(face, tracks)))
+    if n_frames < MIN_FRAMES:
+        raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {MIN_FRAMES}")
+    longest: dict[int, FaceTrack] = {}
+    for track in tracks:
+        known = longest.get(track.face_id)
+        if len(track.crops) >= max(MIN_FRAMES, len(known.crops) + 1 if known else 0):
+            longest[track.face_id] = track
+    if not longest:
+        raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
+    found = [longest[face_id] for face_id in sorted(longest)]
+    for track in found:
+        track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
+    return found if every_face else found[:1]
+
+
+def track_motion(
+    track: FaceTrack,
+    config: MotionConfig,
+    *,
+    flow: Flow | None = None,
+    kept: float | None = None,
+    pictures: bool = False,
+) -> MotionTensor:
+    """Motion tensor of one followed face.
+
+    Args:
+        track: Crops of at least :data:`MIN_FRAMES` frames.
+        config: Layout, steps, flow, reference, sampling and smoothing.
+        flow: Flow algorithm in place of the configured one.
+        kept: Share of strongest pixels in place of each channel's own.
+        pictures: Keep the crop at each step, for a player.
+
+    Source: Eq. 8-11.
+    """
+    n_frames = len(track.crops)
+    times_s = np.asarray(track.times_s)
+    crops = _Smoothed(track.crops, frame_rate(track.times_s), config.smooth_s)
+    positions = uniform_positions(n_frames, config.steps)
+    if config.sampling == "magnitude" and n_frames > config.steps:
+        positions = magnitude_positions(*_probed_steps(crops, n_frames), config.steps)
+    frames = np.arange(n_frames) if n_frames < config.steps else positions.astype(np.int64)
+    windows = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
+    motion = _displacement(crops, frames, flow or make_flow(config.flow), windows, config)
+    if n_frames < config.steps:
+        motion = motion_at(positions, motion)
+    quality = quality_of(track.crops, crops[0], track.residuals, frames, crops.reach, motion, windows, track.look)
+    if config.reference == "previous":
+        motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
+    motion32 = np.nan_to_num(motion).astype(np.float32)
+    strength_px = float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64))))
+    return MotionTensor(
+        motion=motion32,
+        time_s=np.interp(positions, np.arange(n_frames), times_s).astype(np.float32),
+        frame_index=positions,
+        flags=_flags(track, config, quality, is_still(motion32, config.reference), times_s[-1]),
+        strength_px=strength_px,
+        crop=track.picture,
+        points=track.points,
+        n_frames=n_frames,
+        duration_s=float(times_s[-1]),
+        start_s=track.start_s,
+        face_id=track.face_id,
+        face_score=track.landmarks.score,
+        pictures=_pictures(track, positions) if pictures else None,
+        quality=quality,
+    )
+
+
+def extract_clip(
+    frames: Iterable[Frame],
+    detector: FaceDetector,
+    config: MotionConfig,
+    name: str | Path,
+    *,
+    every_face: bool = False,
+    pictures: bool = False,
+) -> list[MotionTensor]:
+    """Motion of the largest face of a clip, or of every face; with the crop at each step where ``pictures`` is set.
+
+    Raises:
+        VideoError: The clip cannot be read or has too few frames.
+        FaceNotFound: No face was found.
+    """
+    tracks = follow_faces(frames, detector, str(name), every_face=every_face)
+    return [track_motion(track, config, pictures=pictures) for track in tracks]
+
+
+def _pictures(track: FaceTrack, positions: FloatArray) -> NDArray[np.uint8]:
+    """``(T, 256, 256)``: the crop at each step; around the window that is kept, the first one."""
+    top, bottom, left, right = track.window
+    pictures = np.repeat(track.picture[None], len(positions), axis=0)
+    for picture, position in zip(pictures, positions, strict=True):
+        picture[top:bottom, left:right] = track.crops[int(position + 0.5)]
+    return pictures
+
+
+class _Smoothed:
+    """Aligned crops, each averaged with its neighbours in time when asked for."""
+
+    def __init__(self, crops: list[GreyImage], fps: float, smooth_s: float) -> None:
+        self._crops = crops
+        self.reach = int(smooth_s / 2 * fps + 0.01)
+
+    def __getitem__(self, index: int) -> GreyImage:
+        if self.reach == 0:
+            return self._crops[index]
+        near = self._crops[max(0, index - self.reach) : index + self.reach + 1]
+        total = near[0].astype(np.float32)
+        for crop in near[1:]:
+            cv2.accumulate(crop, total)
+        return np.asarray(cv2.convertScaleAbs(total, alpha=1 / len(near)), dtype=np.uint8)
+
+
+def _displacement(
+    crops: _Smoothed,
+    frames: NDArray[np.int64],
+    flow: Flow,
+    pooling: Pooling,
+    config: MotionConfig,
+) -> FloatArray:
+    """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
+    pooled = pooling.without_head if config.nose_subtraction else pooling.static
+    images = [crops[int(index)] for index in frames]
+    before = images[:1] * (len(images) - 1) if config.reference == "first" else images[:-1]
+    moved = pooled(np.stack([flow(*pair) for pair in zip(before, images[1:], strict=True)]))
+    if config.reference == "previous":
+        moved = np.cumsum(moved, axis=0)
+    return np.concatenate([np.zeros_like(moved[:1]), moved])
+
+
+def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArray]:
+    """``(P,)`` frames and ``(P - 1,)`` motion between them, from coarse flow at a few dozen frames.
+
+    Small consecutive motion drowns in noise, so displacement since the first frame is measured, averaged over blocks,
+    and differenced; the smallest steps count as noise and are taken off.
+    """
+    probes = np.unique(probe_positions(n_frames))
+    flow = LucasKanadeFlow(rounds=0)
+    height, width = crops[0].shape
+    size, coarse = (width // 2, height // 2), (width // 16, height // 16)
+    small = [np.asarray(cv2.resize(crops[int(i)], size, interpolation=cv2.INTER_AREA), np.uint8) for i in probes]
+    blocks = [np.zeros((coarse[1], coarse[0], 2), np.float32)]
+    for image in small[1:]:
+        field = cv2.resize(flow(small[0], image), coarse, interpolation=cv2.INTER_AREA)
+        blocks.append(field - field.mean(axis=(0, 1)))
+    change = np.diff(np.stack(blocks), axis=0)
+    step = np.sqrt((change**2).sum(axis=-1).mean(axis=(1, 2)))
+    return probes, np.clip(step - np.quantile(step, 0.2), 0, None).astype(np.float64)
+
+
+def _near(face: Landmarks, tracks: list[FaceTrack]) -> list[FaceTrack]:
+    """The tracks whose face is, or was last, where a detection is."""
+    centre = face.points.mean(axis=0)
+    reach = SAME_PLACE * face.inter_ocular_px
+    return [track for track in tracks if float(np.hypot(*(track.centre() - centre))) < reach]
+
+
+def _identity(face: Landmarks, tracks: list[FaceTrack]) -> int:
+    """The id of the face that was last seen there, or a new one."""
+    here = _near(face, [track for track in tracks if track.lost or track.ended])
+    return here[-1].face_id if here else 1 + max((track.face_id for track in tracks), default=-1)
+
+
+def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool, duration_s: float) -> tuple[str, ...]:
+    empty = empty_channels(track.points, config.layout)
+    blinks = blink_times(track.crops, track.points - [track.window[2], track.window[0]], track.times_s)
+    reason = not_measurable(quality)
+    remarks = (
+        (reason is not None, f"{NOT_MEASURABLE}: {reason}"),
+        (still, NO_MOVEMENT),
+        (len(track.crops) < config.steps, f"interpolated from {len(track.crops)} frames"),
+        (track.start_s > 0, f"face found at {track.start_s:.2f} s"),
+        (track.lost, f"face lost after {track.start_s + duration_s:.2f} s"),
+        (track.gaps > 0 and not track.lost, f"face not followed in {track.gaps} frames"),
+        (bool(track.cuts_s), "cut in the video at " + ", ".join(f"{at:.2f} s" for at in track.cuts_s)),
+        (track.turned, "head turned"),
+        (bool(blinks), "blink at " + ", ".join(f"{track.start_s + at:.2f} s" for at in blinks)),
+        (track.landmarks.inter_ocular_px < LOW_RESOLUTION_PX, "low resolution"),
+        (duration_s > LONG_S, "longer than a micro-expression"),
+        (bool(empty), "outside the picture: " + ", ".join(empty)),
+    )
+    return (*track.reading, *(text for applies, text in remarks if applies))

@@ -1,0 +1,347 @@
+"""The motion file: a ``.npz`` of ready motion, without pickles, on which everything downstream runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.config import MotionConfig
+from stag.errors import MotionFileError, reason
+from stag.facs import AU_VOCABULARY
+from stag.motion.regions import LAYOUTS
+from stag.utils import limits
+from stag.utils.cells import text
+from stag.utils.files import atomic_path, no_such, refuse_bomb
+from stag.utils.values import ArrayValue, html_table
+
+_ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
+_LARGEST_PX = 1e6  # assumed; a crop is 256 px wide, and squares of such values still fit into float32
+_LARGEST_S = 1e6
+_LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MotionSet(ArrayValue):
+    """Motion tensors of ``n`` clips with their labels.
+
+    Attributes:
+        motion: ``(n, T, R, 2)`` float32, crop pixels, ``u`` right-positive and ``v`` down-positive.
+        label: ``(n,)`` text.
+        subject: ``(n,)`` text.
+        dataset: ``(n,)`` text.
+        action_units: ``(n, A)`` float32 of 0, 1 or nan; a clip whose row is nan has no codes.
+        clip_id: ``(n,)`` text, unique within its data set.
+        time_s: ``(n, T)`` float32, time of each step since the first frame of the clip.
+        flags: ``(n,)`` text, remarks joined by ``"; "``.
+        apex_s: ``(n,)`` float32, time of the apex since the first frame of the clip, nan where unknown; all nan where
+            omitted.
+        meta: What made it: layout, classes, scheme, flow, program version, whether it is simulated.
+    """
+
+    motion: NDArray[np.float32]
+    label: NDArray[np.str_]
+    subject: NDArray[np.str_]
+    dataset: NDArray[np.str_]
+    action_units: NDArray[np.float32]
+    clip_id: NDArray[np.str_]
+    time_s: NDArray[np.float32]
+    flags: NDArray[np.str_]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    apex_s: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+
+    def __post_init__(self) -> None:
+        """Fill in what was omitted."""
+        if len(self.apex_s) == 0:
+            object.__setattr__(self, "apex_s", np.full(len(self.motion), np.nan, np.float32))
+
+    def _summary(self) -> str:
+        return ", ".join(self._about().values())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        names, counts = np.unique(self.label, return_counts=True)
+        clips = {str(name): str(count) for name, count in zip(names, counts, strict=True)}
+        return html_table("motion", self._about() | clips)
+
+    def _about(self) -> dict[str, str]:
+        people = len(set(self.group.tolist()))
+        told = {
+            "clips": f"{len(self)} clip{'s' * (len(self) != 1)}",
+            "steps": f"{self.steps} steps",
+            "layout": self.layout,
+            "people": f"{people} subject{'s' * (people != 1)}",
+            "classes": f"classes {'/'.join(self.classes)}",
+        }
+        return told | ({"source": "simulated"} if self.simulated else {})
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.motion)
+
+    @property
+    def steps(self) -> int:
+        """Number of motion steps ``T``."""
+        return int(self.motion.shape[1])
+
+    @property
+    def layout(self) -> str:
+        """Region layout, by the size of the region axis."""
+        return _LAYOUT_OF_SIZE[self.motion.shape[2]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, sorted: those of the label scheme where the file names them, else those that occur."""
+        named = self.meta.get("classes")
+        return tuple(sorted(named if named else {str(name) for name in self.label}))
+
+    @property
+    def group(self) -> NDArray[np.str_]:
+        """``(n,)`` person key: data set and subject, so that equal numbers of two sets stay two people."""
+        return np.array([f"{d}/{s}" for d, s in zip(self.dataset, self.subject, strict=True)])
+
+    @property
+    def key(self) -> NDArray[np.str_]:
+        """``(n,)`` clip key: data set and clip id; unique in the set."""
+        return np.array([f"{d}/{c}" for d, c in zip(self.dataset, self.clip_id, strict=True)])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any clip comes from the simulator."""
+        return bool(self.meta.get("simulated", False))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the motion was extracted, as far as the file says: the fields of ``config.MotionConfig``."""
+        return {name: self.meta[name] for name in MotionConfig.model_fields if name in self.meta}
+
+    def subset(self, index: Any) -> MotionSet:
+        """The clips at ``index`` (integers or a boolean mask)."""
+        return replace(self, **{name: getattr(self, name)[index] for name in _ROWS})
+
+    def save(self, path: str | Path) -> None:
+        """Write the motion file; it appears whole, by rename. The same content gives the same bytes."""
+        path = Path(path)
+        arrays: dict[str, Any] = {
+            "motion": self.motion.astype(np.float32),
+            "label": self.label,
+            "subject": self.subject,
+            "dataset": self.dataset,
+            "action_units": self.action_units.astype(np.float32),
+            "clip_id": self.clip_id,
+            "time_s": self.time_s.astype(np.float32),
+            "flags": self.flags,
+            "apex_s": self.apex_s.astype(np.float32),
+            "meta": np.array(json.dumps(dict(self.meta), sort_keys=True)),
+        }
+        write_npz(path, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> MotionSet:
+        """Read and validate a motion file.
+
+        Raises:
+            MotionFileError: The file is missing, is no motion file, or holds a wrong shape, type or value.
+        """
+        path = Path(path)
+        return _validated(_read_arrays(path), path)
+
+    @classmethod
+    def concatenate(cls, sets: Sequence[MotionSet]) -> MotionSet:
+        """Several sets as one composite.
+
+        Raises:
+            MotionFileError: The sets differ in steps or layout, or share a clip.
+        """
+        first = sets[0]
+        if len(sets) == 1:
+            return first
+        for other in sets[1:]:
+            if other.motion.shape[1:] != first.motion.shape[1:]:
+                raise MotionFileError(
+                    f"motion files differ in shape: (T, R, 2) is {first.motion.shape[1:]} in the first and "
+                    f"{other.motion.shape[1:]} in another; extract them with the same --set motion.* settings"
+                )
+        joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in _ROWS}
+        classes = sorted({c for s in sets for c in s.classes})
+        meta = {**first.meta, "classes": classes, "simulated": any(s.simulated for s in sets)}
+        result = cls(**joined, meta=meta)
+        _refuse_duplicates(result, "the motion files together")
+        return result
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise MotionFileError(no_such(path, "motion file", "`stag extract` writes one"))
+    arrays: dict[str, NDArray[Any]] = {}
+    name = ""
+    try:
+        refuse_bomb(path, limits.ARCHIVE_BYTES)
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            for name in (name for name in archive.files if name in (*_ROWS, "meta")):
+                arrays[name] = archive[name]
+    except Exception as error:  # a damaged archive fails in zipfile, zlib, struct or numpy, each in its own way
+        if name and "Object arrays" in str(error):
+            raise MotionFileError(
+                f"{path}: {name} is an array of Python objects, which is stored as pickles, and no pickles are read; "
+                "store it with .astype(str), or numbers with .astype(float)"
+            ) from error
+        raise MotionFileError(
+            f"{path}: is not a motion file ({reason(error)}); write it with numpy.savez, no pickles"
+        ) from error
+    return arrays
+
+
+def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
+    missing = [name for name in ("motion", "label", "subject") if name not in arrays]
+    if missing:
+        raise MotionFileError(f"{path}: has no array {missing[0]!r}; a motion file needs motion, label and subject")
+    motion = arrays["motion"]
+    if (
+        motion.ndim != 4
+        or motion.shape[3] != 2
+        or motion.shape[2] not in _LAYOUT_OF_SIZE
+        or motion.dtype.kind not in "fiu"
+    ):
+        raise MotionFileError(
+            f"{path}: motion is {motion.dtype} of shape {motion.shape}; expected float32 (n, T, R, 2) with R 18 or 14"
+        )
+    n, steps = motion.shape[:2]
+    if n == 0 or steps < 2:
+        raise MotionFileError(f"{path}: motion has {n} clips of {steps} steps; expected at least 1 clip of 2 steps")
+    bad = np.flatnonzero(~_within(motion, _LARGEST_PX).reshape(n, -1).all(axis=1))
+    if bad.size:
+        raise MotionFileError(
+            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST_PX:g} px and more, first "
+            f"at row {bad[0]}; remove or repair them"
+        )
+    meta = _meta(arrays.get("meta"), path)
+    vocabulary = tuple(meta.get("au_vocabulary", AU_VOCABULARY))
+    if vocabulary != AU_VOCABULARY:
+        raise MotionFileError(
+            f"{path}: its AU vocabulary differs from this program's {list(AU_VOCABULARY)}; extract it again"
+        )
+    units = np.asarray(arrays.get("action_units", np.full((n, len(vocabulary)), np.nan)))
+    if units.shape != (n, len(vocabulary)) or units.dtype.kind not in "fiub":
+        raise MotionFileError(
+            f"{path}: action_units has shape {units.shape}; expected ({n}, {len(vocabulary)}) of 0, 1 or nan"
+        )
+    units = units.astype(np.float32)
+    if not np.isin(units[~np.isnan(units)], (0, 1)).all():
+        raise MotionFileError(f"{path}: action_units holds values other than 0, 1 and nan; make it binary")
+    times = np.asarray(arrays.get("time_s", np.tile(np.arange(steps), (n, 1))))
+    if times.shape != (n, steps) or times.dtype.kind not in "fiu" or not _within(times, _LARGEST_S).all():
+        raise MotionFileError(f"{path}: time_s has shape {times.shape}; expected ({n}, {steps}) finite seconds")
+    back = np.flatnonzero((np.diff(times.astype(np.float64), axis=1) <= 0).any(axis=1))
+    if back.size:
+        raise MotionFileError(
+            f"{path}: time_s of {back.size} clip(s) does not increase from step to step, first at row {back[0]}; "
+            "give the seconds of each step since the first frame of the clip, or leave time_s out"
+        )
+    apexes = np.asarray(arrays.get("apex_s", np.full(n, np.nan)))
+    if (
+        apexes.shape != (n,)
+        or apexes.dtype.kind not in "fiu"
+        or not (_within(apexes, _LARGEST_S) | np.isnan(apexes)).all()
+    ):
+        raise MotionFileError(f"{path}: apex_s has shape {apexes.shape}; expected ({n},) seconds, nan where unknown")
+    dataset = _text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path)
+    clip_id = _text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path)
+    label, subject = (_names(_text(arrays[name], n, name, path)) for name in ("label", "subject"))
+    for name, texts in (("label", label), ("subject", subject), ("clip_id", clip_id)):
+        _refuse_empty(texts, name, path)
+    result = MotionSet(
+        motion=motion.astype(np.float32),
+        label=label,
+        subject=subject,
+        dataset=np.where(dataset == "", path.stem, dataset),
+        action_units=units,
+        clip_id=clip_id,
+        time_s=times.astype(np.float32),
+        flags=_text(arrays.get("flags", np.full(n, "")), n, "flags", path),
+        meta=meta,
+        apex_s=apexes.astype(np.float32),
+    )
+    unknown = sorted({str(name) for name in result.label} - set(result.classes))
+    if unknown:
+        raise MotionFileError(
+            f"{path}: label {unknown[0]!r} is not among its classes {list(result.classes)}; correct meta"
+        )
+    _refuse_duplicates(result, str(path))
+    return result
+
+
+def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:
+    """Whether values are numbers of less than ``largest`` on either side; NaN is not."""
+    return np.asarray((values > -largest) & (values < largest))
+
+
+def _meta(array: NDArray[Any] | None, path: Path) -> dict[str, Any]:
+    if array is None:
+        return {}
+    try:
+        meta = json.loads(array.item() if array.dtype.kind in "SU" else str(array))
+    except ValueError as error:  # no JSON, no UTF-8, or several texts
+        raise MotionFileError(f"{path}: meta is not JSON ({reason(error)}); store json.dumps(...) there") from error
+    if not isinstance(meta, dict):
+        raise MotionFileError(f"{path}: meta is {type(meta).__name__}; expected a JSON object")
+    for name in ("classes", "au_vocabulary"):
+        if meta.get(name) is not None and not isinstance(meta[name], list):
+            raise MotionFileError(f"{path}: {name} in meta is {meta[name]!r}; expected a list")
+    if meta.get("classes"):
+        named = np.array([str(name) for name in meta["classes"]])
+        meta["classes"] = sorted(set(_names(_text(named, len(named), "classes in meta", path)).tolist()))
+    return meta
+
+
+def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_]:
+    """An array of text, of bytes or of whole numbers as text, without blanks around it."""
+    kind = array.dtype.kind
+    whole = kind == "f" and bool((np.isnan(array) | (_within(array, 2.0**53) & (array == np.rint(array)))).all())
+    if array.shape != (n,) or not (whole or kind in "USiu"):
+        raise MotionFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}; expected text of shape ({n},)")
+    try:
+        plain = np.char.decode(array, "utf-8") if kind == "S" else array
+        texts = ["" if value != value else f"{value:.0f}" if whole else str(value) for value in plain.tolist()]
+        return np.array([" ".join(one.split()) for one in texts])
+    except ValueError as error:
+        raise MotionFileError(f"{path}: {name} is not UTF-8 text ({reason(error)}); store it as text") from error
+
+
+def _names(texts: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Labels or subjects as cells of a table are read: ``0.0`` is ``0``, and what stands for no value is empty."""
+    return np.array([text(one) for one in texts.tolist()])
+
+
+def _refuse_empty(texts: NDArray[np.str_], name: str, path: Path) -> None:
+    empty = np.flatnonzero(texts == "")
+    if empty.size:
+        raise MotionFileError(
+            f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
+            "these clips out"
+        )
+
+
+def _refuse_duplicates(motion: MotionSet, where: str) -> None:
+    keys, counts = np.unique(motion.key, return_counts=True)
+    if (counts > 1).any():
+        raise MotionFileError(
+            f"{where}: clip {keys[counts > 1][0]} occurs {counts.max()} times; clip ids must be unique"
+        )

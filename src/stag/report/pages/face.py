@@ -1,0 +1,210 @@
+"""One prediction prepared for the page: its sentences, bars and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from stag.explanation.explain import Attribution
+from stag.facs import AU_NAMES
+from stag.motion.regions import channel_names
+from stag.report.export import data_link, fitting, motion_csv, prediction_dict, to_json
+from stag.report.pages.player import player_view
+from stag.report.plots.face import arrow_scale, strongest_edges
+from stag.report.plots.motion import (
+    TOP_CURVES,
+    adjacency_figure,
+    face_motion_figure,
+    graph_figure,
+    motion_curves_figure,
+    motion_heatmap_figure,
+)
+from stag.report.theme import figure_inline
+from stag.report.wording import all_flags, apex_step, headline, regions_in_words, share, strongest_movement, summary
+from stag.types import FloatArray, Prediction
+
+TOP_UNITS = 6
+
+AU_NOTES = {
+    "none": "estimated from the motion by the model and not used for the class.",
+    "predicted": "estimated from the motion by the model, and these estimates were an input to the class.",
+    "annotated": "codes given with the clip were an input to the class; those shown are estimated and were not.",
+}
+"""What each AU source means for the reader."""
+
+View = dict[str, Any]
+
+
+def bar(name: str, value: float, *, first: bool = False) -> View:
+    """One line of a bar table."""
+    finite = value if np.isfinite(value) else 0.0
+    return {"name": name, "percent": f"{100 * min(max(finite, 0), 1):.1f}", "text": share(value), "first": first}
+
+
+def inline_plot(figure: Figure, prefix: str, alternative: str, caption: str) -> View:
+    """A figure for the ``plot`` macro."""
+    # The only text on the page that is not escaped by the template: it is made here, and escapes what it shows.
+    return {"svg": Markup(figure_inline(figure, prefix, alternative)), "caption": caption}
+
+
+def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> View:
+    """Everything that ``_face.html.j2`` shows of a prediction.
+
+    Args:
+        p: The prediction.
+        anchor: Its id on the page.
+        found: What spoke for the answer.
+    """
+    motion = p.motion
+    order = np.argsort(-p.probabilities, kind="stable")
+    units = np.argsort(-p.au_probabilities, kind="stable")[:TOP_UNITS]
+    return {
+        "id": anchor,
+        "file": p.file,
+        "still": p.abstains,
+        "simulated": p.simulated,
+        "meta": (
+            f"face {p.face_id + 1} · {p.start_s:.2f}–{p.end_s:.2f} s · {motion.n_frames} frames · "
+            f"{len(channel_names(p.layout))} channels · strength {share(motion.strength_px)} px"
+        ),
+        "headline": headline(p, found),
+        "summary": summary(p),
+        "why": _why(found),
+        "player": player_view(p, anchor, found),
+        "links": fitting(
+            [
+                data_link(f"{_stem(p)}.csv", motion_csv(p, found), "every step and channel"),
+                data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, found)), "everything shown of this face"),
+            ],
+            "stag explain writes the same for one clip",
+        ),
+        "flags": [flag for flag in all_flags(p) if flag != p.predicted],
+        "classes": [bar(p.classes[i], float(p.probabilities[i]), first=rank == 0) for rank, i in enumerate(order)],
+        "units": [
+            bar(_unit_name(p.au_vocabulary[i]), float(p.au_probabilities[i]), first=rank == 0)
+            for rank, i in enumerate(units)
+        ],
+        "au_caption": (
+            f"The {len(units)} most probable of {len(p.au_vocabulary)}, as the model predicts them; no person coded "
+            f"them. {_use_of_units(p)}"
+        ),
+        "plots": _plots(p, anchor),
+    }
+
+
+def _why(found: Attribution | None) -> str:
+    if found is None:
+        return ""
+    text = regions_in_words(found.by_channel, found.layout, signed=found.signed)
+    return f"Why {found.class_name}? {text} ({found.title}, summed over time.)"
+
+
+def _stem(p: Prediction) -> str:
+    """The name of the clip without its folder and ending, fit for a file name."""
+    name = p.file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] + f"-face{p.face_id + 1}"
+
+
+def overview_row(p: Prediction, link: str) -> View:
+    """One line of the overview table; ``link`` is the id of its section, or empty where it has none."""
+    return {
+        "file": p.file,
+        "link": link,
+        "face": p.face_id + 1,
+        "predicted": p.predicted,
+        "probability": share(float(p.probabilities.max())),
+        "movement": p.predicted if p.abstains else strongest_movement(p.motion, p.layout),
+        "flags": "; ".join(all_flags(p)),
+        "still": p.abstains,
+    }
+
+
+def au_notes(predictions: Sequence[Prediction]) -> list[str]:
+    """The meaning of every AU source that occurs, each once."""
+    return [AU_NOTES[s] for s in dict.fromkeys(p.au_source for p in predictions) if s in AU_NOTES]
+
+
+def _use_of_units(p: Prediction) -> str:
+    if p.codes is not None:
+        return f"The class read the codes that were given with the clip instead: {', '.join(map(_unit_name, p.codes))}."
+    return f"They were {'an input to' if p.au_source == 'predicted' else 'not used for'} the class."
+
+
+def _unit_name(number: int) -> str:
+    return f"AU {number} {AU_NAMES.get(number, '')}".rstrip()
+
+
+def _plots(p: Prediction, anchor: str) -> Mapping[str, View]:
+    motion, names = p.motion, channel_names(p.layout)
+    step = apex_step(motion.motion)
+    vectors = motion.motion[step].astype(float)
+    at, scale = f"{motion.time_s[step]:.2f} s", arrow_scale(vectors)
+    moved = strongest_movement(motion, p.layout)
+    strongest = np.hypot(*np.moveaxis(motion.motion.astype(float), -1, 0)).max(axis=0)
+    leading = ", ".join(names[i] for i in np.argsort(-strongest, kind="stable")[:TOP_CURVES])
+    plots = {
+        "face": inline_plot(
+            face_motion_figure(motion.crop, motion.points, vectors, p.layout),
+            f"{anchor}-face",
+            f"The face with its {len(names)} channel windows and arrows of the motion at {at}. Strongest: {moved}.",
+            f"Motion at {at}, the step at which the face as a whole moved most. Arrows {scale}× their true length; the "
+            "numbers are true lengths in pixels, of which 64 make the distance between the inner eye corners. Left and "
+            "right are those of the picture." + (" Dashed windows are whole regions." if p.layout == "roi18" else ""),
+        ),
+        "heatmap": inline_plot(
+            motion_heatmap_figure(motion.motion, motion.time_s, names),
+            f"{anchor}-heat",
+            f"Map of motion magnitude, {len(names)} channels by {len(motion.time_s)} steps. Strongest: {moved}.",
+            f"Magnitude of motion, {len(names)} channels by {len(motion.time_s)} steps. Steps are not evenly spaced: "
+            "where more happens there are more of them.",
+        ),
+        "curves": inline_plot(
+            motion_curves_figure(motion.motion, motion.time_s, names),
+            f"{anchor}-curves",
+            f"Motion over time; the strongest channels are {leading}.",
+            "The five channels of the highest peak; the others in grey. The dotted line marks the step of the picture "
+            "above.",
+        ),
+    }
+    if p.adjacency.size:
+        plots |= _graph_plots(p, p.adjacency[-1].mean(axis=0), anchor, names)
+    return plots
+
+
+def _graph_plots(p: Prediction, adjacency: FloatArray, anchor: str, names: Sequence[str]) -> dict[str, View]:
+    size = len(names)
+    edges = strongest_edges(adjacency)
+    most = max(range(size), key=lambda i: float(adjacency[:, i].sum() - adjacency[i, i]))
+    even = share(1 / size)
+    if edges:
+        first = f"{names[edges[0][0]]} to {names[edges[0][1]]} ({share(edges[0][2])})"
+        strongest = f"the strongest link is {first}, and an even share would be {even}"
+    else:
+        strongest = f"no link exceeds the even share of {even}"
+    step = int(np.argmax(p.temporal_attention)) if p.temporal_attention.size else None
+    when = (
+        f" Over time, the graph weighed the step at {p.motion.time_s[step]:.2f} s most "
+        f"({share(float(p.temporal_attention[step]))}; even would be {share(1 / p.temporal_attention.size)})."
+        if step is not None
+        else ""
+    )
+    about = "Attention of the last graph layer, averaged over time"
+    return {
+        "graph": inline_plot(
+            graph_figure(adjacency, p.motion.points, None, p.layout),
+            f"{anchor}-graph",
+            f"Attention between channels on a line drawing of the face; {strongest}.",
+            f"{about}: a line runs from a channel to one that it looks at. The {len(edges)} strongest links above an "
+            f"even share are drawn; {strongest}. A larger disc is looked at more; most of all, {names[most]}.{when}",
+        ),
+        "matrix": inline_plot(
+            adjacency_figure(adjacency, names),
+            f"{anchor}-matrix",
+            f"Attention as a {size} by {size} matrix; {strongest}.",
+            f"{about}. Each row adds up to 1.",
+        ),
+    }

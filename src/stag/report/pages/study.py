@@ -1,0 +1,195 @@
+"""An ablation or an audit prepared for the page: one row a variant or leak, beside what it is compared with."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from stag.report.pages.face import View, inline_plot
+from stag.report.pages.study_file import Gap, StudyResult, StudyRow
+from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
+from stag.report.wording import share, signed
+
+METRICS = ("uf1", "uar", "war")
+_TITLES = {"ablation": "What each part is worth", "audit": "What each leak would be worth"}
+_LEADS = {
+    "ablation": (
+        "The full model, and the same model with one thing changed at a time, on the same clips and folds. A "
+        "difference below zero means that the change costs accuracy."
+    ),
+    "audit": (
+        "The same clips and the same model, scored honestly and with one mistake at a time. A difference above zero is "
+        "accuracy that does not exist: it comes from the mistake, not from the model."
+    ),
+}
+_BASES = {"ablation": "full model", "audit": "honest run"}
+
+
+def study_view(study: StudyResult) -> View:
+    """Everything that ``study.html.j2`` shows."""
+    rows = [_row(row, study.base.uf1) for row in study.rows]
+    base = _BASES[study.kind]
+    measured = [row for row in study.rows if row.difference and _gap(row, "uf1").value is not None]
+    tag = " on simulated data" if study.simulated else ""
+    return {
+        "study": study,
+        "kind": study.kind,
+        "title": _TITLES[study.kind],
+        "lead": _LEADS[study.kind],
+        "base": base,
+        "counts": _counts(study),
+        "tiles": [
+            {
+                "name": metric.upper(),
+                "value": share(getattr(study.base, metric), 3),
+                "interval": _interval((study.base.ci95 or {}).get(metric)),
+            }
+            for metric in METRICS
+        ],
+        "groups": _groups(rows),
+        "finding": _finding(measured, study.kind),
+        "plot": inline_plot(
+            differences_figure([(row.name, _gap(row, "uf1")) for row in measured]),
+            "differences",
+            f"Differences of UF1 to what each is compared with{tag}: "
+            + "; ".join(f"{row.name} {signed(_gap(row, 'uf1').value)}" for row in measured)
+            + ".",
+            "UF1 of each row less that of its reference; the line is the 95 % interval, from resampling people. Where "
+            "it crosses zero, these clips cannot tell.",
+        )
+        if measured
+        else None,
+        "facts": [(name, text) for name, text in _facts(study) if text],
+    }
+
+
+def study_csv(study: StudyResult) -> str:
+    """The rows as CSV."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    spans = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
+    gaps = [f"{metric}_difference{end}" for metric in METRICS for end in ("", "_low", "_high")]
+    writer.writerow(["category", "name", "against", *spans, *gaps, "explanation", "skipped", "simulated"])
+    for row in study.rows:
+        scores: list[Any] = []
+        differences: list[Any] = []
+        for metric in METRICS:
+            value = getattr(row.scores, metric) if row.scores else None
+            interval = (row.scores.ci95 or {}).get(metric) if row.scores else None
+            scores += [value, *(interval or (None, None))]
+            gap = _gap(row, metric)
+            differences += [gap.value, *(gap.ci95 or (None, None))]
+        told = [row.category, row.name, row.against or _BASES[study.kind]]
+        writer.writerow([*told, *scores, *differences, row.explanation, row.skipped or "", study.simulated])
+    return stream.getvalue()
+
+
+@mpl.rc_context(STYLE)
+def differences_figure(rows: Sequence[tuple[str, Gap]]) -> Figure:
+    """Differences with their intervals beside a line at zero; in orange where the interval leaves zero out."""
+    figure = new_figure(7.2, 0.3 * len(rows) + 0.8, layout="constrained")
+    axis = figure.add_subplot()
+    axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
+    reach = 0.02
+    for at, (_, gap) in enumerate(rows):
+        value = gap.value or 0.0
+        low, high = gap.ci95 or (None, None)
+        clear = low is not None and high is not None and (low > 0 or high < 0)
+        colour = SERIES[1] if clear else ACCENT
+        axis.axhline(at, color=RULE, linewidth=0.6, zorder=0)
+        if low is not None and high is not None:
+            axis.plot([low, high], [at, at], color=colour, alpha=0.45, linewidth=4, solid_capstyle="butt", zorder=2)
+            reach = max(reach, abs(low), abs(high))
+        axis.scatter([value], [at], s=34, color=colour, linewidths=0, zorder=3)
+        axis.text(
+            1.02, at, signed(value), transform=axis.get_yaxis_transform(), va="center_baseline", fontsize=8.5, color=INK
+        )
+        reach = max(reach, abs(value))
+    axis.set_yticks(range(len(rows)), labels=[name for name, _ in rows])
+    for label in axis.get_yticklabels():
+        label.set_color(INK)
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_xlim(-1.08 * reach, 1.08 * reach)
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, symmetric=True))
+    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: signed(float(x), 2)))
+    axis.set_xlabel("difference of UF1")
+    axis.spines["left"].set_visible(False)
+    return figure
+
+
+def _gap(row: StudyRow, metric: str) -> Gap:
+    return (row.difference or {}).get(metric) or Gap()
+
+
+def _row(row: StudyRow, base: float | None) -> View:
+    gap = _gap(row, "uf1")
+    low, high = gap.ci95 or (None, None)
+    scores = row.scores
+    return {
+        "name": row.name,
+        "category": row.category,
+        "explanation": row.explanation,
+        "against": row.against,
+        "reference": share(row.reference.uf1 if row.reference else base, 3),
+        "first": row.is_full,
+        **{metric: share(getattr(scores, metric) if scores else None, 3) for metric in METRICS},
+        "interval": _interval(((scores.ci95 if scores else None) or {}).get("uf1")),
+        "difference": "the full model" if row.is_full else signed(gap.value),
+        "gap": "" if row.is_full else _gap_words(low, high),
+        "clear": low is not None and high is not None and (low > 0 or high < 0),
+        "skipped": row.skipped or "",
+    }
+
+
+def _gap_words(low: float | None, high: float | None) -> str:
+    return f"{signed(low)} to {signed(high)}" if low is not None and high is not None else ""
+
+
+def _interval(interval: tuple[float | None, float | None] | None) -> str:
+    low, high = interval or (None, None)
+    return f"{share(low, 3)}–{share(high, 3)}" if low is not None and high is not None else "not measured"
+
+
+def _groups(rows: Sequence[View]) -> list[tuple[str, list[View]]]:
+    names = dict.fromkeys(row["category"] for row in rows)
+    return [(name, [row for row in rows if row["category"] == name]) for name in names]
+
+
+def _finding(rows: Sequence[StudyRow], kind: str) -> str:
+    gaps = [(row.name, _gap(row, "uf1").value or 0.0) for row in rows if not row.is_full]
+    if not gaps:
+        return "No row could be measured."
+    pick = min if kind == "ablation" else max
+    name, value = pick(gaps, key=lambda pair: pair[1])
+    clear = sum(
+        1
+        for row in rows
+        for low, high in [_gap(row, "uf1").ci95 or (None, None)]
+        if low is not None and high is not None and (low > 0 or high < 0)
+    )
+    told = f"{clear} of {len(gaps)} differences are larger than chance between people would explain."
+    if kind == "ablation":
+        return f"The largest loss of UF1 is {signed(value)}: {name}. {told}"
+    return f"The most flattering leak is worth {signed(value)} UF1: {name.removesuffix(' (leaky)')}. {told}"
+
+
+def _counts(study: StudyResult) -> str:
+    parts = [f"{study.n_clips} clips of {study.n_subjects} people"] if study.n_clips else []
+    parts += [f"{len(study.rows)} rows"]
+    return " · ".join(parts)
+
+
+def _facts(study: StudyResult) -> list[tuple[str, str]]:
+    return [
+        ("protocol", study.protocol),
+        ("action units", study.au_source),
+        ("selection of epochs", study.selection.replace("-", " ")),
+        ("seeds", ", ".join(map(str, study.seeds))),
+        ("data", "simulated" if study.simulated else "recorded"),
+        *(("remark", note) for note in study.notes),
+    ]

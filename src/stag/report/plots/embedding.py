@@ -1,0 +1,143 @@
+"""Features of many clips in three dimensions: a still figure, and a page that turns; both take plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from importlib import import_module
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from stag.errors import MissingDependency
+from stag.report.theme import INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure
+from stag.types import FloatArray
+from stag.utils.extras import install_hint
+
+_MARKERS = "os^DvPX*"
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open", "diamond-open")
+_VIEWS = ((20, -60), (20, 30))
+_CAPTION = "Near is alike; distances between groups and their sizes mean nothing."
+
+
+@mpl.rc_context(STYLE)
+def embedding_figure(points: FloatArray, labels: Sequence[str], classes: Sequence[str], title: str = "") -> Figure:
+    """A three-dimensional map of clips from two sides (Fig. 5, for print).
+
+    Args:
+        points: ``(n, 3)`` from :func:`stag.explanation.embedding.tsne`.
+        labels: Class of each clip.
+        classes: Class names in order; colour and marker follow it.
+        title: What is shown, with *simulated* where it is.
+    """
+    import_module("mpl_toolkits.mplot3d")  # makes the projection known to matplotlib
+    figure = new_figure(8.2, 4.0)
+    figure.text(0.03, 0.955, title, fontsize=9.5, fontweight="bold", color=INK, va="top")
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.04 * np.maximum(high - low, 1e-9)
+    low, high = low - margin, high + margin
+    member = np.asarray(labels)
+    for number, (elevation, azimuth) in enumerate(_VIEWS):
+        axis: Any = figure.add_axes((0.01 + 0.5 * number, 0.13, 0.48, 0.76), projection="3d")
+        axis.view_init(elev=elevation, azim=azimuth)
+        axis.set_box_aspect(high - low, zoom=1.32)
+        for which, set_limits in enumerate((axis.set_xlim, axis.set_ylim, axis.set_zlim)):
+            set_limits(low[which], high[which])
+        for side in (axis.xaxis, axis.yaxis, axis.zaxis):
+            side.set_ticklabels([])
+            side.set_pane_color((0, 0, 0, 0))
+            side.line.set_color(RULE)
+            side._axinfo["grid"].update(color=RULE, linewidth=0.5)
+            side._axinfo["tick"].update(inward_factor=0, outward_factor=0)
+        for i, name in enumerate(classes):
+            some = points[member == name]
+            axis.scatter(
+                *some.T, s=17, marker=_MARKERS[i % len(_MARKERS)], color=SERIES[i % len(SERIES)], alpha=0.85,
+                edgecolor=PAPER, linewidths=0.4, depthshade=False, label=f"{name} ({len(some)})",
+            )  # fmt: skip
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="lower left", bbox_to_anchor=(0.02, 0.055), ncols=len(classes), frameon=False,
+        fontsize=8, labelcolor=INK, handletextpad=0.2, columnspacing=1.4, borderpad=0, borderaxespad=0,
+    )  # fmt: skip
+    figure.text(0.03, 0.02, f"The same map from two sides. {_CAPTION}", fontsize=8, color=MUTED)
+    return figure
+
+
+def embedding_page(
+    points: FloatArray,
+    labels: Sequence[str],
+    classes: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    title: str = "",
+) -> str:
+    """The map as one HTML page that turns, works offline, and follows the reader's light or dark setting (Fig. 5).
+
+    Args:
+        points: ``(n, 3)``.
+        labels: Class of each clip.
+        classes: Class names in order.
+        names: What to show where the pointer rests; the numbers of the clips where omitted.
+        title: Heading.
+
+    Raises:
+        MissingDependency: plotly is not installed.
+    """
+    try:
+        import plotly.graph_objects as go
+    except ImportError as error:
+        raise MissingDependency(f"the turning map needs plotly, which is missing: {install_hint('explain')}") from error
+    member = np.asarray(labels)
+    shown = np.array([str(i) for i in range(len(points))] if names is None else [escape(str(n)) for n in names])
+    size = 6.0 if len(points) < 400 else max(3.0, 6.0 * math.sqrt(400 / len(points)))
+    traces = [
+        go.Scatter3d(
+            x=points[member == name, 0].round(3).tolist(),
+            y=points[member == name, 1].round(3).tolist(),
+            z=points[member == name, 2].round(3).tolist(),
+            text=shown[member == name].tolist(),
+            name=f"{escape(name)} ({int((member == name).sum())})",
+            mode="markers",
+            marker={"size": size, "symbol": _SYMBOLS[i % len(_SYMBOLS)], "color": SERIES[i % len(SERIES)]},
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+        )
+        for i, name in enumerate(classes)
+    ]
+    side = {"showticklabels": False, "title": {"text": ""}, "showbackground": False, "zeroline": False}
+    side |= {"gridcolor": "#8a8f98", "showspikes": False}
+    layout = {
+        "scene": {"xaxis": side, "yaxis": side, "zaxis": side, "aspectmode": "cube"},
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "legend": {"x": 0.01, "y": 0.99, "itemsizing": "constant"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 14},
+        "template": "none",
+    }
+    drawing = go.Figure(traces, layout).to_html(
+        full_html=False, include_plotlyjs="inline", div_id="map", config={"displayModeBar": False, "responsive": True}
+    )
+    return _PAGE.format(title=escape(title), caption=_CAPTION, drawing=drawing)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --paper: #fdfcfa; --ink: #1c1f24; --muted: #5b626d }}
+@media (prefers-color-scheme: dark) {{ :root {{ --paper: #15171b; --ink: #eceae6; --muted: #a3a9b3 }} }}
+html, body {{ height: 100%; margin: 0 }}
+body {{ background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
+  display: flex; flex-direction: column }}
+header {{ padding: 1rem 1.25rem .25rem }} h1 {{ font-size: 1.1rem; margin: 0 }}
+p {{ margin: 0; color: var(--muted); font-size: .9rem }}
+main {{ flex: 1; min-height: 24rem }} main > div, #map {{ height: 100% }}
+.legendtext {{ fill: var(--ink) !important }}
+</style></head>
+<body><header><h1>{title}</h1>
+<p>{caption} Drag to turn, scroll to come closer, rest on a point for its clip.</p></header>
+<main>{drawing}</main></body></html>
+"""

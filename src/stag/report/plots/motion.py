@@ -1,0 +1,210 @@
+"""Every plot of one clip; each takes plain data and returns a matplotlib figure. Scores are in ``score_figures``.
+
+Nothing here touches pyplot or global state, so that figures can be made in any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from stag.motion.regions import channel_names
+from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion, draw_graph
+from stag.report.plots.scores import baseline_figure, confusion_figure, confusions_figure, subject_figure
+from stag.report.theme import (
+    ACCENT,
+    FULL_PX,
+    INK,
+    INTENSITY,
+    MUTED,
+    RULE,
+    SERIES,
+    STYLE,
+    figure_inline,
+    figure_png,
+    figure_svg,
+    intensity_scale,
+    new_figure,
+    spread,
+)
+from stag.report.wording import apex_step, share
+from stag.types import FloatArray, GreyImage, MotionTensor
+
+__all__ = [
+    "adjacency_figure",
+    "baseline_figure",
+    "confusion_figure",
+    "confusions_figure",
+    "face_motion_figure",
+    "figure_inline",
+    "figure_png",
+    "figure_svg",
+    "graph_figure",
+    "motion_curves_figure",
+    "motion_figure",
+    "motion_heatmap_figure",
+    "subject_figure",
+]
+
+TOP_CURVES = 5
+
+
+@mpl.rc_context(STYLE)
+def face_motion_figure(crop: GreyImage, points: FloatArray, vectors: FloatArray, layout: str) -> Figure:
+    """The crop with the channel windows and the motion of one step as lengthened arrows.
+
+    Args:
+        crop: ``(256, 256)`` uint8.
+        points: ``(68, 2)`` landmarks on the crop.
+        vectors: ``(R, 2)`` motion of one step, crop pixels.
+        layout: Region layout, which names the ``R`` channels.
+    """
+    figure = new_figure(*FACE_INCHES)
+    draw_face_motion(figure.add_axes((0, 0, 1, 1)), crop, points, vectors, layout)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def motion_heatmap_figure(motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
+    """Magnitude of every channel over time: motion ``(T, R, 2)``, time ``(T,)`` seconds, ``R`` names."""
+    figure = new_figure(4.3, 0.19 * len(names) + 1.0, layout="constrained")
+    _draw_heatmap(figure.add_subplot(), motion, time_s, names)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def motion_curves_figure(motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
+    """Magnitude over time, the five strongest channels coloured and named at their end, the others grey."""
+    figure = new_figure(4.3, 3.2, layout="constrained")
+    _draw_curves(figure.add_subplot(), motion, time_s, names)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def graph_figure(
+    adjacency: FloatArray, points: FloatArray, crop: GreyImage | None = None, layout: str = "roi18"
+) -> Figure:
+    """The attention graph on the face.
+
+    Args:
+        adjacency: ``(R, R)``, rows sum to 1; row ``i`` tells where channel ``i`` looks.
+        points: ``(68, 2)`` landmarks on the crop.
+        crop: A photograph to draw on; without it the face is a line drawing.
+        layout: Region layout.
+    """
+    figure = new_figure(*FACE_INCHES)
+    draw_graph(figure.add_axes((0, 0, 1, 1)), adjacency, points, layout, crop)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
+    """The attention graph as a matrix ``(R, R)``: the row looks, the column is looked at."""
+    size = len(names)
+    figure = new_figure(0.19 * size + 1.7, 0.19 * size + 1.8, layout="constrained")
+    axis = figure.add_subplot()
+    top = max(float(adjacency.max(initial=0.0)), 1e-9)
+    _mesh(axis, np.arange(size + 1.0), np.arange(size + 1.0), adjacency / top)
+    axis.set_aspect("equal")
+    axis.set_ylim(size, 0)
+    centres = np.arange(size) + 0.5
+    axis.set_yticks(centres, labels=list(names))
+    axis.set_xticks(centres, labels=list(names), rotation=90, ha="right", va="center", rotation_mode="anchor")
+    axis.tick_params(length=0)
+    axis.set_ylabel("looks from")
+    axis.set_xlabel("to")
+    intensity_scale(axis.inset_axes((0.12, 1.03, 0.4, 0.03)), "0", share(top), "of a row")
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def motion_figure(motion: MotionTensor, layout: str) -> Figure:
+    """One clip at a glance (Fig. 4): mean vectors on the face, channel by time, mean per channel, strongest curves.
+
+    The mean vector of a channel can be shorter than the mean of its sizes: a movement to and fro cancels.
+    """
+    names = channel_names(layout)
+    vectors = motion.motion.astype(float).mean(axis=0)
+    figure = new_figure(14.2, 8.4, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15, wspace=0.03, hspace=0.05))
+    (face, heat), (bars, curves) = figure.subplots(2, 2, width_ratios=(7.4, 6.6))
+    draw_face_motion(face, motion.crop, motion.points, vectors, layout)
+    face.set_title(f"Mean motion over the clip, px; arrows {arrow_scale(vectors)}×")
+    _draw_heatmap(heat, motion.motion, motion.time_s, names)
+    heat.set_title("Every channel over time", pad=22)
+    _draw_bars(bars, motion.motion, names)
+    _draw_curves(curves, motion.motion, motion.time_s, names)
+    curves.set_title("The five strongest channels")
+    return figure
+
+
+def _magnitude(motion: FloatArray) -> FloatArray:
+    size: FloatArray = np.hypot(motion[..., 0].astype(float), motion[..., 1].astype(float))
+    return size
+
+
+def _axis_of_time(axis: Axes, time_s: FloatArray) -> FloatArray:
+    """Positions of the steps, in seconds where time moves on at every step, else in steps; labels the axis."""
+    if len(time_s) > 1 and (np.diff(time_s) > 0).all():
+        axis.set_xlabel("time, s")
+        return np.round(time_s.astype(float), 6)  # so that a tick at the end of float32 time lies inside
+    axis.set_xlabel("step")
+    return np.arange(len(time_s), dtype=float)
+
+
+def _draw_heatmap(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> None:
+    size = _magnitude(motion)
+    top = max(float(size.max(initial=0.0)), FULL_PX)
+    at = _axis_of_time(axis, time_s)
+    middle = (at[1:] + at[:-1]) / 2
+    first, last = (at[0], at[-1]) if middle.size else (at[0] - 0.5, at[0] + 0.5)
+    _mesh(axis, np.r_[first, middle, last], np.arange(len(names) + 1.0), size.T / top)
+    axis.set_ylim(len(names), 0)
+    axis.set_yticks(np.arange(len(names)) + 0.5, labels=list(names))
+    intensity_scale(axis.inset_axes((0.06, 1.025, 0.34, 0.03)), "0", share(top), "px")
+
+
+def _mesh(axis: Axes, x: FloatArray, y: FloatArray, relative: FloatArray) -> None:
+    axis.pcolormesh(x, y, relative, cmap=INTENSITY, vmin=0, vmax=1, linewidth=0, antialiased=False, clip_on=False)
+    axis.spines[:].set_visible(False)
+
+
+def _draw_curves(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> None:
+    size = _magnitude(motion)
+    at = _axis_of_time(axis, time_s)
+    order = np.argsort(-size.max(axis=0), kind="stable")
+    for channel in order[TOP_CURVES:]:
+        axis.plot(at, size[:, channel], color=RULE, linewidth=0.9, zorder=1)
+    top = max(float(size.max(initial=0.0)), FULL_PX) * 1.06
+    axis.set_ylim(0, top)
+    axis.set_xlim(at[0], at[-1] if at[-1] > at[0] else at[0] + 1)
+    axis.axvline(at[apex_step(motion)], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+    chosen = order[:TOP_CURVES]
+    rows = spread(size[:, chosen].max(axis=0), 0.085 * top, 0.03 * top, 0.97 * top)
+    beside = axis.get_yaxis_transform()
+    for channel, row, colour in zip(chosen, rows, SERIES, strict=False):
+        axis.plot(at, size[:, channel], color=colour, linewidth=1.9, solid_capstyle="round", zorder=3)
+        axis.plot([1.02, 1.06], [row, row], color=colour, linewidth=2.4, transform=beside, clip_on=False)
+        axis.text(1.075, row, names[channel], transform=beside, va="center_baseline", fontsize=8, color=INK)
+    axis.set_ylabel("motion, px")
+    axis.grid(axis="y", color=RULE, linewidth=0.5)
+    axis.set_axisbelow(True)
+    axis.spines["left"].set_visible(False)
+
+
+def _draw_bars(axis: Axes, motion: FloatArray, names: Sequence[str]) -> None:
+    mean = _magnitude(motion).mean(axis=0)
+    rows = np.arange(float(len(names)))
+    axis.barh(rows, mean, height=0.62, color=ACCENT, alpha=0.85)
+    for row, value in zip(rows, mean, strict=True):
+        axis.text(value, row, f" {share(float(value))}", va="center_baseline", fontsize=8, color=MUTED)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.set_xlim(0, max(float(mean.max(initial=0.0)), 1e-3) * 1.12)
+    axis.set_yticks(rows, labels=list(names))
+    axis.set_xlabel("mean over time, px")
+    axis.set_title("Mean motion of every channel")
+    axis.spines["left"].set_visible(False)

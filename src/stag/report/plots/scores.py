@@ -1,0 +1,165 @@
+"""Plots of an evaluation: confusion matrix, the model beside its baselines, and accuracy person by person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+
+from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
+from stag.report.wording import share
+from stag.types import FloatArray
+
+_DARKEST = 0.55
+
+
+@mpl.rc_context(STYLE)
+def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
+    """Counts and row shares: confusion ``(C, C)``, row is the truth and column the prediction."""
+    cell = _cell_in(len(classes))
+    figure = new_figure(cell * len(classes) + 1.7, cell * len(classes) + 0.9, layout="constrained")
+    _draw_confusion(figure.add_subplot(), confusion, classes)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def confusions_figure(matrices: Mapping[str, FloatArray], classes: Sequence[str]) -> Figure:
+    """Confusion matrices of several sets or protocols beside each other, on one scale of row shares (Fig. 8).
+
+    Args:
+        matrices: Title -> ``(C, C)``, row is the truth and column the prediction.
+        classes: Class names, the same for all.
+    """
+    columns = len(matrices) if len(matrices) < 4 else 2 if len(matrices) == 4 else 3
+    rows = -(-len(matrices) // columns)
+    side = _cell_in(len(classes)) * len(classes)
+    foot = 1.15 if len(classes) <= 4 else 1.55
+    engine = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    figure = new_figure(columns * (side + 0.3) + 1.3, rows * (side + foot) + 0.2, layout=engine)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axis in grid.flat[len(matrices) :]:
+        axis.set_axis_off()
+    for number, (axis, (title, confusion)) in enumerate(zip(grid.flat, matrices.items(), strict=False)):
+        _draw_confusion(axis, confusion, classes)
+        axis.set_title(title)
+        if number % columns:
+            axis.set_yticks([])
+            axis.set_ylabel("")
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[float, float] | None = None) -> Figure:
+    """UF1 (disc) and UAR (ring) of each method on one scale, best UF1 first.
+
+    Args:
+        scores: ``(name, UF1, UAR)``; the first is the model under test, drawn in the accent.
+        ci95: Interval of the model's UF1, drawn as a bar.
+    """
+    order = sorted(range(len(scores)), key=lambda i: -scores[i][1])
+    figure = new_figure(6.4, 0.34 * len(scores) + 0.75, layout="constrained")
+    axis = figure.add_subplot()
+    for row, i in enumerate(order):
+        _, uf1, uar = scores[i]
+        colour = ACCENT if i == 0 else MUTED
+        axis.axhline(row, color=RULE, linewidth=0.6, zorder=0)
+        if i == 0 and ci95 is not None:
+            axis.plot(ci95, [row, row], color=ACCENT, alpha=0.3, linewidth=6, solid_capstyle="butt", zorder=1)
+        axis.scatter([uar], [row], s=34, facecolor="none", edgecolor=colour, linewidths=1.3, zorder=3)
+        axis.scatter([uf1], [row], s=38, color=colour, linewidths=0, zorder=4)
+        axis.text(1.02, row, share(uf1), va="center_baseline", fontsize=8.5, color=INK if i == 0 else MUTED)
+    axis.set_yticks(range(len(order)), labels=[scores[i][0] for i in order])
+    for label, i in zip(axis.get_yticklabels(), order, strict=True):
+        label.set_color(INK)
+        label.set_fontweight("bold" if i == 0 else "normal")
+    axis.set_ylim(len(order) - 0.4, -0.6)
+    axis.set_xlim(0, 1)
+    axis.set_xticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
+    axis.set_xlabel("● UF1   ○ UAR   ▬ 95 % interval of UF1")
+    axis.spines["left"].set_visible(False)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> Figure:
+    """Accuracy person by person: one disc a person, its area the number of clips, stacked where they coincide.
+
+    Args:
+        accuracy: ``(n,)`` share of right answers of each person.
+        clips: ``(n,)`` number of clips of each person.
+        overall: Accuracy over all clips, drawn as a line.
+    """
+    bins = np.round(np.asarray(accuracy, dtype=float) * 40).astype(int)
+    height = np.zeros(len(bins))
+    for value in np.unique(bins):
+        members = np.flatnonzero(bins == value)
+        members = members[np.argsort(-np.asarray(clips)[members], kind="stable")]
+        height[members] = np.arange(len(members))
+    tallest = max(float(height.max(initial=0.0)), 2.0)
+    height_in = min(0.12 * tallest, 2.4)
+    figure = new_figure(6.4, 0.9 + height_in, layout="constrained")
+    widest = min(8.0, 1.1 * height_in * 72 / tallest)  # points; discs of a stack may touch and no more
+    axis = figure.add_subplot()
+    largest = max(float(np.max(clips, initial=1)), 1.0)
+    axis.axvline(overall, color=SERIES[1], linewidth=1.2, zorder=1)
+    axis.text(
+        overall, tallest + 1.1, f"  all clips {share(overall)}  ", fontsize=8, color=INK, va="center",
+        ha="left" if overall < 0.75 else "right",
+    )  # fmt: skip
+    axis.scatter(
+        bins / 40,
+        height,
+        s=widest**2 * (0.25 + 0.75 * np.asarray(clips) / largest),
+        color=ACCENT,
+        alpha=0.6,
+        linewidths=0,
+    )
+    axis.set_xlim(-0.03, 1.03)
+    axis.set_ylim(-0.8, tallest + 1.5)
+    axis.set_yticks([])
+    axis.set_xticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
+    axis.set_xlabel("accuracy of one person")
+    axis.spines["left"].set_visible(False)
+    return figure
+
+
+def _cell_in(size: int) -> float:
+    """Side of a cell of a confusion matrix, inches."""
+    return 0.88 if size <= 4 else 0.66
+
+
+def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -> None:
+    counts = np.asarray(confusion, dtype=float)
+    size = len(classes)
+    row_sum = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, row_sum, out=np.full_like(counts, np.nan), where=row_sum > 0)
+    for i in range(size):
+        for j in range(size):
+            # The cell stays pale enough for ink on light paper and for light text on a dark screen.
+            strength = _DARKEST * float(np.nan_to_num(shares[i, j]))
+            axis.add_patch(
+                Rectangle((j + 0.025, i + 0.025), 0.95, 0.95, facecolor=ACCENT, alpha=0.03 + strength, linewidth=0)
+            )
+            axis.text(
+                j + 0.5, i + 0.44, f"{counts[i, j]:.0f}", ha="center", va="center", fontsize=11, color=INK,
+                fontweight="bold" if i == j else "normal",
+            )  # fmt: skip
+            axis.text(j + 0.5, i + 0.76, share(float(shares[i, j])), ha="center", va="center", fontsize=8, color=INK)
+    axis.set_xlim(0, size)
+    axis.set_ylim(size, 0)
+    axis.set_aspect("equal")
+    axis.spines[:].set_visible(False)
+    centres = np.arange(size) + 0.5
+    axis.set_xticks(centres, labels=list(classes))
+    if size > 4:
+        for label in axis.get_xticklabels():
+            label.set(rotation=35, ha="right", rotation_mode="anchor")
+    axis.set_yticks(centres, labels=list(classes))
+    axis.tick_params(length=0, labelcolor=INK)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("truth")

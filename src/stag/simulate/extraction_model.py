@@ -1,0 +1,222 @@
+"""What extraction would report of scripted clips: responses of the channels, times, and the errors it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stag.faces.crop import CROP_PX
+from stag.motion.regions import CHANNELS
+from stag.motion.sampling import magnitude_positions, motion_at, probe_positions, uniform_positions
+from stag.simulate.channel_bank import CATCHES, ChannelBank
+from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws
+from stag.types import FloatArray
+from stag.utils.values import ArrayValue
+
+_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
+"""How far each channel lies before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
+
+
+@dataclass(frozen=True)
+class ExtractionErrors:
+    """What extraction adds to the true motion; ranges are drawn per clip.
+
+    Attributes:
+        noise_share: Noise of the channels, relative to the RMS of the clip's motion.
+        noise_px: Noise that does not depend on the motion, crop pixels: false motion on a still face.
+        gain: Factor below 1: optical flow smooths over the edges of small regions.
+        head_leak: Largest share of the head motion in the picture plane that is left after alignment.
+        turn_deg: Largest turn of the head out of the picture plane, degrees; what sticks out moves against the rest.
+        window_px: Standard deviation of the place of a channel's window.
+        kept: Smallest and largest factor on the share of pixels that a channel averages.
+        person_spread: How differently a channel of two people answers to the same action unit; relative.
+        annotation_s: Largest error of the annotated onset and offset.
+    """
+
+    noise_share: tuple[float, float] = (0.15, 0.5)
+    noise_px: float = 0.04  # measured: docs/motion.md
+    gain: tuple[float, float] = (0.6, 1.0)  # assumed
+    head_leak: float = 0.2  # assumed
+    turn_deg: float = 3.0  # assumed
+    window_px: float = 3.0  # assumed
+    kept: tuple[float, float] = (0.5, 2.0)  # assumed
+    person_spread: float = 0.3  # assumed
+    annotation_s: float = 0.06  # assumed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipDraws(ArrayValue):
+    """What is known of ``B`` clips before anything is computed.
+
+    Attributes:
+        emotions: What each shows.
+        styles: Who shows it.
+        script: Randomness of the scripts.
+        fps: ``(B,)`` frames per second.
+        face: ``(B,)`` face of the bank.
+        person: ``(B,)`` row of ``answer``.
+        answer: ``(people, A, 2, 18)`` standard normal, how a person differs from others.
+        one: ``(B, 10)`` uniform.
+        channel: ``(B, 4, 18)`` standard normal.
+        noise: ``(B, T, 18, 2)`` standard normal.
+    """
+
+    emotions: list[str]
+    styles: list[DisplayStyle]
+    script: ScriptDraws
+    fps: FloatArray
+    face: NDArray[np.int64]
+    person: NDArray[np.int64]
+    answer: FloatArray
+    one: FloatArray
+    channel: FloatArray
+    noise: FloatArray
+
+    @classmethod
+    def draw(
+        cls,
+        emotions: list[str],
+        style: DisplayStyle,
+        face: int,
+        answer: FloatArray,
+        steps: int,
+        frame_rates: Sequence[float],
+        generator: np.random.Generator,
+    ) -> ClipDraws:
+        """The randomness of some clips of one person."""
+        n = len(emotions)
+        return cls(
+            emotions,
+            [style] * n,
+            ScriptDraws.draw(n, generator),
+            np.array(frame_rates, dtype=np.float64)[generator.integers(len(frame_rates), size=n)],
+            np.full(n, face),
+            np.zeros(n, np.int64),
+            answer,
+            generator.random((n, 10)),
+            generator.standard_normal((n, 4, len(CHANNELS))),
+            generator.standard_normal((n, steps, len(CHANNELS), 2)),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[ClipDraws]) -> ClipDraws:
+        """The randomness of the clips of several people."""
+        names = ("fps", "face", "answer", "one", "channel", "noise")
+        return cls(
+            emotions=[emotion for part in parts for emotion in part.emotions],
+            styles=[style for part in parts for style in part.styles],
+            script=ScriptDraws.joined([part.script for part in parts]),
+            person=np.repeat(np.arange(len(parts)), [len(part.emotions) for part in parts]),
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+        )
+
+
+def observed(
+    script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors, steps: int, sampling: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Motion as extraction would report it, and what of it is the expression.
+
+    Returns:
+        ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and of the same channels at the
+        same times what the action units of the expression alone do: no blink, head, gain or noise.
+    """
+    one = drawn.one
+    early, late = np.rint((2 * one[:, :2] - 1) * errors.annotation_s * script.fps[:, None]).astype(np.int64).T
+    begin = np.minimum(np.maximum(script.onset + early, 0), script.apex - 1)
+    end = np.minimum(np.maximum(script.offset + late, script.apex + 1), script.n_frames - 1)
+    response = _responses(script, drawn, bank, errors)
+
+    def seconds(position: FloatArray) -> FloatArray:
+        return np.asarray((begin[:, None] + position - script.onset[:, None]) / script.fps[:, None])
+
+    n_frames = end - begin + 1
+    few = n_frames < steps
+    positions = uniform_positions(n_frames, steps)
+    if sampling == "magnitude":
+        probes = probe_positions(n_frames)
+        change = np.diff(script.levels(seconds(probes)), axis=1)
+        positions = magnitude_positions(probes, _step_px(change, response), steps)
+    # Clips with fewer frames than steps are observed at their frames and then interpolated.
+    known = np.minimum(np.arange(steps), n_frames[:, None] - 1).astype(np.float64)
+    times = seconds(np.where(few[:, None], known, positions))
+    shown = script.levels(times)
+    signal = _weighted(shown[:, :, :-1], response[:, :-1])
+    real = (np.arange(steps) < np.where(few, n_frames, steps)[:, None]) / np.minimum(n_frames, steps)[:, None]
+    strength = np.sqrt((np.square(signal).mean(axis=(2, 3)) * real).sum(axis=1))
+    truth = signal - signal[:, :1]
+    signal += _weighted(shown[:, :, -1:], response[:, -1:])
+    gain = errors.gain[0] + (errors.gain[1] - errors.gain[0]) * one[:, 2]
+    signal *= (gain[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
+    pose = script.pose(times)
+    signal += _head_leak(pose, bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
+    signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])
+    # Noise of the first frame sits in every later displacement; that of each frame only in its own.
+    share = errors.noise_share[0] + (errors.noise_share[1] - errors.noise_share[0]) * one[:, 7]
+    noise = 0.8 * drawn.noise + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
+    spread_px = np.hypot(strength * share, errors.noise_px)[:, None] * np.exp(0.3 * drawn.channel[:, 1])
+    noise *= spread_px[:, None, :, None]
+    displaced = signal - signal[:, :1] + noise
+    displaced[:, 0] = 0
+    for moved in (displaced, truth):
+        moved[few] = motion_at(positions[few], moved[few])
+    return positions / script.fps[:, None], displaced, truth
+
+
+def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors) -> FloatArray:
+    """Motion of the channels at the full amount of every firing, scaled to the strength: ``(B, K, 18, 2)``."""
+    face, unit = drawn.face[:, None], script.unit
+    catch = np.floor(drawn.one[:, 8] * CATCHES).astype(np.int64)[:, None]
+    own = np.exp(errors.person_spread * drawn.answer[drawn.person[:, None], unit])[..., None]
+    response = (script.sides[..., None, None] * own * bank.response[face, catch, unit]).sum(axis=2)
+    apex_s = ((script.apex - script.onset) / script.fps)[:, None]
+    amount = (script.levels(apex_s)[:, 0, :, None] * script.sides)[:, :-1].astype(np.float32)
+    moved = np.zeros((len(unit), *bank.surface.shape[3:]), np.float32)
+    for slot in range(amount.shape[1]):
+        used = np.flatnonzero(amount[:, slot].any(axis=1))
+        for side in range(2):
+            surface = bank.surface[drawn.face[used], unit[used, slot], side]
+            moved[used] += amount[used, slot, side][:, None, None] * surface
+    peak = np.sqrt(np.square(moved).sum(axis=2).max(axis=1)).astype(np.float64)
+    response[:, :-1] *= (script.strength_px / peak)[:, None, None, None]
+    return np.asarray(response)
+
+
+def _weighted(level: FloatArray, response: FloatArray) -> FloatArray:
+    """Sum of the firings: ``(B, M, K)`` and ``(B, K, 18, 2)`` -> ``(B, M, 18, 2)``."""
+    total = np.zeros((*level.shape[:2], *response.shape[2:]))
+    for slot in range(level.shape[2]):
+        total += level[:, :, slot, None, None] * response[:, None, slot]
+    return total
+
+
+def _step_px(change: FloatArray, response: FloatArray) -> FloatArray:
+    """Magnitude of the motion between probes, from the change of the levels: ``(B, P - 1, K) -> (B, P - 1)``."""
+    # |change @ response| without the channels: only the products of the responses matter.
+    overlap = np.einsum("bjrc,bkrc->bjk", response, response)
+    return np.asarray(np.sqrt(np.maximum((_applied(change, overlap) * change).sum(axis=2), 0)))
+
+
+def _applied(change: FloatArray, overlap: FloatArray) -> FloatArray:
+    return np.asarray(sum(change[:, :, k, None] * overlap[:, None, k] for k in range(change.shape[2])))
+
+
+def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
+    """How the channels move when the head nods and turns as it sways ``(B, M, 4)``: ``(B, M, 18, 2)``.
+
+    A similarity cannot follow such a turn: what lies before or behind the plane of the eyes shifts by its depth times
+    the angle.
+    """
+    course = pose[..., :2] / np.maximum(np.abs(pose[..., :2]).max(axis=(1, 2), keepdims=True), 1e-9)
+    angle = course * largest_rad[:, None, None]
+    return np.asarray(_DEPTH_PX[:, None] * angle[:, :, None, :])
+
+
+def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:
+    """What alignment leaves of the head motion ``(B, M, 4)`` at each channel: ``(B, M, 18, 2)``."""
+    pose = pose * leak[:, None]
+    arm = (centre - CROP_PX / 2)[:, None]
+    turn = np.deg2rad(pose[..., 2, None, None]) * np.stack([-arm[..., 1], arm[..., 0]], axis=-1)
+    return np.asarray(pose[:, :, None, :2] + turn + pose[..., 3, None, None] * arm)

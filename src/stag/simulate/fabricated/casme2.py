@@ -1,0 +1,129 @@
+"""CASME II: colour JPEG at 200 fps, a sheet with blank columns, and apexes that are missing or at the edge.
+
+Variants: ``2019`` (the later sheet: surprise 28, sadness 4), ``no-blanks`` (a copy without the blank columns),
+``cropped`` (faces of 280 x 340).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stag.facs import CodedUnit
+from stag.simulate.fabricated.plan import PlannedClip, allot, mark, numbered_plan
+from stag.simulate.fabricated.shape import Shape, Variants, WrittenClip
+from stag.simulate.fabricated.sheets import Cell, write_xlsx
+
+COUNTS = {
+    "others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25, "sadness": 7, "fear": 2,
+}  # fmt: skip
+COUNTS_2019 = {**COUNTS, "surprise": 28, "sadness": 4}
+
+_SUBJECTS = tuple(f"sub{i:02d}" for i in range(1, 27))
+_IN_MEGC = ("disgust", "happiness", "repression", "surprise")
+_OUTSIDE_MEGC = ("sub10", "sub18")  # assumed; two people have no clip of the three-class task
+_RESERVED = (
+    ("sub04", "disgust", "EP12_01f", "apex missing"),
+    ("sub05", "disgust", "EP09_05f", "apex is onset"),
+    ("sub16", "others", "EP01_08", "cropped frames missing"),
+    *((subject, "others", "", "") for subject in _OUTSIDE_MEGC for _ in range(3)),
+)
+_HEADER = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion")
+_BLANK_AFTER = (1, 4)
+
+
+class Casme2(Shape):
+    """The layout of CASME II."""
+
+    name = "casme2"
+    variants = ("2019", "no-blanks", "cropped")
+    image_size = (640, 480)
+    inter_ocular_px = (60.0, 66.0)
+    suffix = ".jpg"
+    colour = True
+
+    def size(self, variants: Variants) -> tuple[int, int]:
+        """Width and height of a frame."""
+        return (280, 340) if "cropped" in variants else self.image_size
+
+    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
+        """255 clips of 26 people."""
+        counts = COUNTS_2019 if "2019" in variants else COUNTS
+        dealt = allot(
+            counts, _SUBJECTS, generator,
+            reserved=[(subject, emotion) for subject, emotion, _, _ in _RESERVED],
+            closed=_OUTSIDE_MEGC, first=_IN_MEGC,
+        )  # fmt: skip
+        known = {(subject, emotion): (name, quirk) for subject, emotion, name, quirk in _RESERVED if name}
+        taken = {(subject, name[:7]) for subject, _, name, _ in _RESERVED}
+        clips = []
+        for subject, emotion in dealt:
+            name, quirk = known.pop((subject, emotion), ("", ""))
+            if not name:
+                name = _new_name(subject, taken, generator)
+            clips.append(PlannedClip(subject, name, emotion, 200.0, quirks=frozenset({quirk} - {""})))
+        mark(clips, "apex is offset", 4, generator)
+        mark(clips, "offset before apex", 1, generator)
+        mark(clips, "action units unread", 2, generator, among=("others",))
+        return numbered_plan(clips)
+
+    def folder(self, clip: PlannedClip, variants: Variants) -> str:
+        """Folder of the frames of a clip."""
+        return f"{'Cropped' if 'cropped' in variants else 'CASME2_RAW_selected'}/{clip.subject}/{clip.name}"
+
+    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
+        """File of one frame; numbers are not padded."""
+        return f"{'reg_img' if 'cropped' in variants else 'img'}{number}.jpg"
+
+    def missing(self, clip: PlannedClip, n_frames: int, variants: Variants) -> frozenset[int]:
+        """The cropped copy of one clip lacks its first frame, and one within where enough remain."""
+        odd = "cropped" in variants and "cropped frames missing" in clip.quirks
+        return frozenset({0, n_frames // 2} if n_frames > 5 else {0}) if odd else frozenset()
+
+    def annotate(
+        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
+    ) -> None:
+        """The coding sheet, header in row 1."""
+        rows: list[list[Cell]] = [list(_HEADER)]
+        for clip in clips:
+            apex, offset = _key_frames(clip)
+            codes: Cell = "?" if "action units unread" in clip.clip.quirks else notation(clip.units)
+            subject = int(clip.clip.subject.removeprefix("sub"))
+            rows.append([subject, clip.clip.name, clip.onset, apex, offset, codes, clip.clip.emotion])
+        if "no-blanks" not in variants:
+            for row in rows:
+                for place in reversed(_BLANK_AFTER):
+                    row.insert(place + 1, None)
+        date = "20190701" if "2019" in variants else "20140508"
+        write_xlsx(root / f"CASME2-coding-{date}.xlsx", {"Sheet1": rows})
+
+
+def notation(units: Sequence[CodedUnit]) -> Cell:
+    """Action units as the sheet writes them: ``"4+7+L10"``; one unit of both sides is a number."""
+    if len(units) == 1 and not units[0].side:
+        return units[0].unit
+    return "+".join(f"{unit.side}{unit.unit}" for unit in units)
+
+
+def _new_name(subject: str, taken: set[tuple[str, str]], generator: np.random.Generator) -> str:
+    while True:
+        name = f"EP{generator.integers(1, 20):02d}_{generator.integers(1, 16):02d}"
+        if (subject, name) not in taken:
+            taken.add((subject, name))
+            return name + ("f" if generator.random() < 0.8 else "")
+
+
+def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
+    """Apex and offset as the sheet says."""
+    quirks = clip.clip.quirks
+    if "apex missing" in quirks:
+        return "/", clip.offset
+    if "apex is onset" in quirks:
+        return clip.onset, clip.offset
+    if "apex is offset" in quirks:
+        return clip.offset, clip.offset
+    if "offset before apex" in quirks:
+        return clip.apex, clip.apex - 1
+    return clip.apex, clip.offset

@@ -1,0 +1,91 @@
+"""4DME, the grey release of micro-expressions: joined labels, static action units, and two rows changed over.
+
+Variant: ``cropped`` (the tree ``gray_micro_crop``). Only the total is published with the layout; the numbers of clips
+of each label, the names of people and clips, the frame rate and the image size are assumed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stag.facs import AU_VOCABULARY
+from stag.simulate.fabricated.plan import PlannedClip, allot, numbered_plan
+from stag.simulate.fabricated.shape import Shape, Variants, WrittenClip
+from stag.simulate.fabricated.sheets import Cell, write_xlsx
+
+COUNTS = {
+    "Negative": 130, "Positive": 34, "Others": 31, "Surprise": 29, "Surprise+Positive": 14, "Surprise+Negative": 8,
+    "Positive+Repression": 8, "Negative+Repression": 4, "Repression": 6, "Surprise+Repression": 3,
+}  # fmt: skip
+"""Assumed, but such that the published three-class and five-class counts come out."""
+LABELS = ("Positive", "Negative", "Surprise", "Repression", "Others")
+UNITS = tuple(unit for unit in AU_VOCABULARY if unit not in (28, 45))
+"""The 22 action units that have a column. # assumed which"""
+
+_SUBJECTS = tuple(f"{i:02d}" for i in range(1, 42))  # assumed; 41 people
+_SWAPPED_ROWS = (144, 145)  # counted from 0 below the header
+_STATIC_SHARE = 0.08  # assumed
+
+
+class FourDme(Shape):
+    """The layout of 4DME."""
+
+    name = "fourdme"
+    variants = ("cropped",)
+    image_size = (640, 480)
+    inter_ocular_px = (56.0, 70.0)
+    suffix = ".jpg"
+
+    def size(self, variants: Variants) -> tuple[int, int]:
+        """Width and height of a frame."""
+        return (320, 400) if "cropped" in variants else self.image_size  # assumed
+
+    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
+        """267 clips."""
+        index: Counter[str] = Counter()
+        clips = []
+        for subject, emotion in allot(COUNTS, _SUBJECTS, generator):
+            index[subject] += 1
+            clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, 60.0, digits=5))
+        return numbered_plan(clips)
+
+    def folder(self, clip: PlannedClip, variants: Variants) -> str:
+        """Folder of the frames of a clip."""
+        return f"{'gray_micro_crop' if 'cropped' in variants else 'gray_micro'}/{clip.subject}/{clip.name}"
+
+    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
+        """File of one frame."""
+        return f"{number:0{clip.digits}d}.jpg"
+
+    def annotate(
+        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
+    ) -> None:
+        """The labelling sheet: one row a clip, action units as text and as columns, labels likewise."""
+        header = ("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs")
+        columns = [f"AU{unit}" for unit in UNITS]
+        codes = [_codes(clip, generator) for clip in clips]
+        first, second = _SWAPPED_ROWS
+        if len(clips) == sum(COUNTS.values()):
+            codes[first], codes[second] = codes[second], codes[first]
+        rows: list[Sequence[Cell]] = [(*header, *columns, "eye blink", *LABELS)]
+        for clip, code in zip(clips, codes, strict=True):
+            planned = clip.clip
+            labels = [int(label in planned.emotion.split("+")) for label in LABELS]
+            blink = int(generator.random() < 0.15)
+            known = (planned.subject, planned.name, planned.emotion, clip.onset, clip.apex, clip.offset)
+            rows.append((*known, *code, blink, *labels))
+        write_xlsx(root / "4DME_Labelling_Micro_release v1.xlsx", {"Sheet1": rows})
+
+
+def _codes(clip: WrittenClip, generator: np.random.Generator) -> list[Cell]:
+    """Action units as text such as ``"AU4(k)+L7"`` and as columns, in which static units count by mistake."""
+    texts = {unit.unit: f"{unit.side or 'AU'}{unit.unit}" for unit in clip.units}
+    if generator.random() < _STATIC_SHARE:
+        static = int(generator.choice([unit for unit in UNITS if unit not in texts]))
+        texts[static] = f"AU{static}(k)"
+    text = "+".join(texts[unit] for unit in sorted(texts))
+    return [text, *(int(unit in texts) for unit in UNITS)]

@@ -1,0 +1,73 @@
+"""SMIC-HS: colour BMP at 100 fps; the folders are the annotation, and some frame numbers are left out.
+
+Variants: ``cropped`` (the tree ``SMIC_all_cropped``), ``empty-clip`` (a copy in which ``s18_sur_03`` has no frames).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stag.simulate.fabricated.plan import PlannedClip, allot, numbered_plan
+from stag.simulate.fabricated.shape import Shape, Variants, WrittenClip, hole
+
+COUNTS = {"negative": 70, "positive": 51, "surprise": 43}
+
+_SUBJECTS = tuple(f"s{i}" for i in (*range(1, 7), 8, 9, *range(11, 16), *range(18, 21)))
+_SHORT = {"negative": "ne", "positive": "po", "surprise": "sur"}
+_HOLES = ("s3_po_08", "s3_sur_01", "s3_sur_05", "s3_ne_16")
+_SOMETIMES_EMPTY = "s18_sur_03"
+_RESERVED = (
+    *(("s3", "negative"),) * 16, *(("s3", "positive"),) * 8, *(("s3", "surprise"),) * 5, *(("s18", "surprise"),) * 3,
+)  # fmt: skip
+
+
+class Smic(Shape):
+    """The layout of SMIC-HS."""
+
+    name = "smic"
+    variants = ("cropped", "empty-clip")
+    image_size = (640, 480)
+    inter_ocular_px = (44.0, 54.0)
+    suffix = ".bmp"
+    colour = True
+
+    def size(self, variants: Variants) -> tuple[int, int]:
+        """Width and height of a frame."""
+        return (240, 280) if "cropped" in variants else self.image_size  # assumed
+
+    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
+        """164 clips of 16 people."""
+        index: Counter[tuple[str, str]] = Counter()
+        clips = []
+        for subject, emotion in allot(COUNTS, _SUBJECTS, generator, reserved=_RESERVED):
+            index[subject, emotion] += 1
+            name = f"{subject}_{_SHORT[emotion]}_{index[subject, emotion]:02d}"
+            quirks = {"frames missing"} if name in _HOLES else set()
+            if name == _SOMETIMES_EMPTY and "empty-clip" in variants:
+                quirks.add("no frames")
+            clips.append(PlannedClip(subject, name, emotion, 100.0, digits=6, quirks=frozenset(quirks)))
+        return numbered_plan(clips)
+
+    def folder(self, clip: PlannedClip, variants: Variants) -> str:
+        """Folder of the frames of a clip."""
+        root = "SMIC_all_cropped/HS" if "cropped" in variants else "HS"
+        return f"{root}/{clip.subject}/micro/{clip.emotion}/{clip.name}"
+
+    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
+        """File of one frame."""
+        return f"{'reg_image' if 'cropped' in variants else 'image'}{number:06d}.bmp"
+
+    def missing(self, clip: PlannedClip, n_frames: int, variants: Variants) -> frozenset[int]:
+        """Some clips have holes."""
+        if "no frames" in clip.quirks:
+            return frozenset(range(n_frames))
+        return hole(n_frames) if "frames missing" in clip.quirks else frozenset()
+
+    def annotate(
+        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
+    ) -> None:
+        """There is no sheet."""

@@ -1,0 +1,276 @@
+"""Writing a fabricated tree: rendered faces, or tiny moving textures where only the layout matters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stag import __version__
+from stag.datasets.readers.manifest import SIMULATION
+from stag.errors import ConfigError, DatasetError
+from stag.facs import parse_facs
+from stag.simulate.actions import action_fields
+from stag.simulate.clip_script import draw_script
+from stag.simulate.corpus import (
+    FACE,
+    NOISE,
+    SCRIPT,
+    TRUTH,
+    at_least_one,
+    new_folder,
+    portrait_note,
+    portraits_of,
+    subject_generator,
+    subject_style,
+    write_truth,
+)
+from stag.simulate.fabricated.casme2 import Casme2
+from stag.simulate.fabricated.dfme import Dfme
+from stag.simulate.fabricated.fourdme import FourDme
+from stag.simulate.fabricated.plan import PlannedClip, choose, draw_codes, simulated_emotion
+from stag.simulate.fabricated.samm import Samm
+from stag.simulate.fabricated.shape import Shape, WrittenClip
+from stag.simulate.fabricated.smic import Smic
+from stag.simulate.face import Portrait, make_face
+from stag.simulate.render import ClipRenderer, ClipTruth
+from stag.simulate.settings import SimulationSettings
+from stag.types import GreyImage
+from stag.utils.files import write_json
+from stag.utils.parallel import spread
+
+SHAPES: dict[str, Shape] = {shape.name: shape for shape in (Casme2(), Samm(), Smic(), Dfme(), FourDme())}
+"""Name of a data set -> its layout."""
+
+TINY_SIZE = (48, 36)
+"""Width and height of a tiny frame."""
+
+_TINY_FRAMES = (3, 6)
+_PLAN, _SHEET = 20, 21
+
+
+def simulate_tree(
+    out: str | Path,
+    shape: str,
+    *,
+    subjects: int | None = None,
+    clips: int | None = None,
+    tiny: bool = False,
+    size: tuple[int, int] | None = None,
+    settings: SimulationSettings | None = None,
+    seed: int = 0,
+    variants: Collection[str] = (),
+    portrait: Portrait | Sequence[Portrait] | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a fabricated tree in the layout of a public data set; the same arguments give the same bytes.
+
+    Ids follow the published pattern and clips the published counts; every value is simulated. ``simulation.json``
+    marks the tree and lists its odd clips. A rendered tree has ``truth.npz`` as a corpus has (see
+    :func:`~stag.simulate.corpus.simulate_corpus`), with ``subject (n,)``, ``part (n,)``, ``frame_number (sum N,)`` and
+    ``on_disk (sum N,)`` besides; ids are ``subject/clip`` there.
+
+    Args:
+        out: Folder to write; it must be new or empty.
+        shape: A name in :data:`SHAPES`.
+        subjects: Number of people (of each split); all where omitted. A clip is the same in every selection.
+        clips: Most clips of a person; all where omitted.
+        tiny: Whether frames are small moving textures, three to five a clip, instead of faces.
+        size: Width and height of a frame; as published where omitted, :data:`TINY_SIZE` where tiny.
+        settings: What the clips are like; where given, its frame and face size count unless ``size`` is given too.
+        seed: Seed of everything.
+        variants: Names of other copies in circulation, see the shape.
+        portrait: Photograph that the people are made from, or several, which they take in turn.
+        jobs: Number of worker processes.
+        progress: Called with (clips done, clips in all).
+
+    Returns:
+        The folder.
+
+    Raises:
+        DatasetError: The folder holds something, or there is no such shape.
+        ConfigError: A number is out of range, or the shape has no such variant.
+
+    Example:
+        >>> simulate_tree("fabricated", "casme2", tiny=True)  # doctest: +SKIP
+    """
+    layout = _layout(shape, variants)
+    for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
+        at_least_one(name, 1 if value is None else value)
+    if seed < 0:
+        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
+    if size is not None and min(size) < 8:
+        raise ConfigError(f"simulation size = {size[0]}x{size[1]} is not accepted: expected at least 8x8 pixels")
+    if tiny:
+        drawn, frame_size = None, size or TINY_SIZE
+    else:
+        drawn = _sized(layout, settings, size, variants)
+        frame_size = (drawn.width, drawn.height)
+    chosen = choose(layout.plan(variants, subject_generator(seed, 0, _PLAN)), subjects, clips)
+    people: dict[int, list[PlannedClip]] = {}
+    for clip in chosen:
+        people.setdefault(clip.person, []).append(clip)
+    sources = portraits_of(portrait)
+    with new_folder(Path(out)) as work:
+        calls = (
+            (work, shape, tuple(own), tuple(variants), seed, drawn, frame_size, sources[number % len(sources)])
+            for number, own in people.items()
+        )
+        written: list[WrittenClip] = []
+        for some in spread(_write_person, calls, jobs):
+            written += some
+            if progress is not None:
+                progress(len(written), len(chosen))
+        written.sort(key=lambda clip: clip.clip.position)
+        layout.annotate(work, written, variants, subject_generator(seed, 0, _SHEET))
+        if not tiny:
+            _write_truth(work / TRUTH, written)
+        write_json(
+            work / SIMULATION,
+            {
+                "simulated": True,
+                "version": __version__,
+                "shape": shape,
+                "variants": sorted(variants),
+                "tiny": tiny,
+                "seed": seed,
+                "subjects": len(people),
+                "clips": len(written),
+                "size": list(frame_size),
+                "emotions": dict(sorted(Counter(clip.clip.emotion for clip in written).items())),
+                "odd_clips": {_key(clip.clip): sorted(clip.clip.quirks) for clip in written if clip.clip.quirks},
+                "portrait": None if tiny else portrait_note(portrait),
+                "settings": drawn.as_dict() if drawn else None,
+            },
+        )
+    return Path(out)
+
+
+def _layout(shape: str, variants: Collection[str]) -> Shape:
+    if shape not in SHAPES:
+        raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
+    layout = SHAPES[shape]
+    unknown = sorted(set(variants) - set(layout.variants))
+    if unknown:
+        raise ConfigError(f"{shape} has no variant {unknown[0]!r}; there are {', '.join(layout.variants)}")
+    return layout
+
+
+def _sized(
+    layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None, variants: Collection[str]
+) -> SimulationSettings:
+    """The settings at the frame size of the set, or at another with the face scaled along."""
+    if settings is not None and size is None:
+        return settings
+    width, height = layout.size(variants)
+    low, high = layout.inter_ocular_px
+    if size is not None:
+        factor = min(size[0] / width, size[1] / height)
+        (width, height), low, high = size, low * factor, high * factor
+    return replace(settings or SimulationSettings(), width=width, height=height, inter_ocular_px=(low, high))
+
+
+def _write_person(
+    root: Path,
+    shape: str,
+    clips: Sequence[PlannedClip],
+    variants: Collection[str],
+    seed: int,
+    settings: SimulationSettings | None,
+    size: tuple[int, int],
+    portrait: Portrait,
+) -> list[WrittenClip]:
+    """Write the frames of all clips of one person; tiny ones without settings."""
+    layout = SHAPES[shape]
+    if settings is None:
+        return [_write_tiny(root, layout, clip, variants, seed, size) for clip in clips]
+    person = clips[0].person
+    face = make_face(portrait, settings, subject_generator(seed, person, FACE))
+    fields = action_fields(face.points)
+    style = subject_style(seed, person)
+    written = []
+    for clip in clips:
+        generator = subject_generator(seed, person, SCRIPT, clip.position)
+        emotion = simulated_emotion(clip.emotion, generator)
+        script = draw_script(emotion, style, settings, clip.fps, generator)
+        renderer = ClipRenderer(face, fields, script, settings)
+        start, stop = (0, script.n_frames) if layout.with_lead else (script.onset, script.offset + 1)
+        first = layout.first_number(clip, stop - start, generator)
+        done = WrittenClip(
+            clip, first, stop - start,
+            onset=first + script.onset - start, apex=first + script.apex - start, offset=first + script.offset - start,
+            units=parse_facs(script.facs).units, missing=layout.missing(clip, stop - start, variants),
+            strength_px=script.strength_px, truth=_part(renderer.truth(), start, stop),
+        )  # fmt: skip
+        frames = list(renderer.frames(subject_generator(seed, person, NOISE, clip.position)))[start:stop]
+        _write_frames(root, layout, done, frames, variants)
+        written.append(done)
+    return written
+
+
+def _write_tiny(
+    root: Path, layout: Shape, clip: PlannedClip, variants: Collection[str], seed: int, size: tuple[int, int]
+) -> WrittenClip:
+    """A texture that moves one pixel to the left with every frame, and key frames at its ends and middle."""
+    generator = subject_generator(seed, clip.person, SCRIPT, clip.position)
+    emotion = simulated_emotion(clip.emotion, generator)
+    n_frames = int(generator.integers(*_TINY_FRAMES))
+    first = layout.first_number(clip, n_frames, generator)
+    done = WrittenClip(
+        clip, first, n_frames, onset=first, apex=first + n_frames // 2, offset=first + n_frames - 1,
+        units=draw_codes(emotion, generator), missing=layout.missing(clip, n_frames, variants),
+    )  # fmt: skip
+    width, height = size
+    pattern = cv2.GaussianBlur(generator.random((height, width + n_frames), np.float32), (0, 0), 1.5)
+    pattern = (128 + 40 * (pattern - pattern.mean()) / pattern.std()).clip(0, 255).astype(np.uint8)
+    _write_frames(root, layout, done, (pattern[:, i : i + width] for i in range(n_frames)), variants)
+    return done
+
+
+def _write_frames(
+    root: Path,
+    layout: Shape,
+    clip: WrittenClip,
+    frames: Iterator[GreyImage] | Sequence[GreyImage],
+    variants: Collection[str],
+) -> None:
+    folder = root / layout.folder(clip.clip, variants)
+    folder.mkdir(parents=True)
+    for position, frame in enumerate(frames):
+        if position not in clip.missing:
+            image: Any = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) if layout.colour else frame
+            # The tree appears whole by rename, so its files need not do so one by one.
+            data = cv2.imencode(layout.suffix, image)[1].tobytes()
+            (folder / layout.file_name(clip.clip, clip.first + position, variants)).write_bytes(data)
+
+
+def _part(truth: ClipTruth, start: int, stop: int) -> ClipTruth:
+    return ClipTruth(
+        truth.motion[start:stop], truth.landmarks[start:stop], truth.head_pose[start:stop],
+        truth.action_units[start:stop],
+    )  # fmt: skip
+
+
+def _write_truth(path: Path, clips: Sequence[WrittenClip]) -> None:
+    numbers = [clip.first + np.arange(clip.n_frames) for clip in clips]
+    on_disk = [~np.isin(np.arange(clip.n_frames), list(clip.missing)) for clip in clips]
+    write_truth(
+        path,
+        [_key(clip.clip) for clip in clips],
+        [clip.strength_px for clip in clips],
+        [clip.truth for clip in clips if clip.truth is not None],
+        subject=np.array([clip.clip.subject for clip in clips]),
+        part=np.array([clip.clip.part for clip in clips]),
+        frame_number=np.concatenate(numbers).astype(np.int64),
+        on_disk=np.concatenate(on_disk),
+    )
+
+
+def _key(clip: PlannedClip) -> str:
+    return f"{clip.subject}/{clip.name}"

@@ -1,0 +1,136 @@
+"""Where the data sets of a reproduction come from: trees that are extracted once, or ready motion files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stag.config import Config
+from stag.datasets.schemes import SCHEMES, Scheme
+from stag.errors import ConfigError, DatasetError
+from stag.facs import AU_VOCABULARY
+from stag.motion_set import MotionSet
+from stag.studies.published import SETS
+
+if TYPE_CHECKING:
+    from stag.datasets.clips import ClipTable
+
+BASIC5 = Scheme(
+    "basic5",
+    {name: (name,) for name in ("anger", "disgust", "happiness", "sadness", "surprise")},
+    "the columns of Table 7: five emotions that several sets name alike",
+)
+SCHEMES_OF = {
+    "3": ("paper3", "megc3"),
+    "5": ("paper5", "common5"),
+    "6": ("paper6",),
+    "7": ("paper7",),
+    "basic5": ("basic5",),
+}
+"""What a table asks for -> label schemes that answer it, the paper's own first."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The user's data sets.
+
+    Attributes:
+        roots: Data set -> its folder.
+        files: Data set, or ``dfme:test_a`` for one split of it -> motion files, one a label scheme.
+        out: Folder for what is extracted: motion files and finished clips.
+        config: How motion is extracted.
+        jobs: Worker processes.
+    """
+
+    roots: Mapping[str, Path]
+    files: Mapping[str, Sequence[Path]]
+    out: Path
+    config: Config
+    jobs: int = 1
+    _extracted: dict[str, MotionSet] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse names that no table knows."""
+        known = set(SETS.values())
+        for name in (*self.roots, *(name.partition(":")[0] for name in self.files)):
+            if name not in known:
+                raise ConfigError(f"{name}=...: no data set of the paper; there are {', '.join(sorted(known))}")
+
+    def motion(self, name: str, classes: str, split: str | None = None) -> MotionSet | None:
+        """Motion of a data set under a scheme of so many classes; ``None`` where the user has not named the set.
+
+        Args:
+            name: Data set, as this program writes it.
+            classes: Key of :data:`SCHEMES_OF`.
+            split: One split of it.
+
+        Raises:
+            DatasetError: The set cannot be read, or has no clip under such a scheme.
+        """
+        wanted = SCHEMES_OF[classes]
+        for path in self.files.get(f"{name}:{split}" if split else name, ()):
+            motion = MotionSet.load(path)
+            if motion.meta.get("scheme") in wanted:
+                return _named(motion, name)
+        if name not in self.roots:
+            return None
+        key = "_".join(part for part in (name, split, wanted[0]) if part)
+        if key not in self._extracted:
+            self._extracted[key] = self._extract(key, name, classes, split)
+        return self._extracted[key]
+
+    def _extract(self, key: str, name: str, classes: str, split: str | None) -> MotionSet:
+        """Clips that are as they were are taken from the cache, which goes by content; no motion file is trusted."""
+        from stag.datasets.extract import extract_motion
+
+        table = self.table(name, classes, split)
+        motion = extract_motion(table, self.config, jobs=self.jobs, cache=self.out / "motion" / f"{name}.cache")
+        motion.save(self.out / "motion" / f"{key}.npz")
+        return motion
+
+    def table(self, name: str, classes: str, split: str | None = None) -> ClipTable:
+        """The annotated clips of a data set whose folder is known."""
+        from stag.datasets.clips import labelled, load_dataset, load_set
+        from stag.datasets.readers.result import Options
+
+        if classes == BASIC5.name:
+            table = labelled(load_set(name, self.roots[name], Options(None, None, split)), BASIC5)
+            if not table.clips:
+                raise DatasetError(f"{self.roots[name]}: no clip is annotated with one of {', '.join(BASIC5.classes)}")
+            return table
+        covering = [scheme for scheme in SCHEMES_OF[classes] if SCHEMES[scheme].covers(name)]
+        if not covering:
+            raise DatasetError(f"{name} has no scheme of {classes} classes")
+        return load_dataset(name, self.roots[name], covering[0], split=split)
+
+
+def common_classes(train: MotionSet, test: MotionSet) -> tuple[MotionSet, MotionSet]:
+    """Both sets, the test set without clips of a class that training cannot teach.
+
+    Raises:
+        DatasetError: No test clip is left.
+    """
+    kept = np.isin(test.label, np.unique(train.label))
+    if not kept.any():
+        raise DatasetError("no clip of the test set has a class of the training set; extract both with one --scheme")
+    names = sorted({*train.label.tolist()})
+    return (
+        replace(train, meta={**train.meta, "classes": names}),
+        replace(test.subset(kept), meta={**test.meta, "classes": names}),
+    )
+
+
+def has_codes(motion: MotionSet) -> bool:
+    """Whether any clip has action unit codes."""
+    return bool((~np.isnan(motion.action_units)).all(axis=1).any()) and motion.action_units.shape[1] == len(
+        AU_VOCABULARY
+    )
+
+
+def _named(motion: MotionSet, name: str) -> MotionSet:
+    """Simulated clips under the name that the user gives them, so that two simulated sets do not share people."""
+    return replace(motion, dataset=np.full(len(motion), name)) if motion.simulated else motion

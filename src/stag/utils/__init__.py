@@ -1,0 +1,1 @@
+"""Files, processes, tables, cells and values: nothing here knows of faces."""

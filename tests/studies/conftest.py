@@ -1,0 +1,5 @@
+"""Fixtures of evaluations, defined beside the clips that they are made of."""
+
+from synthetic import config, motion
+
+__all__ = ["config", "motion"]
