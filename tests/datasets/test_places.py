@@ -7,8 +7,8 @@ from stag.datasets.loaded import Options
 from stag.errors import DatasetError
 
 HONOURED = {
-    "casme2": {"annotation", "layout"}, "samm": {"annotation", "layout"}, "smic": {"layout"}, "dfme": {"annotation", "split"},
-    "fourdme": {"annotation", "layout"}, "name": {"split"}, "manifest": {"split"},
+    "casme2": {"annotation", "layout"}, "samm": {"annotation", "layout"}, "smic": {"layout"},
+    "dfme": {"annotation", "split"}, "fourdme": {"annotation", "layout"}, "name": {"split"}, "manifest": {"split"},
 }  # fmt: skip
 
 
