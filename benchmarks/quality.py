@@ -23,6 +23,7 @@ from stag.motion.clip import extract_clip
 from stag.simulate.emotions import draw_emotions, draw_units, unit_odds
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, Landmarks
 from stag.utils.parallel import spread
+from stag.utils.values import ArrayValue
 
 CONFIDENT = 0.6
 _SEED = 1300
@@ -31,8 +32,8 @@ _STRENGTHS = (0.5, 1.0, 1.6)
 _BINS = 10
 
 
-@dataclass(frozen=True)
-class Judged:
+@dataclass(frozen=True, eq=False, repr=False)
+class Judged(ArrayValue):
     """One clip in one way of filming.
 
     Attributes:
