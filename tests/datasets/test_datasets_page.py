@@ -34,7 +34,7 @@ ROWS = rows()
 
 def test_every_set_and_scheme_is_on_the_page():
     for name in DATASETS:
-        assert f"`{name}`" in PAGE or f"extract {name} " in PAGE
+        assert f"`{name}`" in PAGE or f"extract {name} " in PAGE + FILES
     assert {scheme for scheme, _ in ROWS} == set(SCHEMES)
     for title in TITLES.values():
         assert f"\n## {title}\n" in PAGE
