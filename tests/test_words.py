@@ -48,3 +48,10 @@ def test_every_equation_that_is_cited_is_on_the_page_of_the_method():
     spans = re.findall(r"\bEq\. (\d+)(?:-(\d+))?", page)
     written = {number for first, last in spans for number in range(int(first), int(last or first) + 1)}
     assert written == set(range(1, 36))
+
+
+def test_every_room_of_the_house_has_its_line():
+    plan = (ROOT / "tests/test_house.py").read_text(encoding="utf-8")
+    rooms = re.findall(r'"(\w+)"', plan[plan.index("ROOMS = (") : plan.index(")  # fmt: skip")])
+    table = TEXTS["CONTRIBUTING.md"].partition("## The house")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == rooms
