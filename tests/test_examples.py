@@ -52,7 +52,7 @@ def run(here):
 
 
 def test_every_example_is_tested_and_told_of():
-    guide = (EXAMPLES.parent / "docs/quickstart.md").read_text(encoding="utf-8")
+    guide = (EXAMPLES.parent / "docs/guide/quick-start.md").read_text(encoding="utf-8")
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(NAMES)
     assert all(f"`{name}.py " in guide for name in NAMES)
 

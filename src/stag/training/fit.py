@@ -1,4 +1,4 @@
-"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/model.md)."""
+"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/method/training.md)."""
 
 from __future__ import annotations
 
