@@ -96,7 +96,9 @@ def load_dataset(
             or no clip is usable.
 
     Example:
-        >>> clips = load_dataset("manifest", "my_clips", "megc3")  # doctest: +SKIP
+        >>> clips = stag.load_dataset("manifest", "my_clips", scheme="megc3")
+        >>> clips.table.loc[0, ["subject", "label"]].tolist()
+        ['s01', 'surprise']
     """
     labels = schemes.scheme(scheme)
     loaded = load_set(name, root, Options(annotation, layout, split, joined))
