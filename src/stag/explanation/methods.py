@@ -141,7 +141,7 @@ METHODS: dict[str, Method] = {
     "attention": Method("Graph attention", graph_attention, False, False, ""),
     "cross-attention": Method("Cross-attention", cross_attention, False, False, ""),
 }
-"""Every method by its short name."""
+"""Short name -> method."""
 
 
 def rollout(adjacency: Tensor) -> Tensor:
