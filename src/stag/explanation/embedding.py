@@ -7,7 +7,6 @@ import torch
 
 from stag.config import AuSource
 from stag.errors import ModelError
-from stag.explanation.score_function import ScoreFunction
 from stag.model.stag import STAG
 from stag.motion_set import MotionSet
 from stag.types import FloatArray
@@ -22,17 +21,14 @@ def clip_features(model: STAG, motion: MotionSet, au_source: AuSource | None = N
     Args:
         model: A trained model.
         motion: ``n`` clips; their codes are read only if ``au_source`` is ``annotated``.
-        au_source: Where the AU input comes from; that of the model for a new clip where omitted.
+        au_source: Source of the AU input; that of the model for a new clip where omitted.
     """
     au_source = model.info.au_source(au_source, coded=au_source == "annotated")
     values, codes = torch.from_numpy(motion.motion), torch.from_numpy(motion.action_units)
-    function = ScoreFunction(model.eval(), values, torch.zeros(len(values)), au_source=au_source)
     parts = []
     with torch.no_grad():
-        for begin in range(0, len(values), _BATCH):
-            some = slice(begin, begin + _BATCH)
-            au = codes[some] if au_source == "annotated" else None
-            parts.append(function.output(values[some], au).features.double().numpy())
+        for some, au in zip(torch.split(values, _BATCH), torch.split(codes, _BATCH), strict=True):
+            parts.append(model.eval().forward_from(some, au_source, au).features.double().numpy())
     return np.concatenate(parts)
 
 
@@ -52,11 +48,11 @@ def tsne(features: FloatArray, *, seed: int = 0, perplexity: float = 30.0) -> Fl
     Source: van der Maaten and Hinton, Visualizing data using t-SNE, JMLR 2008.
     """
     from sklearn.manifold import TSNE
+    from sklearn.preprocessing import StandardScaler
 
     if len(features) < _FEWEST:
         raise ModelError(f"a t-SNE map of {len(features)} clips is meaningless; give at least {_FEWEST}")
-    spread = features.std(axis=0)
-    scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    scaled = StandardScaler().fit_transform(features)
     near = min(perplexity, (len(features) - 1) / 3)
     # As in the first publication: at the default of 12 a map of some hundred clips becomes a hollow shell.
     layout = TSNE(3, perplexity=near, early_exaggeration=4.0, init="pca", random_state=seed, n_jobs=1)

@@ -50,7 +50,7 @@ class AttentionMaps(ArrayValue):
         return f"{layers} layers, {steps} steps, {regions} regions"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Attribution(ArrayValue):
     """How much every channel at every step counts for one class.
 
@@ -63,9 +63,6 @@ class Attribution(ArrayValue):
         score: What is explained: the class's logit less the mean of all.
         au_source: Where the AU input of the classifier came from.
         layout: Region layout.
-        baseline: What the motion was compared with; empty where nothing was.
-        signed: Whether values can be negative.
-        class_specific: Whether the values depend on ``class_name``; attention does not.
         checks: Numbers about this explanation, such as ``completeness_gap``.
         attention: The model's own attention, for the methods that show it.
     """
@@ -78,9 +75,6 @@ class Attribution(ArrayValue):
     score: float
     au_source: str
     layout: str
-    baseline: str
-    signed: bool
-    class_specific: bool
     checks: Mapping[str, float] = field(default_factory=dict)
     attention: AttentionMaps | None = None
 
@@ -92,6 +86,21 @@ class Attribution(ArrayValue):
     def title(self) -> str:
         """Full name of the method."""
         return METHODS[self.method].title
+
+    @property
+    def baseline(self) -> str:
+        """What the motion was compared with; empty where nothing was."""
+        return METHODS[self.method].baseline
+
+    @property
+    def signed(self) -> bool:
+        """Whether values can be negative."""
+        return METHODS[self.method].signed
+
+    @property
+    def class_specific(self) -> bool:
+        """Whether the values depend on ``class_name``; attention does not."""
+        return METHODS[self.method].class_specific
 
     @property
     def by_channel(self) -> FloatArray:
@@ -191,8 +200,7 @@ def explain_many(
     scaled = [own_scale(model, view.of(motion, layout, cumulative=model.info.cumulative)) for view in views]
     codes = None if au is None else au.repeat(len(views), 1)
     function = ScoreFunction(model, torch.cat(scaled), number.repeat(len(views)), codes, source)
-    chosen = METHODS[method]
-    raw = chosen.run(function)
+    raw = METHODS[method].run(function)
     with torch.no_grad():
         score = function.score(function.motion, function.target, codes).double().view(-1, n).mean(dim=0)
     values = _mean_over_views(raw.values, views, layout)
@@ -211,9 +219,6 @@ def explain_many(
             score=float(score[i]),
             au_source=source,
             layout=layout,
-            baseline=chosen.baseline,
-            signed=chosen.signed,
-            class_specific=chosen.class_specific,
             checks={name: float(value[i]) for name, value in checks.items()},
             attention=None if attention is None else attention[i],
         )

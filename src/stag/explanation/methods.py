@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +23,8 @@ class Raw(NamedTuple):
     """Output of a method: ``values (B, T, R)``, perhaps ``vectors (B, T, R, 2)``, and checks, each ``(B,)``."""
 
     values: Tensor
-    vectors: Tensor | None
-    checks: dict[str, Tensor]
+    vectors: Tensor | None = None
+    checks: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Method(NamedTuple):
@@ -77,7 +78,7 @@ def grad_cam(function: ScoreFunction) -> Raw:
     """
     nodes, gradient = _nodes_and_gradient(function)
     weight = gradient.mean(dim=(1, 2), keepdim=True)
-    return Raw(torch.relu((weight * nodes).sum(dim=-1)), None, {})
+    return Raw(torch.relu((weight * nodes).sum(dim=-1)))
 
 
 def hires_cam(function: ScoreFunction) -> Raw:
@@ -87,7 +88,7 @@ def hires_cam(function: ScoreFunction) -> Raw:
     nodes (Eq. 20) has a weight of its own for every region.
     """
     nodes, gradient = _nodes_and_gradient(function)
-    return Raw(torch.relu((gradient * nodes).sum(dim=-1)), None, {})
+    return Raw(torch.relu((gradient * nodes).sum(dim=-1)))
 
 
 def occlusion(function: ScoreFunction) -> Raw:
@@ -109,7 +110,7 @@ def occlusion(function: ScoreFunction) -> Raw:
             additional_forward_args=(function.target, function.au),
         )
     # Both components are held still together, so both carry the same value.
-    return Raw(falls[..., 0], None, {})
+    return Raw(falls[..., 0])
 
 
 def graph_attention(function: ScoreFunction) -> Raw:
@@ -120,7 +121,7 @@ def graph_attention(function: ScoreFunction) -> Raw:
     out = attention_output(function)
     assert out.adjacency is not None
     assert out.temporal_attention is not None
-    return Raw(rollout(out.adjacency).mean(dim=2) * out.temporal_attention[:, :, None], None, {})
+    return Raw(rollout(out.adjacency).mean(dim=2) * out.temporal_attention[:, :, None])
 
 
 def cross_attention(function: ScoreFunction) -> Raw:
@@ -130,7 +131,7 @@ def cross_attention(function: ScoreFunction) -> Raw:
     assert out.region_to_step is not None
     to_regions, to_steps = out.step_to_region.mean(dim=1), out.region_to_step.mean(dim=1).mT
     t, r = to_regions.shape[1:]
-    return Raw((to_regions / t + to_steps / r) / 2, None, {})
+    return Raw((to_regions / t + to_steps / r) / 2)
 
 
 METHODS: dict[str, Method] = {

@@ -16,21 +16,9 @@ from stag import __version__
 from stag.config import MotionConfig
 from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError, ModelError
+from stag.explanation import faithfulness
 from stag.explanation.explain import explain_many
-from stag.explanation.faithfulness import (
-    CURVE_STEPS,
-    MOVING_SHARE,
-    TOP_CELLS,
-    Mask,
-    area,
-    bootstrap_mean,
-    mass_share,
-    moving_cells,
-    rank_similarity,
-    removal_curves,
-    shuffled,
-    top_hits,
-)
+from stag.explanation.faithfulness import MOVING_SHARE, TOP_CELLS, Mask, mass_share, moving_cells
 from stag.explanation.methods import METHODS
 from stag.explanation.score_function import ScoreFunction, own_scale
 from stag.inference.probabilities import answer
@@ -111,6 +99,17 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the scores as plain data for a JSON file."""
+        interval = ("mean", "low", "high")
+        methods = [
+            {
+                "method": scored.method,
+                "title": scored.title,
+                "metrics": {name: dict(zip(interval, value, strict=True)) for name, value in scored.metrics.items()},
+                "deletion": scored.deletion.tolist(),
+                "insertion": scored.insertion.tolist(),
+            }
+            for scored in self.methods
+        ]
         return {
             "simulated": True,
             "clips": self.clips,
@@ -120,19 +119,7 @@ class Scores:
             "top_cells": TOP_CELLS,
             "metrics": METRICS,
             "chance": self.chance,
-            "methods": [
-                {
-                    "method": scored.method,
-                    "title": scored.title,
-                    "metrics": {
-                        name: dict(zip(("mean", "low", "high"), values, strict=True))
-                        for name, values in scored.metrics.items()
-                    },
-                    "deletion": scored.deletion.tolist(),
-                    "insertion": scored.insertion.tolist(),
-                }
-                for scored in self.methods
-            ],
+            "methods": methods,
             "version": __version__,
         }
 
@@ -178,7 +165,7 @@ def score_methods(
     function = ScoreFunction(model.eval(), own_scale(model, motion), target, au_source=model.info.au_source())
     random = np.random.default_rng(seed).random(mask.shape)
     size = np.hypot(*np.moveaxis(motion.numpy().astype(float), -1, 0))
-    randomised = shuffled(model, seed)
+    randomised = faithfulness.shuffled(model, seed)
     scores = []
     for number, name in enumerate(methods):
         values, others = (_values(one, motion, name, target) for one in (model, randomised))
@@ -249,21 +236,24 @@ def _scored(
     others: FloatArray | None,
 ) -> MethodScore:
     mass = np.abs(values)
-    deletion, insertion = removal_curves(function, values, CURVE_STEPS)
+    deletion, insertion = faithfulness.removal_curves(function, values)
     measured = {
         "share": mass_share(values, mask),
         "channel_share": mass_share(mass.sum(axis=1), np.any(mask, axis=1)),
         "step_share": mass_share(mass.sum(axis=2), np.any(mask, axis=2)),
-        "top_hits": top_hits(values, mask),
-        "deletion": area(deletion),
-        "insertion": area(insertion),
+        "top_hits": faithfulness.top_hits(values, mask),
+        "deletion": faithfulness.area(deletion),
+        "insertion": faithfulness.area(insertion),
     }
     if others is not None:
-        measured |= {"shuffled_share": mass_share(others, mask), "similarity": rank_similarity(values, others)}
+        measured |= {
+            "shuffled_share": mass_share(others, mask),
+            "similarity": faithfulness.rank_similarity(values, others),
+        }
     return MethodScore(
         name,
         title,
-        {key: bootstrap_mean(per_clip, seed) for key, per_clip in measured.items()},
+        {key: faithfulness.bootstrap_mean(per_clip, seed) for key, per_clip in measured.items()},
         deletion.mean(axis=0),
         insertion.mean(axis=0),
     )
