@@ -30,6 +30,7 @@ def test_a_prediction_is_that_of_the_room_below_and_shows_itself(p, here):
     assert "<table>" in p._repr_html_()
     assert p.to_frame().equals(prediction_rows([p]))
     assert isinstance(p.plot(), Figure)
+    assert p.plot().get_suptitle() == f"{repr(p)[len('Prediction(') : -1]}  (simulated training)"
     assert p.plot()._repr_png_()[:4] == b"\x89PNG"
     p.report("me.html")
     page = (here / "me.html").read_text(encoding="utf-8")

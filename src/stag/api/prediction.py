@@ -59,10 +59,13 @@ class Prediction(types.Prediction):
         return prediction_rows([self])
 
     def plot(self) -> Figure:
-        """Draw how the face moved: mean vectors, every channel over time, and the strongest channels."""
+        """Draw the answer and how the face moved: mean vectors, every channel over time, the strongest channels."""
         from stag.report.plots.motion import motion_figure
 
-        return motion_figure(self.motion, self.layout)
+        figure = motion_figure(self.motion, self.layout)
+        note = "  (simulated training)" if self.simulated else ""
+        figure.suptitle(self._summary() + note, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        return figure
 
     def explain(self, *, method: str = DEFAULT_METHOD, target: str | int | None = None) -> Attribution:
         """Explain this prediction by its own model; see :func:`stag.explain`."""
