@@ -146,7 +146,7 @@ class Config(_Section):
     """The whole configuration of a run; frozen, and hashable by its TOML text.
 
     Example:
-        >>> Config.preset("quick").override(["train.epochs=5"]).train.epochs
+        >>> stag.Config.preset("quick").override(["train.epochs=5"]).train.epochs
         5
     """
 
