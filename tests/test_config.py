@@ -1,5 +1,6 @@
 """Configuration: typed, closed, and the same text for the same settings."""
 
+import re
 import tomllib
 
 import pytest
@@ -12,6 +13,17 @@ from stag.errors import ConfigError
 def test_presets_load_and_survive_toml(name):
     config = Config.preset(name)
     assert Config.from_mapping(tomllib.loads(config.to_toml()), name) == config
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_commented_settings_explain_every_key_and_can_be_given_back(name, stag, tmp_path):
+    code, text, _ = stag("settings", "--preset", name)
+    assert code == 0
+    (tmp_path / "mine.toml").write_text(text)
+    assert Config.from_toml(tmp_path / "mine.toml") == Config.preset(name)
+    for line in text.splitlines():
+        if "=" in line.partition("#")[0]:
+            assert re.search(r"  # \w.*\[(paper|assumed|measured)\]$", line), line
 
 
 def test_paper_keeps_the_literal_reading():

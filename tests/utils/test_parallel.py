@@ -31,6 +31,20 @@ def square(number):
     return number * number
 
 
+def cleaning():
+    """What a cleaner that finds its files gone would print."""
+    code = "import warnings; warnings.warn('resource_tracker: gone'); warnings.warn('another')"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+
+
+def test_only_the_cleaner_of_temporary_files_is_silent():
+    before = os.environ.get("PYTHONWARNINGS")
+    for printed in spread(cleaning, [(), ()], 2):
+        assert "resource_tracker" not in printed
+        assert "another" in printed
+    assert os.environ.get("PYTHONWARNINGS") == before
+
+
 def slow_square(number):
     time.sleep(0.2 if number == 0 else 0)
     return number * number

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stag.cli.console import print_scores, progress_bar, say
-from stag.cli.options import Jobs, NoProgress, Quiet, Seed
+from stag.cli.options import Jobs, NoProgress, Preset, Quiet, Seed
 from stag.cli.paths import BENCH, DEMO, Values, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import StagError
@@ -35,6 +35,14 @@ def doctor(quiet: NoProgress = False) -> None:
         say(f"{what:<26}{finding}")
     if not ready:
         raise StagError(f"something that the main path needs is missing: {install_hint('faces')}")
+
+
+@verb()
+def settings(preset: Preset = "default", quiet: NoProgress = False) -> None:
+    """Print every setting with its meaning, accepted values and origin, as a file for --config."""
+    from stag.config import Config
+
+    say(Config.preset(preset).commented_toml().rstrip())
 
 
 @verb(kept="finished stages and folds are kept, and the same command goes on from there")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -174,11 +175,26 @@ def _on_this_machine(function: Callable[..., T], calls: Iterable[tuple[Any, ...]
 
     pool = Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as=how)
     try:
-        yield from pool(delayed(_in_child)(function, arguments) for arguments in calls)
+        with _quiet_cleaner():
+            yield from pool(delayed(_in_child)(function, arguments) for arguments in calls)
     except BrokenProcessPool as error:
         raise StagError(
             "a worker process was killed, most likely for want of memory; run the same command again with fewer --jobs"
         ) from error
+
+
+@contextlib.contextmanager
+def _quiet_cleaner() -> Iterator[None]:
+    """Silence the process in which loky removes temporary files: after Ctrl-C it may find them gone, and warns."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker:UserWarning")))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], address: str, how: str) -> Iterator[T]:
