@@ -34,9 +34,9 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: $(READY_ALL)
 	$(PYTEST)
 
-# With the tests that take long.
-test-all: $(READY_ALL)
-	$(PYTEST) -m 'not gpu and not browser and not fuzz'
+# The same, then the tests that take long.
+test-all: test
+	$(PYTEST) -m nightly
 
 # A thousand damaged files of each kind that is read.
 fuzz: $(READY_ALL)
