@@ -147,6 +147,18 @@ def test_the_movement_that_spoke_for_the_answer_is_named_at_its_own_time(make_pr
     assert headline(p, make_attribution({"left mouth corner": -2.0})) == headline(p)
 
 
+def test_a_blink_that_moves_the_same_brows_further_is_not_what_spoke(make_prediction, make_attribution):
+    motion = drawn({name: (2, vector) for name, vector in BROWS_RISE.items()})
+    motion[6, [NAMES.index(name) for name in BROWS_RISE]] = (0, 3.0)
+    p = make_prediction(motion=motion, probabilities=[0.08, 0.1, 0.82])
+    why = make_attribution({})
+    for name in BROWS_RISE:  # the brows speak at both moments, the lids against it during the blink
+        why.values[[2, 6], NAMES.index(name)] = 0.1, 0.2
+    why.values[6, [NAMES.index("left lower eyelid"), NAMES.index("right lower eyelid")]] = -0.4
+    assert headline(p) == "Both brows drop at 0.30 s; surprise .82"
+    assert headline(p, why) == "Both brows rise at 0.10 s; surprise .82"
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.04, "+.040"), (-0.2, "−.200"), (0.0001, ".000"), (None, "–"), (float("nan"), "–")]
 )

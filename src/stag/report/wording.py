@@ -118,7 +118,12 @@ def movement_in_words(motion: MotionTensor, layout: str, found: Attribution | No
     areas = {name: [i for i in parts if _area(names[i]) == name] for name in dict.fromkeys(_area(n) for n in names)}
     here = max((i for i in areas.values() if i), key=lambda i: float(weight[i].sum()))
     if found is not None:
-        step = int(np.argmax(squares[:, here].sum(axis=1)))
+        # A blink may move the same part further, and its attributions cancel over the face: the moment is the one that
+        # speaks most as a whole, of those in which this part moves and speaks for the answer.
+        size = squares[:, here].sum(axis=1)
+        whole = [i for i, name in enumerate(names) if _area(name) == _area(names[here[0]])]
+        speaking = np.where((size > 0) & (found.values[:, whole].sum(axis=1) > 0), found.by_step, 0.0).clip(0)
+        step = int(np.argmax(speaking if speaking.any() else size))
     return capitalised(_told_of(here, names, vectors[step])), step
 
 
