@@ -140,6 +140,7 @@ OUTPUTS = {
     "report": "report run --out o.html",
     "demo": "demo --out o",
     "bench": "bench --out o",
+    "settings": "settings --out o.toml",
 }
 
 

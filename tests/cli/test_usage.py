@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Literal, get_args, get_origin
@@ -11,7 +12,7 @@ import pytest
 import typer
 
 from stag.cli import app
-from stag.cli.options import NoProgress
+from stag.cli.options import CopyOptions, NoProgress
 from stag.cli.paths import Reads, Writes
 from stag.config import Config
 from stag.errors import ConfigError
@@ -98,10 +99,25 @@ def test_an_option_without_effect_is_refused(stag, monkeypatch, tmp_path, verb, 
     assert list(tmp_path.iterdir()) == []
 
 
+def names_in(code):
+    """What a verb, or the methods of a group of options and of those that it extends, reads."""
+    if not inspect.isclass(code):
+        body = ast.parse(textwrap.dedent(inspect.getsource(code))).body[0].body
+        nodes = [node for part in body for node in ast.walk(part)]
+        return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+            node.attr for node in nodes if isinstance(node, ast.Attribute)
+        }
+    if code is CopyOptions:  # given to the library as a whole
+        return {field.name for field in fields(code)}
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(one))) for one in code.__mro__ if is_dataclass(one)]
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_is_read_and_every_path_says_what_is_done_with_it(verb):
-    body = ast.parse(textwrap.dedent(inspect.getsource(VERBS[verb].__wrapped__))).body[0].body
-    read = {node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    function = VERBS[verb].__wrapped__
+    groups = [p.annotation for p in inspect.signature(function, eval_str=True).parameters.values()]
+    read = {name for code in (function, *(group for group in groups if is_dataclass(group))) for name in names_in(code)}
     for name, parameter in PARAMETERS[verb].items():
         assert name in read or parameter.annotation == NoProgress, f"{verb}: {name} is never read"
         kind, *marks = get_args(parameter.annotation) or [parameter.annotation]

@@ -48,6 +48,7 @@ class Sort:
 
 TABLE = Sort("a CSV table", (".csv", ".txt"))
 PAGE = Sort("an HTML page", (".html", ".htm"))
+SETTINGS = Sort("a TOML file", (".toml",))
 RECORD = Sort("a JSON file", (".json",))
 MOTION = Sort("a motion file", (".npz",), strict=True, text=False)
 PICTURE = Sort("a picture", (".png", ".svg"), strict=True, text=False)

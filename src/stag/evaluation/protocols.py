@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from stag.errors import ConfigError, DatasetError
+from stag.utils.text import did_you_mean
 from stag.utils.values import ArrayValue
 
 PROTOCOLS = ("loso", "gkf", "skf")
@@ -59,8 +59,7 @@ def split(protocol: str, subjects: ArrayLike, labels: ArrayLike, folds: int = 5,
     people, labels = np.asarray(subjects), np.asarray(labels)
     names, subject_of = np.unique(people, return_inverse=True)
     if protocol not in PROTOCOLS:
-        close = difflib.get_close_matches(protocol, PROTOCOLS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        hint = did_you_mean(protocol, PROTOCOLS)
         raise ConfigError(f"no protocol {protocol!r}{hint}; there are {', '.join(PROTOCOLS)}")
     if protocol == "loso":
         if len(names) < 2:
