@@ -168,7 +168,7 @@ def test_the_seed_of_the_settings_is_taken_by_training_and_refused_by_an_evaluat
     small = [word for change in (*TINY, "train.epochs=1", "train.seed=5") for word in ("--set", change)]
     assert stag("train", tmp_path / "m.npz", "--out", tmp_path / "model", "--quiet", *small)[0] == 0
     assert STAG.from_pretrained(tmp_path / "model").info.training["seed"] == 5
-    with pytest.raises(ConfigError, match=r"train\.seed = 5: .* --seeds"):
+    with pytest.raises(ConfigError, match=r"train\.seed = 5: .* `seeds`"):
         evaluate(motion, Config().override(["train.seed=5"]), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

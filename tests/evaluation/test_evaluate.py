@@ -373,9 +373,9 @@ def test_a_failing_unit_stops_no_other_and_is_named(motion, config, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"seeds": ()}, ConfigError, "--seeds"),
-        ({"seeds": (1, 1)}, ConfigError, "--seeds 1,1"),
-        ({"jobs": 0}, ConfigError, "--jobs 0"),
+        ({"seeds": ()}, ConfigError, "`seeds="),
+        ({"seeds": (1, 1)}, ConfigError, "`seeds=1,1`"),
+        ({"jobs": 0}, ConfigError, "`jobs=0`"),
         ({"protocol": "gkf", "folds": 7}, DatasetError, "there are 6 subjects"),
     ],
 )
@@ -387,7 +387,7 @@ def test_wrong_usage_is_named(motion, config, tmp_path, options, error, message)
 
 @pytest.mark.parametrize("source", ["annotated", "predicted"])
 def test_an_au_source_without_codes_is_refused(config, tmp_path, source):
-    with pytest.raises(DatasetError, match=f"--au {source}: fold .* use --au none"):
+    with pytest.raises(DatasetError, match=f"`au={source}`: fold .* use `au=none`"):
         run(synthetic_motion(codes=False), config.override([f"au={source}"]), tmp_path)
 
 

@@ -89,7 +89,7 @@ def test_a_stale_study_and_an_unknown_part_are_refused(quick, tmp_path):
     ablate(motion, CONFIG, only=["tta"], out=tmp_path, **OPTIONS)
     with pytest.raises(RunError, match=r"row full model: .*its train.epochs is 60, now it would be 5"):
         ablate(motion, CONFIG.override(["train.epochs=5"]), only=["tta"], out=tmp_path, **OPTIONS)
-    with pytest.raises(ConfigError, match="--only heads: no such part"):
+    with pytest.raises(ConfigError, match="`only=heads`: no such part"):
         ablate(motion, CONFIG, only=["heads"], out=tmp_path, **OPTIONS)
 
 
@@ -138,7 +138,7 @@ def test_an_audit_measures_every_leak_and_resumes(tmp_path):
     before = contents(tmp_path)
     leak_audit(motion, config, **options)
     assert contents(tmp_path) == before
-    with pytest.raises(ConfigError, match="--protocol skf"):
+    with pytest.raises(ConfigError, match="`protocol=skf`"):
         leak_audit(motion, config, out=tmp_path / "x", protocol="skf")
 
 
@@ -240,7 +240,7 @@ def test_splits_of_dfme_are_train_and_test(quick, tmp_path):
 
 
 def test_nothing_to_work_on_is_said(tmp_path):
-    with pytest.raises(DatasetError, match=r"table5 needs samm; name what you have by --root"):
+    with pytest.raises(DatasetError, match=r"table5 needs samm; name what you have by `root"):
         reproduce.reproduce("table5", sources(tmp_path), CONFIG, out=tmp_path)
     with pytest.raises(ConfigError, match="table11: no such table"):
         reproduce.reproduce("table11", sources(tmp_path), CONFIG, out=tmp_path)

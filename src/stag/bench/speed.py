@@ -106,7 +106,7 @@ def measure(
     chosen = only or tuple(PARTS)
     for name in chosen:
         if name not in PARTS:
-            raise ConfigError(f"--only {name}: there is no such part; expected some of {', '.join(PARTS)}")
+            raise ConfigError(f"`only={name}`: there is no such part; expected some of {', '.join(PARTS)}")
     parts: dict[str, Rows] = {}
     for done, name in enumerate(chosen, start=1):
         parts[name] = PARTS[name](quick, jobs)

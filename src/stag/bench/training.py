@@ -55,7 +55,7 @@ def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") 
     ways = {
         PLAIN: plain,
         f"folds stacked, {place}": stacked,
-        f"evaluate --jobs {jobs}": processes,
+        f"evaluate in {jobs} processes": processes,
         "motion + SVM, the baseline": machines,
     }
     taken = fastest(ways, 0.0)

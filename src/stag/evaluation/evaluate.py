@@ -197,7 +197,7 @@ def evaluate_model(
     au = model.info.au_source(au, coded=au == "annotated")
     tta = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta}
     settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
-    config = Config.from_mapping(settings, f"--au {au}")
+    config = Config.from_mapping(settings, f"`au={au}`")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
 
@@ -219,10 +219,10 @@ def _plan(
     baselines: bool,
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ConfigError(f"--seeds {','.join(map(str, seeds))}: expected different whole numbers from 0 upwards")
+        raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
     refuse_pointless(motion, folds)
     if config.train.seed:
-        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from --seeds; leave it out")
+        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from `seeds`; leave it out")
     _refuse_missing_codes(motion, config, folds)
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)
@@ -257,7 +257,7 @@ def _on_device(plan: Plan, device: str) -> Plan:
 
 def _run(plan: Plan, out: Path, jobs: int, progress: Progress | None) -> Result:
     if jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: expected at least 1")
+        raise ConfigError(f"`jobs={jobs}`: expected at least 1")
     folder, tasks = RunFolder(out), plan.tasks
     with folder.opened(plan.identity, plan.config):
         missing = [task for task in tasks if read_task(plan, folder, task) is None]
@@ -326,7 +326,7 @@ def _refuse_missing_codes(motion: MotionSet, config: Config, folds: Sequence[Fol
         parts = {"none": (), "predicted": (fold.train,), "annotated": (fold.train, fold.test)}[config.au]
         if any(len(part) and not coded[part].any() for part in parts):
             raise DatasetError(
-                f"--au {config.au}: fold {fold.name} has no clip with annotated AU codes to work from; use --au none"
+                f"`au={config.au}`: fold {fold.name} has no clip with annotated AU codes to work from; use `au=none`"
             )
 
 
@@ -341,7 +341,7 @@ def _refuse_unknown_classes(motion: MotionSet, known: Sequence[str], whose: str)
     if unknown:
         raise DatasetError(
             f"class {unknown[0]!r} of the test clips is not among the classes {list(known)} of {whose}; "
-            "extract both with one --scheme"
+            "extract both with one `scheme`"
         )
 
 

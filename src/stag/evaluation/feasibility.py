@@ -30,7 +30,7 @@ def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
     if len(learned) < 2:
         raise DatasetError(
             f"all training clips are {str(learned[0])!r}; a classifier needs clips of at least 2 classes, so extract "
-            "with another --scheme or add clips"
+            "with another `scheme` or add clips"
         )
     small = next((fold for fold in trained if len(fold.train) < 2), None)
     if small is not None:

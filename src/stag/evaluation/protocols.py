@@ -64,14 +64,14 @@ def split(protocol: str, subjects: ArrayLike, labels: ArrayLike, folds: int = 5,
     if protocol == "loso":
         if len(names) < 2:
             raise DatasetError(
-                "protocol loso needs at least 2 subjects and the data has 1; use --protocol skf or add subjects"
+                "protocol loso needs at least 2 subjects and the data has 1; use `protocol=skf` or add subjects"
             )
         return _folds(subject_of, [str(name) for name in names])
     if folds < 2:
-        raise ConfigError(f"--folds {folds}: protocol {protocol} needs at least 2 folds")
+        raise ConfigError(f"`folds={folds}`: protocol {protocol} needs at least 2 folds")
     available, what = (len(names), "subjects") if protocol == "gkf" else (len(people), "clips")
     if folds > available:
-        raise DatasetError(f"protocol {protocol} with {folds} folds: there are {available} {what}; lower --folds")
+        raise DatasetError(f"protocol {protocol} with {folds} folds: there are {available} {what}; lower `folds`")
     if protocol == "gkf":
         fold_of = _deal_subjects(subject_of, labels, folds, seed)
     else:

@@ -177,7 +177,7 @@ def ablate(
     """
     unknown = [name for name in only if name not in CATEGORIES]
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: no such part of an ablation; there are {', '.join(CATEGORIES)}")
+        raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(CATEGORIES)}")
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
     wanted = [
         (name, row) for name in (only or CATEGORIES) for row in CATEGORIES[name][1] if row.paper or not paper_rows
@@ -236,8 +236,8 @@ def with_layout(motion: MotionSet, layout: str) -> MotionSet:
     here, wanted = LAYOUTS[motion.layout], LAYOUTS[layout]
     if not set(wanted) <= set(here):
         raise MotionFileError(
-            f"the motion has layout {motion.layout}, which lacks regions of {layout}; extract it again with --set "
-            f"motion.layout={layout}"
+            f"the motion has layout {motion.layout}, which lacks regions of {layout}; extract it again with "
+            f"`motion.layout={layout}`"
         )
     chosen = np.ascontiguousarray(motion.motion[:, :, [here.index(region) for region in wanted]])
     return replace(motion, motion=chosen, meta={**motion.meta, "layout": layout})
@@ -263,7 +263,7 @@ def with_even_times(motion: MotionSet) -> MotionSet:
     """
     times = motion.time_s.astype(np.float64)
     if not (np.diff(times, axis=1) > 0).all():
-        raise MotionFileError("the steps of a clip do not rise in time; extract it with --set motion.sampling=uniform")
+        raise MotionFileError("the steps of a clip do not rise in time; extract it with `motion.sampling=uniform`")
     summed = with_reference(motion, "first")
     even = np.linspace(times[:, 0], times[:, -1], motion.steps, axis=1)
     moved = np.empty_like(summed.motion)

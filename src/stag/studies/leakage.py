@@ -145,7 +145,7 @@ def leak_audit(
         >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").json["rows"]  # doctest: +SKIP
     """
     if protocol == "skf":
-        raise ConfigError("--protocol skf: an audit compares with an honest run; use loso or gkf")
+        raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
     if config.au == "annotated":
         config = config.override(["au=none"])
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device="cpu")

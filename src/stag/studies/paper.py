@@ -118,7 +118,7 @@ def reproduce(
     missing = [name for name in needed if name not in named]
     if len(missing) == len(needed):
         raise DatasetError(
-            f"{table} needs {' or '.join(needed)}; name what you have by --root NAME=DIR or --motion NAME=FILE.npz"
+            f"{table} needs {' or '.join(needed)}; name what you have by `root=NAME=DIR` or `motion=NAME=FILE.npz`"
         )
     rows = _MAKERS[table](bench, rows_published, progress or (lambda done, total: None))
     simulated = any(row["simulated"] for row in rows)
@@ -213,7 +213,7 @@ def _one_set(bench: Bench, name: str, setting: str) -> tuple[Result | None, str]
 def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]:
     motion = bench.sources.motion("samm", "3")
     if motion is None:
-        raise DatasetError("table5 needs SAMM with three classes; extract it with --scheme paper3 or megc3")
+        raise DatasetError("table5 needs SAMM with three classes; extract it with `scheme=paper3` or `scheme=megc3`")
     parts = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
     found = ablate(
         motion, bench.config, only=parts, paper_rows=True, out=bench.out, progress=progress, **bench.options
@@ -259,7 +259,7 @@ def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]
     # The paper's DFME of 474 clips is test split A; a motion file may be of any part.
     motion = bench.sources.motion("dfme", classes)
     if motion is None:
-        raise DatasetError(f"this table needs DFME with {classes} classes; extract it with --scheme paper{classes}")
+        raise DatasetError(f"this table needs DFME with {classes} classes; extract it with `scheme=paper{classes}`")
     rows = []
     for done, row in enumerate(records(table), start=1):
         labels = {"regions": int(row["rois"]), "AUs": row["au"]}

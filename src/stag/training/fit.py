@@ -181,7 +181,7 @@ def start_from(model: STAG, init: STAG) -> None:
     if here != there:
         raise ModelError(
             f"the model to start from is for layout {there[0]} and {there[1]} steps, the clips have {here[0]} and "
-            f"{here[1]}; extract them with --set motion.layout={there[0]} and --set motion.steps={there[1]}"
+            f"{here[1]}; extract them with `motion.layout={there[0]}` and `motion.steps={there[1]}`"
         )
     weights = init.state_dict()
     if model.classes != init.classes:

@@ -54,8 +54,8 @@ def prediction_page(
     Returns:
         An HTML document. Equal input gives equal text.
     """
-    rows = data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict --csv")
-    links = fitting([rows], "stag predict --csv writes it")
+    rows = data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict writes it")
+    links = fitting([rows], "stag predict writes it")
     room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures)) - weight(links)
     sections = _sections(predictions, attributions, level=2, room=room)
     shown, n = len(sections), len(predictions)

@@ -99,7 +99,7 @@ def parse_result(result: Mapping[str, Any], where: str = "result") -> RunResult:
         place = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
         detail = f"{place}: {problem}" if place else problem
-        raise RunError(f"{where}: {detail}; run `stag evaluate` with the same --out again to complete it") from error
+        raise RunError(f"{where}: {detail}; run `stag evaluate` with the same `out` again to complete it") from error
 
 
 def parse_predictions(table: pd.DataFrame, result: RunResult, where: str = "predictions") -> pd.DataFrame:
@@ -110,7 +110,7 @@ def parse_predictions(table: pd.DataFrame, result: RunResult, where: str = "pred
     """
     missing = [name for name in _COLUMNS if name not in table]
     if missing:
-        raise RunError(f"{where}: has no column {missing[0]!r}; run `stag evaluate` with the same --out again")
+        raise RunError(f"{where}: has no column {missing[0]!r}; run `stag evaluate` with the same `out` again")
     known = set(result.classes)
     for column in ("truth", "predicted"):
         unknown = sorted(set(table[column].astype(str)) - known)

@@ -77,7 +77,7 @@ def parse_study(content: Mapping[str, Any], where: str = "study") -> StudyResult
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise RunError(f"{where}: {place}: {first['msg']}; run the study with the same --out again") from error
+        raise RunError(f"{where}: {place}: {first['msg']}; run the study with the same `out` again") from error
     if study.kind not in KINDS:
         raise RunError(f"{where}: kind {study.kind!r} is not known here; there are {', '.join(KINDS)}")
     return study
