@@ -104,7 +104,7 @@ def verb(
         plan = inspect.signature(function, eval_str=True)
         groups: dict[str, Any] = {n: p.annotation for n, p in plan.parameters.items() if is_dataclass(p.annotation)}
         parameters = _options(plan)
-        flags = {name: _flag(parameter) for name, parameter in parameters.items()}
+        flags = {name: flag_of(parameter) for name, parameter in parameters.items()}
         FLAGS.update({name: flag for name, flag in flags.items() if flag.startswith("--")})
 
         @wraps(function)
@@ -151,7 +151,7 @@ def _options(plan: inspect.Signature) -> dict[str, inspect.Parameter]:
     return options
 
 
-def _flag(parameter: inspect.Parameter) -> str:
+def flag_of(parameter: inspect.Parameter) -> str:
     """Return how a parameter is written on the command line: ``--folds``, or the name of an argument."""
     info = get_args(parameter.annotation)[1]
     if isinstance(info, ArgumentInfo):
