@@ -78,7 +78,7 @@ def everything(folder):
         ("extract in.mp4 --out x.npz --cache x.npz", 1, "is the output of --out as well"),
         # a file of another sort
         ("predict in.mp4 --csv other.mp4", 2, "a CSV table ends in"),
-        ("predict in.mp4 --csv movie", 1, "holds something else"),
+        ("predict in.mp4 --csv movie", 1, "contains something else"),
         ("predict in.mp4 --report a.csv", 2, "an HTML page ends in"),
         ("score a.csv --out c.toml", 2, "a JSON file ends in"),
         ("score a.csv --out frames/img1.png", 2, "a JSON file ends in"),
@@ -96,11 +96,11 @@ def everything(folder):
         ("bench --out plain", 1, "is a file; name a folder"),
         ("demo --out plain", 1, "is a file; name a folder"),
         # somebody else's files in the folder
-        ("train a.npz --out .", 1, "holds README.md, which is not of a model folder"),
-        ("explain in.mp4 --out .", 1, "holds face.png"),
-        ("ablate a.npz --out .", 1, "holds ablation.csv"),
-        ("bench --out .", 1, "holds motion.png"),
-        ("demo --out .", 1, "holds motion.npz"),
+        ("train a.npz --out .", 1, "contains README.md, which is not of a model folder"),
+        ("explain in.mp4 --out .", 1, "contains face.png"),
+        ("ablate a.npz --out .", 1, "contains ablation.csv"),
+        ("bench --out .", 1, "contains motion.png"),
+        ("demo --out .", 1, "contains motion.npz"),
         # a place that takes no file
         ("predict in.mp4 --csv /proc/x.csv", 1, "--csv /proc/x.csv: cannot be written"),
         ("predict in.mp4 --report plain/o.html", 1, "--report plain/o.html: cannot be written"),

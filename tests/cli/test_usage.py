@@ -75,13 +75,13 @@ def options_without_effect():
     for name, mode in modes():
         for parameter in mode.idle(list(PARAMETERS[name])):
             flag, words = flag_and_value(PARAMETERS[name][parameter])
-            choosers = {word for other, its in modes() if other == name and its.takes for word in INTO[name, its.said]}
+            choosers = {word for other, its in modes() if other == name and its.takes for word in INTO[name, its.name]}
             if flag is not None and flag not in choosers:
-                yield pytest.param(name, mode.said, flag, words, id=f"{name} {flag} {mode.said}")
+                yield pytest.param(name, mode.name, flag, words, id=f"{name} {flag} {mode.name}")
 
 
 def test_every_mode_can_be_entered_and_knows_its_options():
-    assert set(INTO) == {(name, mode.said) for name, mode in modes()}
+    assert set(INTO) == {(name, mode.name) for name, mode in modes()}
     for name, verb in VERBS.items():
         taken = [mode.takes.split() for mode in verb.declared.modes if mode.takes]
         named = {word for mode in verb.declared.modes for word in f"{mode.takes} {mode.ignores}".split()}

@@ -66,7 +66,7 @@ class SourceScheme:
         self._first = self._face(image)
 
     def motion(self, frames: Iterable[GreyImage]) -> FloatArray:
-        """Return the displacement of every channel since the first frame: ``N`` frames -> ``(N, 18, 2)``, crop pixels."""
+        """Return the motion of every channel since the first frame: ``N`` frames -> ``(N, 18, 2)``, crop pixels."""
         return np.stack([self.frame_motion(image) for image in frames])
 
     def frame_motion(self, image: GreyImage) -> FloatArray:

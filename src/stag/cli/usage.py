@@ -58,13 +58,13 @@ class Mode:
     """A way in which a verb works, and the options that it reads then.
 
     Attributes:
-        said: The mode in words that follow "has no effect", such as ``"with --model"``.
+        name: The mode in words that follow "has no effect", such as ``"with --model"``.
         when: Whether it is chosen, given the values of all options.
         takes: Names of the parameters that apply, separated by spaces; every other one is refused where it was given.
         ignores: Instead of ``takes``: names of the parameters that do not apply.
     """
 
-    said: str
+    name: str
     when: Callable[[Values], bool]
     takes: str = ""
     ignores: str = ""
@@ -113,15 +113,15 @@ def verb(
             _refuse_idle(declared, values, given, flags)
             own = {name: value for name, value in values.items() if name in plan.parameters}
             own |= {name: group(**{f.name: values[f.name] for f in fields(group)}) for name, group in groups.items()}
-            found = claims(parameters, values, flags)
-            before = [claim.state() for claim in found]
+            paths = claims(parameters, values, flags)
+            before = [claim.state() for claim in paths]
             try:
-                with guarded(found):
+                with guarded(paths):
                     function(**own)
             except KeyboardInterrupt:
                 state = kept(values) if callable(kept) else kept
                 if state is None:
-                    pairs = zip(found, before, strict=True)
+                    pairs = zip(paths, before, strict=True)
                     written = [str(claim.path) for claim, then in pairs if claim.sort and claim.state() != then]
                     state = f"only {', '.join(written)} was written" if written else "nothing was written"
                 warn(f"stag: interrupted; {state}")
@@ -173,7 +173,7 @@ def _refuse_idle(declared: Declared, values: Values, given: Sequence[str], flags
     for mode in declared.modes:
         if mode.when(values):
             for name in mode.idle(given):
-                raise typer.BadParameter(f"{flags[name]} has no effect {mode.said}; leave it out")
+                raise typer.BadParameter(f"{flags[name]} has no effect {mode.name}; leave it out")
     for change in values.get("set_") or ():
         key = change.partition("=")[0].strip()
         section = key.partition(".")[0]
