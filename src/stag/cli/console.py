@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from stag.evaluation.results import RunResult
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -139,29 +142,29 @@ def fail(error: BaseException) -> None:
     warn("stag: " + " ".join(text.split()))
 
 
-def print_scores(result: dict[str, Any]) -> None:
+def print_scores(result: RunResult) -> None:
     """The headline of a result beside its baselines."""
     from rich.table import Table
 
-    mark = " (simulated)" if result["simulated"] else ""
-    dependent = ", subject-dependent" if result["subject_dependent"] else ""
+    mark = " (simulated)" if result.simulated else ""
+    dependent = ", subject-dependent" if result.subject_dependent else ""
     table = Table(
-        title=f"{result['protocol']}{dependent}{mark}: {result['n_clips']} clips, {result['n_subjects']} subjects, "
-        f"AU source {result['au_source']}",
+        title=f"{result.protocol}{dependent}{mark}: {result.n_clips} clips, {result.n_subjects} subjects, "
+        f"AU source {result.au_source}",
         title_justify="left",
     )
     for name in ("", "UF1", "UAR", "WAR"):
         table.add_column(name, justify="left" if not name else "right")
-    low_high = {key: "{:.3f} to {:.3f}".format(*bounds) for key, bounds in (result.get("ci95") or {}).items()}
-    pooled = result["pooled"]
-    table.add_row("STAG, pooled", *(f"{pooled[key]:.3f}" for key in ("uf1", "uar", "war")))
-    table.add_row("  95 % over subjects", *(low_high.get(key, "") for key in ("uf1", "uar", "war")), style="dim")
-    folds = result["folds"]
-    table.add_row("STAG, mean of folds", *(f"{folds[f'{key}_mean']:.3f}" for key in ("uf1", "uar")), "")
-    for name, scores in result["baselines"].items():
+    metrics = ("uf1", "uar", "war")
+    intervals = ("{:.3f} to {:.3f}".format(*ends) if (ends := result.ci95.get(name)) else "" for name in metrics)
+    name = "STAG" if result.method == "stag" else result.method
+    table.add_row(f"{name}, pooled", *(f"{getattr(result.pooled, metric):.3f}" for metric in metrics))
+    table.add_row("  95 % over subjects", *intervals, style="dim")
+    means = (f"{getattr(result.folds, f'{metric}_mean'):.3f}" for metric in metrics[:2])
+    table.add_row(f"{name}, mean of folds", *means, "")
+    for baseline, scores in result.baselines.items():
         if scores:
-            cells = (f"{scores[key]:.3f}" if key in scores else "" for key in ("uf1", "uar", "war"))
-            table.add_row(name.replace("_", " "), *cells)
+            table.add_row(baseline.replace("_", " "), *(f"{getattr(scores, metric):.3f}" for metric in metrics))
     (OUT if sys.stdout.isatty() else Console(width=110, highlight=False)).print(table)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from stag.cli.paths import Reads
 
 if TYPE_CHECKING:
     from stag.config import Config
+    from stag.evaluation.results import StudyResult
     from stag.motion_set import MotionSet
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
@@ -85,13 +86,13 @@ def named_path(option: str, text: str) -> tuple[str, str]:
     return name, path
 
 
-def study_title(found: dict[str, Any]) -> str:
+def study_title(study: StudyResult) -> str:
     """What a study was made of, in one line."""
-    mark = " (simulated)" if found["simulated"] else ""
-    dependent = ", subject-dependent" if found["subject_dependent"] else ""
+    mark = " (simulated)" if study.simulated else ""
+    dependent = ", subject-dependent" if study.subject_dependent else ""
     return (
-        f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
-        f"AU source {found['au_source']}"
+        f"{study.protocol}{dependent}{mark}: {study.n_clips} clips, {study.n_subjects} subjects, "
+        f"AU source {study.au_source}"
     )
 
 

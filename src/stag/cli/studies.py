@@ -51,14 +51,15 @@ def _page(given: Values) -> Path:
     Mode(
         "with --train and --test",
         lambda given: bool(given["train_file"] or given["test_file"]) and given["model"] is None,
-        takes="out files train_file test_file seeds preset config set_ au jobs quiet",
+        takes="out files train_file test_file method seeds preset config set_ au jobs quiet",
     ),
     Mode("with --model", lambda given: given["model"] is not None, takes="out files model au quiet"),
     Mode(
         "without --model, --train or --test",
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
-        takes=f"out files {_TRAINING} au jobs quiet",
+        takes=f"out files method {_TRAINING} au jobs quiet",
     ),
+    Mode("with a --method other than stag", lambda given: given["method"] != "stag", ignores="preset config set_ au"),
     _LOSO,
     settings=_LEARNING,
     kept=lambda given: RESUMES if given["model"] is None else None,
@@ -74,6 +75,10 @@ def evaluate(
     ] = None,
     test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one."), Reads()] = None,
     model: Annotated[str | None, typer.Option(help="Score a finished model; no training."), Reads()] = None,
+    method: Annotated[
+        Literal["stag", "svm", "logistic", "majority", "au-only"],
+        typer.Option(help="What is evaluated: STAG, or a simpler method by the same protocol."),
+    ] = "stag",
     preset: Preset = "default",
     config: ConfigFile = None,
     set_: Sets = None,
@@ -84,7 +89,7 @@ def evaluate(
     """Evaluate by LOSO, group or stratified k-fold, across data sets, or a finished model."""
     from stag.evaluation import evaluate as experiment
 
-    settings = settings_of(preset, config, set_, au)
+    settings = settings_of(preset, config, set_, au) if method == "stag" else None
     wanted = seed_list(seeds)
     if bool(train_file) != bool(test_file):
         raise typer.BadParameter("--train and --test go together")
@@ -93,7 +98,9 @@ def evaluate(
     with progress_bar("evaluate", quiet) as progress:
         if train_file and test_file:
             pair = load_motion(train_file), load_motion(test_file)
-            result = experiment.evaluate_split(*pair, settings, seeds=wanted, out=out, jobs=jobs, progress=progress)
+            result = experiment.evaluate_split(
+                *pair, settings, method=method, seeds=wanted, out=out, jobs=jobs, progress=progress
+            )
         elif model is not None:
             from stag.model.stag import STAG
 
@@ -102,9 +109,17 @@ def evaluate(
         else:
             motion = load_motion(files)
             result = experiment.evaluate(
-                motion, settings, protocol=protocol, folds=folds, seeds=wanted, out=out, jobs=jobs, progress=progress
+                motion,
+                settings,
+                protocol=protocol,
+                method=method,
+                folds=folds,
+                seeds=wanted,
+                out=out,
+                jobs=jobs,
+                progress=progress,
             )
-    print_scores(result.json)
+    print_scores(result.content)
     say(f"result  {out / 'result.json'}")
 
 
@@ -125,7 +140,7 @@ def score(
     for line in score_lines(found):
         say(line)
     if out is not None:
-        write_json(out, found)
+        write_json(out, found.plain())
         say(f"result  {out}")
 
 
@@ -149,7 +164,7 @@ def ablate(
 ) -> None:
     """Take parts out of the model, one at a time: the paper's Table 5 and further rows."""
     from stag.studies.ablation import ablate as study
-    from stag.studies.side_by_side import study_rows, text_lines
+    from stag.studies.side_by_side import study_lines
 
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
     settings, wanted, motion = settings_of(preset, config, set_, au), seed_list(seeds), load_motion(files)
@@ -166,7 +181,7 @@ def ablate(
             device=device,
             progress=progress,
         )
-    for line in [study_title(found.json), *text_lines(*study_rows(found.json["rows"], ("category", "configuration")))]:
+    for line in [study_title(found.content), *study_lines(found.content)]:
         say(line)
     say(f"result  {out / 'ablation.json'}")
 
@@ -189,19 +204,19 @@ def audit(
 ) -> None:
     """Measure what each kind of leakage would be worth on your data."""
     from stag.studies.leakage import leak_audit
-    from stag.studies.side_by_side import study_rows, text_lines
+    from stag.studies.side_by_side import study_lines
 
     settings, wanted, motion = settings_of(preset, config, set_, au), seed_list(seeds), load_motion(files)
     with progress_bar("audit", quiet, unit="rows") as progress:
         found = leak_audit(
             motion, settings, out=out, protocol=protocol, folds=folds, seeds=wanted, jobs=jobs, progress=progress
         )
-    honest = found.json["honest"]
-    say(f"{study_title(found.json)}; honest UF1 {honest['uf1']:.3f}, UAR {honest['uar']:.3f}")
-    for line in text_lines(*study_rows(found.json["rows"], ("leak", "against"))):
+    honest = found.content.honest
+    say(f"{study_title(found.content)}; honest UF1 {honest.uf1:.3f}, UAR {honest.uar:.3f}")
+    for line in study_lines(found.content):
         say(line)
-    for row in found.json["rows"]:
-        say(f"  {row['leak']}: {row['explanation']}")
+    for row in found.content.rows:
+        say(f"  {row.leak}: {row.explanation}")
     say(f"result  {out / 'audit.json'}")
 
 
@@ -248,6 +263,7 @@ def reproduce(
     quiet: Quiet = False,
 ) -> None:
     """Run a table of the paper on your data sets: published and measured, side by side."""
+    from stag.studies.paper import printed
     from stag.studies.paper import reproduce as run
     from stag.studies.side_by_side import text_lines
     from stag.studies.sources import Sources
@@ -272,12 +288,12 @@ def reproduce(
             jobs=jobs,
             progress=progress,
         )
-    say(f"{table}: {found.json['title']}")
-    for line in text_lines(found.columns, found.cells):
+    say(f"{table}: {found.content.title}")
+    for line in text_lines(printed(found.content.rows)):
         say(line)
-    for note in found.json["notes"]:
+    for note in found.content.notes:
         say(f"note  {note}")
-    for conflict in found.json["conflicts"]:
+    for conflict in found.content.conflicts:
         say(f"the paper  {conflict}")
     say(f"written  {folder / table}.json, .csv, .tex, .html")
 
