@@ -4,8 +4,8 @@ import pytest
 
 from stag.errors import RunError
 from stag.evaluation.metrics import score
-from stag.evaluation.results import Gap
 from stag.studies.comparison import paired_difference
+from stag.studies.results import Gap
 
 CLASSES = ("a", "b", "c")
 

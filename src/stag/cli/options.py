@@ -12,8 +12,8 @@ from stag.cli.paths import Reads
 
 if TYPE_CHECKING:
     from stag.config import Config
-    from stag.evaluation.results import StudyResult
     from stag.motion_set import MotionSet
+    from stag.studies.results import StudyResult
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; this one shows no progress anyway.")]

@@ -263,8 +263,8 @@ def reproduce(
     quiet: Quiet = False,
 ) -> None:
     """Run a table of the paper on your data sets: published and measured, side by side."""
-    from stag.studies.paper import printed
     from stag.studies.paper import reproduce as run
+    from stag.studies.paper_rows import printed
     from stag.studies.side_by_side import text_lines
     from stag.studies.sources import Sources
 

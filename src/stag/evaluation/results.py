@@ -1,4 +1,4 @@
-"""Types of everything that evaluations and studies write, and their readers: the one place that knows the schemas.
+"""Types of what an evaluation writes, and their readers: the one place that knows the schema of ``result.json``.
 
 The order of the fields is the order of the keys in the JSON file.
 """
@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stag.errors import RunError, reason
 from stag.utils.values import ArrayValue
 
+T = TypeVar("T", bound="Part")
 Interval = tuple[float | None, float | None]
 """Low and high end of a 95 % interval over subjects."""
 
@@ -24,7 +25,9 @@ Interval = tuple[float | None, float | None]
 RESULT, PREDICTIONS = "result.json", "predictions.csv"
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Base of everything that is written as JSON; what a reader does not know it leaves out."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     def plain(self) -> dict[str, Any]:
@@ -32,7 +35,7 @@ class _Part(BaseModel):
         return self.model_dump(mode="json")
 
 
-class Scores(_Part):
+class Scores(Part):
     """UF1, UAR and WAR, averaged over seeds."""
 
     uf1: float | None = None
@@ -40,7 +43,7 @@ class Scores(_Part):
     war: float | None = None
 
 
-class PooledScores(_Part):
+class PooledScores(Part):
     """Scores over all folds together; F1 and recall by class, confusion summed over seeds with truth in rows."""
 
     uf1: float
@@ -51,7 +54,7 @@ class PooledScores(_Part):
     confusion: list[list[int]]
 
 
-class FoldScores(_Part):
+class FoldScores(Part):
     """Mean and standard deviation of the scores of the folds."""
 
     uf1_mean: float | None = None
@@ -62,7 +65,7 @@ class FoldScores(_Part):
     war_std: float | None = None
 
 
-class Summary(_Part):
+class Summary(Part):
     """Every metric of a table of predictions."""
 
     pooled: PooledScores
@@ -72,14 +75,14 @@ class Summary(_Part):
     seeds_spread: Scores | None = None
 
 
-class Units(_Part):
+class Units(Part):
     """How many units of work are finished."""
 
     done: int
     total: int
 
 
-class UnitScores(_Part):
+class UnitScores(Part):
     """How well the AU head reads action units; F1 by AU number."""
 
     macro_f1: float
@@ -87,7 +90,7 @@ class UnitScores(_Part):
     n_clips: int
 
 
-class RunResult(_Part):
+class RunResult(Part):
     """``result.json``."""
 
     protocol: str
@@ -126,7 +129,7 @@ class RunResult(_Part):
         return str(self.run.get("method", "stag"))
 
 
-class ScoredFile(_Part):
+class ScoredFile(Part):
     """What ``stag score --out`` writes."""
 
     kind: str = "score"
@@ -142,165 +145,6 @@ class ScoredFile(_Part):
     per_dataset: dict[str, Scores]
     seeds_spread: Scores
     notes: list[str]
-
-
-class Gap(_Part):
-    """Score of a row minus the score of its reference, with the interval of that difference."""
-
-    value: float | None = None
-    ci95: Interval | None = None
-
-
-class StudyScores(_Part):
-    """Scores of one row of a study, or of its reference."""
-
-    uf1: float | None = None
-    uar: float | None = None
-    war: float | None = None
-    ci95: dict[str, Interval | None] | None = None
-    f1: dict[str, float | None] | None = None
-    mean_of_folds: FoldScores | None = None
-
-    @classmethod
-    def of(cls, result: RunResult) -> StudyScores:
-        """Return the pooled scores of an evaluation beside its mean of folds."""
-        pooled = result.pooled
-        return cls(
-            uf1=pooled.uf1, uar=pooled.uar, war=pooled.war, ci95=result.ci95, f1=pooled.f1, mean_of_folds=result.folds
-        )
-
-
-class AblationRow(_Part):
-    """One configuration of an ablation; ``run``, ``scores`` and ``difference`` are ``None`` where it was skipped."""
-
-    category: str = ""
-    configuration: str
-    settings: list[str] = []
-    motion: str | None = None
-    paper: bool = False
-    is_full: bool = False
-    run: str | None = None
-    scores: StudyScores | None = None
-    difference: dict[str, Gap | None] | None = None
-    skipped: str | None = None
-
-    @property
-    def name(self) -> str:
-        """What the row is called."""
-        return self.configuration
-
-
-class AuditRow(_Part):
-    """One leak of an audit; what could not be measured is ``None``."""
-
-    leak: str
-    explanation: str = ""
-    against: str = ""
-    run: str | None = None
-    reference: StudyScores | None = None
-    scores: StudyScores | None = None
-    difference: dict[str, Gap | None] | None = None
-    skipped: str | None = None
-
-    @property
-    def name(self) -> str:
-        """What the row is called."""
-        return self.leak
-
-
-StudyRow = AblationRow | AuditRow
-
-
-class _Study(_Part):
-    """What an ablation and an audit say of themselves before their rows."""
-
-    kind: str
-    protocol: str = ""
-    subject_dependent: bool = False
-    classes: list[str] = []
-    au_source: str = ""
-    selection: str = ""
-    seeds: list[int] = []
-    n_clips: int = 0
-    n_subjects: int = 0
-    folds: int = 0
-    simulated: bool
-    baselines: dict[str, Scores | None] = {}
-
-
-class AblationResult(_Study):
-    """``ablation.json``."""
-
-    full: StudyScores
-    rows: list[AblationRow]
-    notes: list[str] = []
-
-    @property
-    def base(self) -> StudyScores:
-        """What every row is compared with."""
-        return self.full
-
-
-class AuditResult(_Study):
-    """``audit.json``."""
-
-    honest: StudyScores
-    rows: list[AuditRow]
-    notes: list[str] = []
-
-    @property
-    def base(self) -> StudyScores:
-        """What rows are compared with that have no reference of their own."""
-        return self.honest
-
-
-StudyResult = AblationResult | AuditResult
-STUDIES: dict[str, type[AblationResult] | type[AuditResult]] = {"ablation": AblationResult, "audit": AuditResult}
-"""Kind of a study -> its type; the file is ``<kind>.json``."""
-
-
-class PaperRow(_Part):
-    """One row of a table of the paper; ``measured`` is ``None`` where nothing was."""
-
-    labels: dict[str, Any]
-    published: dict[str, Any]
-    measured: dict[str, Any] | None = None
-    simulated: bool = False
-    note: str = ""
-
-
-class PaperTable(_Part):
-    """``<table>.json`` of ``stag reproduce``."""
-
-    kind: str = "reproduction"
-    table: str
-    title: str
-    protocol: str
-    subject_dependent: bool
-    folds: int
-    seeds: list[int]
-    au_source: str
-    simulated: bool
-    missing: list[str]
-    rows: list[PaperRow]
-    conflicts: list[str]
-    notes: list[str]
-
-
-T = TypeVar("T", bound=_Part)
-
-
-@dataclass(frozen=True)
-class Written(Generic[T]):
-    """What a study found: the content of its JSON file, and its folder."""
-
-    content: T
-    out: Path
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The content of the JSON file."""
-        return self.content.plain()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -359,30 +203,7 @@ def parse_result(result: Mapping[str, Any] | RunResult, where: str = "result") -
     Raises:
         RunError: A key is missing or malformed, or units are missing; the message names the first problem.
     """
-    return _parsed(RunResult, result, where, "run `stag evaluate` with the same --out again to complete it")
-
-
-def parse_study(content: Mapping[str, Any] | StudyResult, where: str = "study") -> StudyResult:
-    """Return the content of ``ablation.json`` or ``audit.json``, checked.
-
-    Raises:
-        RunError: The kind is not known, or a key is missing or malformed; the message names the first problem.
-    """
-    if isinstance(content, AblationResult | AuditResult):
-        return content
-    kind = content.get("kind", "")
-    if kind not in STUDIES:
-        raise RunError(f"{where}: kind {kind!r} is not known here; there are {', '.join(STUDIES)}")
-    return _parsed(STUDIES[kind], content, where, "run the study with the same --out again")
-
-
-def read_study(path: Path) -> StudyResult:
-    """Read ``ablation.json`` or ``audit.json``.
-
-    Raises:
-        RunError: The file cannot be read, or is not as documented.
-    """
-    return parse_study(read_json_object(path, "run the study again"), str(path))
+    return parsed(RunResult, result, where, "run `stag evaluate` with the same --out again to complete it")
 
 
 def read_json_object(path: Path, remedy: str) -> dict[str, Any]:
@@ -400,7 +221,12 @@ def read_json_object(path: Path, remedy: str) -> dict[str, Any]:
     return content
 
 
-def _parsed(kind: type[T], content: Any, where: str, remedy: str) -> T:
+def parsed(kind: type[T], content: Any, where: str, remedy: str) -> T:
+    """Return content as a type.
+
+    Raises:
+        RunError: A key is missing or malformed; the message names the first problem and ends with the remedy.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from stag.errors import RunError
 from stag.evaluation.metrics import DIGITS, METRICS, interval
-from stag.evaluation.results import Gap
 from stag.evaluation.summary import replicates, seed_means
+from stag.studies.results import Gap
 
 
 def paired_difference(

@@ -12,7 +12,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError
 from stag.evaluation.metrics import DIGITS, METRICS
 from stag.evaluation.protocols import split
-from stag.evaluation.results import AuditResult, AuditRow, Gap, Result, RunResult, StudyScores, Written
+from stag.evaluation.results import Result, RunResult
 from stag.evaluation.units import Learner
 from stag.motion_set import MotionSet
 from stag.studies.comparison import paired_difference
@@ -23,6 +23,7 @@ from stag.studies.leaks import (
     LeakyTestFoldSelection,
     TrainingNormalisation,
 )
+from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores, Written
 from stag.studies.study import Progress, Study, naming, write_study
 
 

@@ -6,41 +6,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from stag.config import Config
 from stag.errors import DatasetError
 from stag.evaluation.evaluate import evaluate, evaluate_split
-from stag.evaluation.metrics import METRICS
-from stag.evaluation.results import FoldScores, PaperRow, PaperTable, Result, StudyScores, Written
+from stag.evaluation.results import Result
 from stag.motion_set import MotionSet
 from stag.studies.ablation import ablate, with_layout
+from stag.studies.paper_rows import Measured, Progress, Record, in_full, printed, rows_of
 from stag.studies.published import CONFLICTS, SETS, TABLES, published
-from stag.studies.side_by_side import html_text, interval_text, latex_text, table_of
+from stag.studies.results import PaperRow, PaperTable, Written
+from stag.studies.side_by_side import html_text, latex_text
 from stag.studies.sources import Sources, common_classes, has_codes
 from stag.utils.files import write_json, write_text
 
-Progress = Callable[[int, int], None]
-Record = dict[str, Any]
-"""A row of a published table, by column name."""
-
 PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
 """Parts of an ablation that make up Table 5."""
-
-
-class Measured(NamedTuple):
-    """What was measured for one row of a table: scores, or a note that says why there are none."""
-
-    scores: StudyScores | None = None
-    simulated: bool = False
-    note: str = ""
-
-    @classmethod
-    def of(cls, result: Result, note: str = "") -> Measured:
-        """Return the scores of an evaluation."""
-        return cls(StudyScores.of(result.content), result.content.simulated, note)
 
 
 NOT_GIVEN = "data set not given, or not with these classes"
@@ -142,78 +126,6 @@ def reproduce(
     return Written(content, folder)
 
 
-def printed(rows: Sequence[PaperRow]) -> pd.DataFrame:
-    """Return the table for a reader: labels, published and measured numbers, remarks."""
-    labels = list(rows[0].labels)
-    pairs = [(row, row.published, row.measured or {}) for row in rows]
-    if "clips" in rows[0].published:
-        cells = [[*row.labels.values(), told.get("clips"), own.get("clips"), row.note] for row, told, own in pairs]
-        return table_of([*labels, "published", "measured", "remark"], cells)
-    scores = ["UF1 published", "UF1 measured", "UAR published", "UAR measured", "UF1 pooled", "95 %"]
-    cells = []
-    for row, told, own in pairs:
-        spread = interval_text((own.get("ci95") or {}).get("uf1"))
-        values = (told.get("uf1"), own.get("uf1"), told.get("uar"), own.get("uar"), own.get("uf1_pooled"), spread)
-        cells.append([*row.labels.values(), *values, row.note])
-    return table_of([*labels, *scores, "remark"], cells)
-
-
-def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
-    """Return every number, for the CSV."""
-    table = []
-    for row in rows:
-        flat = {**row.labels, **{f"published_{name}": value for name, value in row.published.items()}}
-        for name, value in (row.measured or {}).items():
-            if name != "ci95":
-                flat[f"measured_{name}"] = value
-                continue
-            for metric, (low, high) in value.items():
-                flat |= {f"measured_{metric}_low": low, f"measured_{metric}_high": high}
-        table.append({**flat, "simulated": row.simulated, "note": row.note})
-    full = pd.DataFrame(table)
-    ends = ["simulated", "note"]
-    return full[[*(name for name in full if name not in ends), *ends]]
-
-
-def _rows(
-    table: pd.DataFrame,
-    progress: Progress,
-    label: Callable[[Record], dict[str, Any]],
-    measure: Callable[[Record], Measured],
-) -> list[PaperRow]:
-    """Return a row for each row of a published table of scores."""
-    rows = []
-    for done, record in enumerate(_records(table), start=1):
-        scores, simulated, note = measure(record)
-        published = {
-            str(name): None if pd.isna(value) else float(value)
-            for name, value in sorted(record.items(), key=lambda item: item[0] not in METRICS)
-            if name in METRICS or str(name).startswith("f1_")
-        }
-        measured = None if scores is None else _reported(scores)
-        rows.append(
-            PaperRow(labels=label(record), published=published, measured=measured, simulated=simulated, note=note)
-        )
-        progress(done, len(table))
-    return rows
-
-
-def _reported(scores: StudyScores) -> dict[str, Any]:
-    """Return scores as the paper reports them (mean of folds), then pooled with their interval."""
-    folds = scores.mean_of_folds or FoldScores()
-    return {
-        **{metric: getattr(folds, f"{metric}_mean") for metric in METRICS},
-        "uf1_std": folds.uf1_std,
-        **{f"{metric}_pooled": getattr(scores, metric) for metric in METRICS},
-        "ci95": scores.ci95,
-        **{f"f1_{name}": value for name, value in (scores.f1 or {}).items()},
-    }
-
-
-def _records(table: pd.DataFrame) -> list[Record]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
     """Table 2: clips of each class, and classes that the paper does not name."""
     rows: list[PaperRow] = []
@@ -261,7 +173,7 @@ def _scores(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
             return Measured()
         return _one_set(bench, SETS[str(row["dataset"])], _setting(row))
 
-    return _rows(table, progress, label, measure)
+    return rows_of(table, progress, label, measure)
 
 
 def _setting(row: Record) -> str:
@@ -301,7 +213,7 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
             Measured() if row is None else Measured(row.scores, study.simulated and bool(row.scores), row.skipped or "")
         )
 
-    return _rows(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
+    return rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
 
 
 def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -321,7 +233,7 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
         except DatasetError as error:
             return Measured(note=str(error))
 
-    return _rows(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
+    return rows_of(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
 
 
 def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -340,7 +252,7 @@ def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pape
         except DatasetError as error:
             return Measured(note=str(error))
 
-    return _rows(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
+    return rows_of(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
 
 
 def _silent(done: int, total: int) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from stag.evaluation.metrics import METRICS
-from stag.evaluation.results import AblationRow, Gap, Interval, ScoredFile, StudyResult, StudyScores
+from stag.evaluation.results import Interval, ScoredFile
+from stag.studies.results import AblationRow, Gap, StudyResult, StudyScores
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{ title }}</title>

@@ -14,18 +14,10 @@ from stag.config import Config
 from stag.errors import RunError
 from stag.evaluation.evaluate import evaluate
 from stag.evaluation.metrics import METRICS
-from stag.evaluation.results import (
-    AblationResult,
-    AuditResult,
-    Gap,
-    Interval,
-    Result,
-    StudyResult,
-    StudyScores,
-    Written,
-)
+from stag.evaluation.results import Interval, Result
 from stag.evaluation.units import Learner
 from stag.motion_set import MotionSet
+from stag.studies.results import AblationResult, AuditResult, Gap, StudyResult, StudyScores, Written
 from stag.utils.files import write_json, write_text
 
 Progress = Callable[[int, int], None]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from stag.errors import RunError
-from stag.evaluation.results import parse_result, parse_study
+from stag.evaluation.results import parse_result
 from stag.report.pages import prediction as html
 from stag.report.pages.prediction import MAX_BYTES, prediction_page, report_run, run_page, study_page, write_page
 from stag.report.wording import share
+from stag.studies.results import parse_study
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 SCRIPT = "<script>alert('x')</script>.mp4"

@@ -20,13 +20,14 @@ from markupsafe import Markup
 
 from stag import __version__
 from stag.evaluation.prediction_file import read_run, refuse_foreign
-from stag.evaluation.results import STUDIES, RunResult, StudyResult, parse_result, parse_study, read_study
+from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
 from stag.report.export import data_link, fitting, rows_csv, to_json, weight
 from stag.report.pages.face import View, au_notes, face_view, overview_row
 from stag.report.pages.run import run_view
 from stag.report.pages.study import study_view
 from stag.report.wording import headline
+from stag.studies.results import STUDIES, StudyResult, parse_study, read_study
 from stag.studies.study import study_table
 from stag.types import Prediction
 from stag.utils.files import write_text

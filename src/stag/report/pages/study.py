@@ -8,10 +8,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from stag.evaluation.metrics import METRICS
-from stag.evaluation.results import AblationRow, Gap, StudyResult, StudyRow
 from stag.report.pages.face import View, inline_plot
 from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
 from stag.report.wording import share, signed
+from stag.studies.results import AblationRow, Gap, StudyResult, StudyRow
 
 _TITLES = {"ablation": "What each part is worth", "audit": "What each leak would be worth"}
 _LEADS = {

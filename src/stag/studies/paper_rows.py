@@ -1,0 +1,98 @@
+"""Rows of a table of the paper: published and measured scores under one set of labels, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from stag.evaluation.metrics import METRICS
+from stag.evaluation.results import FoldScores, Result
+from stag.studies.results import PaperRow, StudyScores
+from stag.studies.side_by_side import interval_text, table_of
+
+Progress = Callable[[int, int], None]
+Record = Mapping[Hashable, Any]
+"""A row of a published table, by column name."""
+
+
+class Measured(NamedTuple):
+    """What was measured for one row of a table: scores, or a note that says why there are none."""
+
+    scores: StudyScores | None = None
+    simulated: bool = False
+    note: str = ""
+
+    @classmethod
+    def of(cls, result: Result, note: str = "") -> Measured:
+        """Return the scores of an evaluation."""
+        return cls(StudyScores.of(result.content), result.content.simulated, note)
+
+
+def printed(rows: Sequence[PaperRow]) -> pd.DataFrame:
+    """Return the table for a reader: labels, published and measured numbers, remarks."""
+    labels = list(rows[0].labels)
+    pairs = [(row, row.published, row.measured or {}) for row in rows]
+    if "clips" in rows[0].published:
+        cells = [[*row.labels.values(), told.get("clips"), own.get("clips"), row.note] for row, told, own in pairs]
+        return table_of([*labels, "published", "measured", "remark"], cells)
+    scores = ["UF1 published", "UF1 measured", "UAR published", "UAR measured", "UF1 pooled", "95 %"]
+    cells = []
+    for row, told, own in pairs:
+        spread = interval_text((own.get("ci95") or {}).get("uf1"))
+        values = (told.get("uf1"), own.get("uf1"), told.get("uar"), own.get("uar"), own.get("uf1_pooled"), spread)
+        cells.append([*row.labels.values(), *values, row.note])
+    return table_of([*labels, *scores, "remark"], cells)
+
+
+def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
+    """Return every number, for the CSV."""
+    table = []
+    for row in rows:
+        flat = {**row.labels, **{f"published_{name}": value for name, value in row.published.items()}}
+        for name, value in (row.measured or {}).items():
+            if name != "ci95":
+                flat[f"measured_{name}"] = value
+                continue
+            for metric, (low, high) in value.items():
+                flat |= {f"measured_{metric}_low": low, f"measured_{metric}_high": high}
+        table.append({**flat, "simulated": row.simulated, "note": row.note})
+    full = pd.DataFrame(table)
+    ends = ["simulated", "note"]
+    return full[[*(name for name in full if name not in ends), *ends]]
+
+
+def rows_of(
+    table: pd.DataFrame,
+    progress: Progress,
+    label: Callable[[Record], dict[str, Any]],
+    measure: Callable[[Record], Measured],
+) -> list[PaperRow]:
+    """Return a row for each row of a published table of scores."""
+    rows = []
+    for done, record in enumerate(table.to_dict("records"), start=1):
+        scores, simulated, note = measure(record)
+        published = {
+            str(name): None if pd.isna(value) else float(value)
+            for name, value in sorted(record.items(), key=lambda item: item[0] not in METRICS)
+            if name in METRICS or str(name).startswith("f1_")
+        }
+        measured = None if scores is None else _reported(scores)
+        rows.append(
+            PaperRow(labels=label(record), published=published, measured=measured, simulated=simulated, note=note)
+        )
+        progress(done, len(table))
+    return rows
+
+
+def _reported(scores: StudyScores) -> dict[str, Any]:
+    """Return scores as the paper reports them (mean of folds), then pooled with their interval."""
+    folds = scores.mean_of_folds or FoldScores()
+    return {
+        **{metric: getattr(folds, f"{metric}_mean") for metric in METRICS},
+        "uf1_std": folds.uf1_std,
+        **{f"{metric}_pooled": getattr(scores, metric) for metric in METRICS},
+        "ci95": scores.ci95,
+        **{f"f1_{name}": value for name, value in (scores.f1 or {}).items()},
+    }
