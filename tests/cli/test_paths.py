@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,7 +163,10 @@ def test_the_second_of_two_commands_with_one_output_is_refused(stag, here, line)
 def test_outputs_beside_inputs_and_earlier_outputs_are_welcome(stag, here, monkeypatch):
     """A motion file in the root of its set, a table written again, a file without an ending."""
     seen = []
-    monkeypatch.setattr("stag.evaluation.prediction_file.score_predictions", lambda path: seen.append(path) or {})
+    monkeypatch.setattr(
+        "stag.evaluation.prediction_file.score_predictions",
+        lambda path: seen.append(path) or SimpleNamespace(plain=dict),
+    )
     monkeypatch.setattr("stag.studies.side_by_side.score_lines", lambda found: [])
     for line in ("score a.csv --out new/deep/x.json", "score a.csv --out notes.json", "score a.csv --out run/x.dat"):
         assert stag(*line.split())[0] == 0
@@ -174,7 +178,9 @@ def test_outputs_beside_inputs_and_earlier_outputs_are_welcome(stag, here, monke
 
 
 def test_a_pipe_and_a_link_stay_what_they_are(stag, here, monkeypatch):
-    monkeypatch.setattr("stag.evaluation.prediction_file.score_predictions", lambda path: {"uf1": 1.0})
+    monkeypatch.setattr(
+        "stag.evaluation.prediction_file.score_predictions", lambda path: SimpleNamespace(plain=lambda: {"uf1": 1.0})
+    )
     monkeypatch.setattr("stag.studies.side_by_side.score_lines", lambda found: [])
     os.mkfifo(here / "pipe")
     heard = []

@@ -63,7 +63,8 @@ def test_an_ablation_has_every_row_with_its_difference_and_resumes(quick, tmp_pa
     for row in found["rows"]:
         assert row["skipped"] is None
         run = pd.read_csv(tmp_path / row["run"] / "predictions.csv", dtype=str)
-        assert row["difference"] == paired_difference(run, full, found["classes"])
+        gaps = paired_difference(run, full, found["classes"])
+        assert row["difference"] == {metric: gap.plain() for metric, gap in gaps.items()}
         assert row["is_full"] == (row["run"] == "runs/full-model")
         if row["is_full"]:
             assert row["difference"]["uf1"] == {"value": 0.0, "ci95": [0.0, 0.0]}

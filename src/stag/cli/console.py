@@ -7,10 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from stag.evaluation.results import RunResult
+    from stag.studies.results import StudyResult
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -164,29 +168,29 @@ def fail(error: BaseException) -> None:
     warn("stag: " + " ".join(text.split()))
 
 
-def study_title(result: dict[str, Any]) -> str:
+def study_title(result: RunResult | StudyResult) -> str:
     """Return what a result or a study was made of, in one line."""
-    mark = " (simulated)" if result["simulated"] else ""
-    dependent = ", subject-dependent" if result["subject_dependent"] else ""
+    mark = " (simulated)" if result.simulated else ""
+    dependent = ", subject-dependent" if result.subject_dependent else ""
     return (
-        f"{result['protocol']}{dependent}{mark}: {result['n_clips']} clips, {result['n_subjects']} subjects, "
-        f"AU source {result['au_source']}"
+        f"{result.protocol}{dependent}{mark}: {result.n_clips} clips, {result.n_subjects} subjects, "
+        f"AU source {result.au_source}"
     )
 
 
-def print_scores(result: dict[str, Any]) -> None:
+def print_scores(result: RunResult) -> None:
     """Print the scores of a result beside those of its baselines."""
-    keys = ("uf1", "uar", "war")
+    metrics = ("uf1", "uar", "war")
+    name = "STAG" if result.method == "stag" else result.method
     table = _table(study_title(result), ("UF1", "UAR", "WAR"))
-    pooled, folds, ci95 = result["pooled"], result["folds"], result.get("ci95") or {}
-    table.add_row("STAG, pooled", *(f"{pooled[key]:.3f}" for key in keys))
-    intervals = ("{:.3f} to {:.3f}".format(*ci95[key]) if key in ci95 else "" for key in keys)
+    table.add_row(f"{name}, pooled", *(f"{getattr(result.pooled, metric):.3f}" for metric in metrics))
+    intervals = ("{:.3f} to {:.3f}".format(*ends) if (ends := result.ci95.get(metric)) else "" for metric in metrics)
     table.add_row("  95 % over subjects", *intervals, style="dim")
-    table.add_row("STAG, mean of folds", *(f"{folds[f'{key}_mean']:.3f}" for key in ("uf1", "uar")), "")
-    for name, scores in result["baselines"].items():
+    means = (f"{getattr(result.folds, f'{metric}_mean'):.3f}" for metric in metrics[:2])
+    table.add_row(f"{name}, mean of folds", *means, "")
+    for baseline, scores in result.baselines.items():
         if scores:
-            cells = (f"{scores[key]:.3f}" if key in scores else "" for key in keys)
-            table.add_row(name.replace("_", " "), *cells)
+            table.add_row(baseline.replace("_", " "), *(f"{getattr(scores, metric):.3f}" for metric in metrics))
     _print_table(table, 110)
 
 

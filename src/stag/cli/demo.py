@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,6 +14,7 @@ from stag.datasets.clips import ClipTable, load_dataset
 from stag.datasets.extract import extract_motion
 from stag.errors import MissingDependency, RunError
 from stag.evaluation.evaluate import evaluate
+from stag.evaluation.results import RunResult
 from stag.evaluation.store import read_object
 from stag.explanation.explain import Attribution, explain
 from stag.inference.predictor import Predictor
@@ -37,7 +37,7 @@ class Demo:
         model: The folder of a model trained on the whole corpus.
     """
 
-    result: dict[str, Any]
+    result: RunResult
     report: Path
     model: Path
 
@@ -74,8 +74,8 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
     with one_thread(), suppress(MissingDependency):  # without its package the page shows motion alone
         why = [explain(model, example)]
     report = out / "report.html"
-    write_page(report, run_page(result.json, result.predictions, examples=[example], attributions=why))
-    return Demo(result.json, report, out / "model")
+    write_page(report, run_page(result.content, result.predictions, examples=[example], attributions=why))
+    return Demo(result.content, report, out / "model")
 
 
 def _refuse_another_corpus(corpus: Path, arguments: dict[str, int]) -> None:

@@ -35,14 +35,15 @@ def _page(given: Values) -> Path:
     Mode(
         "with --train and --test",
         lambda given: bool(given["train_file"] or given["test_file"]) and given["model"] is None,
-        takes="out files train_file test_file seeds preset config set_ au jobs quiet",
+        takes="out files train_file test_file method seeds preset config set_ au jobs quiet",
     ),
     Mode("with --model", lambda given: given["model"] is not None, takes="out files model au quiet"),
     Mode(
         "without --model, --train or --test",
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
-        takes=f"out files {_TRAINING} au jobs quiet",
+        takes=f"out files method {_TRAINING} au jobs quiet",
     ),
+    Mode("with a --method other than stag", lambda given: given["method"] != "stag", ignores="preset config set_ au"),
     _LOSO,
     settings=_LEARNING,
     kept=lambda given: RESUMES if given["model"] is None else None,
@@ -60,11 +61,16 @@ def evaluate(
     model: Annotated[
         str | None, typer.Option(help="Folder or name of a trained model to score, without training."), Reads()
     ] = None,
+    method: Annotated[
+        Literal["stag", "svm", "logistic", "majority", "au-only"],
+        typer.Option(help="What is evaluated: STAG, or a simpler method by the same protocol."),
+    ] = "stag",
 ) -> None:
     """Train and score by leave-one-subject-out or k folds, across data sets, or score a trained model."""
     from stag.evaluation import evaluate as evaluation
 
-    settings, seeds = run.settings(run.au), run.seed_list
+    settings = run.settings(run.au) if method == "stag" else None
+    arguments = run.protocol_arguments()
     if bool(train_file) != bool(test_file):
         raise typer.BadParameter("--train and --test go together")
     if train_file and files:
@@ -72,7 +78,10 @@ def evaluate(
     with progress_bar("evaluate", run.quiet) as progress:
         if train_file and test_file:
             pair = load_motion(train_file), load_motion(test_file)
-            result = evaluation.evaluate_split(*pair, settings, seeds=seeds, out=out, jobs=run.jobs, progress=progress)
+            seeds, jobs = arguments["seeds"], run.jobs
+            result = evaluation.evaluate_split(
+                *pair, settings, method=method, seeds=seeds, out=out, jobs=jobs, progress=progress
+            )
         elif model is not None:
             from stag.model.stag import STAG
 
@@ -80,8 +89,8 @@ def evaluate(
             result = evaluation.evaluate_model(load_motion(files), trained, au=run.au, out=out, progress=progress)
         else:
             motion = load_motion(files)
-            result = evaluation.evaluate(motion, settings, out=out, **run.protocol_arguments(), progress=progress)
-    print_scores(result.json)
+            result = evaluation.evaluate(motion, settings, method=method, out=out, **arguments, progress=progress)
+    print_scores(result.content)
     say(f"result  {out / 'result.json'}")
 
 
@@ -107,7 +116,7 @@ def score(
     for line in score_lines(scores):
         say(line)
     if out is not None:
-        write_json(out, scores)
+        write_json(out, scores.plain())
         say(f"result  {out}")
 
 
@@ -145,14 +154,13 @@ def ablate(
 ) -> None:
     """Remove parts of the model one at a time: the paper's Table 5 and further rows."""
     from stag.studies.ablation import ablate as study
-    from stag.studies.side_by_side import study_rows, text_lines
+    from stag.studies.side_by_side import study_lines
 
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
     settings, arguments, motion = run.settings(run.au), run.protocol_arguments(), load_motion(files)
     with progress_bar("ablate", run.quiet, unit="rows") as progress:
-        result = study(motion, settings, out=out, only=parts, **arguments, device=device, progress=progress).json
-    say(study_title(result))
-    for line in text_lines(*study_rows(result["rows"], ("category", "configuration"))):
+        result = study(motion, settings, out=out, only=parts, **arguments, device=device, progress=progress).content
+    for line in [study_title(result), *study_lines(result)]:
         say(line)
     say(f"result  {out / 'ablation.json'}")
 
@@ -177,17 +185,17 @@ def audit(
 ) -> None:
     """Measure how much each kind of leakage would raise the scores on your data."""
     from stag.studies.leakage import leak_audit
-    from stag.studies.side_by_side import study_rows, text_lines
+    from stag.studies.side_by_side import study_lines
 
     settings, arguments, motion = run.settings(run.au), run.protocol_arguments(), load_motion(files)
     with progress_bar("audit", run.quiet, unit="rows") as progress:
-        result = leak_audit(motion, settings, out=out, **arguments, progress=progress).json
-    honest = result["honest"]
-    say(f"{study_title(result)}; honest UF1 {honest['uf1']:.3f}, UAR {honest['uar']:.3f}")
-    for line in text_lines(*study_rows(result["rows"], ("leak", "against"))):
+        result = leak_audit(motion, settings, out=out, **arguments, progress=progress).content
+    honest = result.honest
+    say(f"{study_title(result)}; honest UF1 {honest.uf1:.3f}, UAR {honest.uar:.3f}")
+    for line in study_lines(result):
         say(line)
-    for row in result["rows"]:
-        say(f"  {row['leak']}: {row['explanation']}")
+    for row in result.rows:
+        say(f"  {row.leak}: {row.explanation}")
     say(f"result  {out / 'audit.json'}")
 
 
@@ -242,6 +250,7 @@ def reproduce(
 ) -> None:
     """Run a table of the paper on your data sets: published and measured, side by side."""
     from stag.studies.paper import reproduce as study
+    from stag.studies.paper_rows import printed
     from stag.studies.side_by_side import text_lines
     from stag.studies.sources import Sources
 
@@ -254,12 +263,12 @@ def reproduce(
     folder = _runs({"out": out, "table": table})
     sources = Sources(folders, files, folder, settings, run.jobs)
     with progress_bar(table, run.quiet, unit="rows") as progress:
-        result = study(table, sources, settings, out=folder, **run.protocol_arguments(), progress=progress)
-    say(f"{table}: {result.json['title']}")
-    for line in text_lines(result.columns, result.cells):
+        result = study(table, sources, settings, out=folder, **run.protocol_arguments(), progress=progress).content
+    say(f"{table}: {result.title}")
+    for line in text_lines(printed(result.rows)):
         say(line)
-    for note in result.json["notes"]:
+    for note in result.notes:
         say(f"note  {note}")
-    for conflict in result.json["conflicts"]:
+    for conflict in result.conflicts:
         say(f"the paper  {conflict}")
     say(f"written  {folder / table}.json, .csv, .tex, .html")
