@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, reason
 from stag.evaluation.baselines import BASELINES
 from stag.motion_set import MotionSet
+from stag.utils.text import did_you_mean
 
 METHODS = {"stag": "", "svm": "motion_svm", "logistic": "motion_logistic", "majority": "majority", "au-only": "au_only"}
 """Name of a method -> the baseline that it is; empty for STAG itself."""
@@ -104,8 +104,7 @@ def method_of(method: Any) -> NamedMethod | EstimatorMethod | None:
     """
     if isinstance(method, str):
         if method not in METHODS:
-            close = difflib.get_close_matches(method, METHODS, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            hint = did_you_mean(method, METHODS)
             raise ConfigError(
                 f"no method {method!r}{hint}; there are {', '.join(METHODS)}, or any scikit-learn classifier"
             )
