@@ -14,7 +14,7 @@ from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate
 from stag.simulate.motion import simulate_motion
 from stag.training.device import pick_device
-from stag.training.fit import Part, fit, fit_many
+from stag.training.fit import Part, fit_many, train
 
 SUBJECTS, CLIPS = 8, 12
 QUICK_EPOCHS = 2
@@ -39,7 +39,7 @@ def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") 
 
     def plain() -> None:
         for index in folds:
-            fit(motion.subset(index), config, seed=0, device="cpu")
+            train(motion.subset(index), config, seed=0, device="cpu")
 
     def stacked() -> None:
         fit_many(motion, [Part(index, 0) for index in folds], config, device=place)
