@@ -13,11 +13,8 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
+from stag.utils.choices import PRESETS, AuSource
 from stag.utils.files import backslashes
-
-AuSource = Literal["none", "annotated", "predicted"]
-PRESETS = ("default", "paper", "quick")
-
 
 Origin = Literal["paper", "assumed", "measured"]
 

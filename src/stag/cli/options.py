@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stag.cli.paths import Reads
+from stag.utils.choices import AuSource, PresetName, ProtocolName
 
 if TYPE_CHECKING:
     from stag.config import Config
@@ -19,13 +20,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; this one shows no progress anyway.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
-Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]
+Preset = Annotated[PresetName, typer.Option(help="Settings to start from.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset."), Reads()
 ]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")]
 Au = Annotated[
-    Literal["none", "annotated", "predicted"] | None,
+    AuSource | None,
     typer.Option(help="Where the classifier's action units come from."),
 ]
 Aus = Annotated[
@@ -43,7 +44,7 @@ Joined = Annotated[
 Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted."), Reads()]
 Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
-Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
+Protocol = Annotated[ProtocolName, typer.Option(help="How subjects are split.")]
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
 Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
 MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files."), Reads()]

@@ -29,6 +29,7 @@ from stag.cli.options import (
 )
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
+from stag.utils.choices import AuSource, MethodName
 
 _LOSO = Mode(
     "with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", ignores="folds"
@@ -76,7 +77,7 @@ def evaluate(
     test_file: Annotated[list[Path] | None, typer.Option("--test", help="... and test on this one."), Reads()] = None,
     model: Annotated[str | None, typer.Option(help="Score a finished model; no training."), Reads()] = None,
     method: Annotated[
-        Literal["stag", "svm", "logistic", "majority", "au-only"],
+        MethodName,
         typer.Option(help="What is evaluated: STAG, or a simpler method by the same protocol."),
     ] = "stag",
     preset: Preset = "default",
@@ -256,7 +257,7 @@ def reproduce(
     config: ConfigFile = None,
     set_: Sets = None,
     au: Annotated[
-        Literal["none", "annotated", "predicted"] | None,
+        AuSource | None,
         typer.Option(help="Where the classifier's action units come from; annotated, unless a setting says otherwise."),
     ] = None,
     jobs: Jobs = 1,
