@@ -12,12 +12,11 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
+from stag.utils.choices import PRESETS, AuSource
 from stag.utils.files import backslashes
 from stag.utils.text import did_you_mean
 
-AuSource = Literal["none", "annotated", "predicted"]
 Origin = Literal["paper", "assumed", "measured"]
-PRESETS = ("default", "paper", "quick")
 SECTIONS = ("motion", "model", "train")
 _ALL_SETTINGS = "stag settings lists all"
 

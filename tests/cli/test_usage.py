@@ -202,7 +202,7 @@ def test_a_demo_of_another_seed_is_refused(stag, tmp_path):
     ("arguments", "working", "says"),
     [
         (["predict", "a.mp4"], "stag.inference.predictor.Predictor", "nothing was written"),
-        (["train", "m.npz", "--out", "model"], "stag.training.fit.fit", "nothing was written"),
+        (["train", "m.npz", "--out", "model"], "stag.training.fit.train", "nothing was written"),
         (["evaluate", "m.npz", "--out", "run"], "stag.evaluation.evaluate.evaluate", "goes on from there"),
         (
             ["evaluate", "m.npz", "--model", "megc3", "--out", "run"],

@@ -18,7 +18,7 @@ from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion
 from stag.training.device import pick_device
-from stag.training.fit import Part, fit, fit_many
+from stag.training.fit import Part, fit_many, train
 from stag.utils.parallel import one_thread
 
 SUBJECTS, CLIPS = 8, 12
@@ -45,7 +45,7 @@ def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") 
 
     def plain() -> None:
         for index in folds:
-            fit(motion.subset(index), config, seed=0, device="cpu")
+            train(motion.subset(index), config, seed=0, device="cpu")
 
     def stacked() -> None:
         fit_many(motion, [Part(index, 0) for index in folds], config, device=place)

@@ -36,8 +36,8 @@ track_motion(follow_faces(one_by_one, known, "clip")[0], MotionConfig())
 _TRAINED = """
 from stag.config import Config
 from stag.simulate.motion import simulate_motion
-from stag.training.fit import fit
-fit(simulate_motion({subjects}, 20, seed=1), Config().override(["train.epochs=1"]), device="cpu")
+from stag.training.fit import train
+train(simulate_motion({subjects}, 20, seed=1), Config().override(["train.epochs=1"]), device="cpu")
 """
 _CLASSIFIED = """
 from stag.model.shipped import DEFAULT_MODEL

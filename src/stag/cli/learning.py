@@ -34,7 +34,7 @@ def train(
     """Train a model on motion files."""
     from stag.inference.probabilities import conformed
     from stag.model.stag import STAG
-    from stag.training.fit import fit
+    from stag.training import fit
 
     motion = load_motion(files)
     start = None
@@ -43,16 +43,16 @@ def train(
         motion = conformed(motion, start.info)
     config = settings.settings(au)
     with progress_bar("train", quiet) as progress:
-        fitted = fit(motion, config, seed=seed, init=start, device=device, progress=progress)
+        model = fit.train(motion, config, seed=seed, init=start, device=device, progress=progress)
     try:
-        fitted.model.save_pretrained(out)
+        model.save_pretrained(out)
     except (StagError, OSError):
         spare = Path(tempfile.mkdtemp(prefix="stag-")) / "model"
-        fitted.model.save_pretrained(spare)
+        model.save_pretrained(spare)
         warn(f"the trained model is kept in {spare}")
         raise
-    losses = [row["val_loss"] for row in fitted.history if "val_loss" in row]
-    say(f"{len(fitted.history)} epochs" + (f", inner validation loss {min(losses):.3f} at best" if losses else ""))
+    losses = [row["val_loss"] for row in model.history if "val_loss" in row]
+    say(f"{len(model.history)} epochs" + (f", inner validation loss {min(losses):.3f} at best" if losses else ""))
     say(f"model  {out}")
 
 

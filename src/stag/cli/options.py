@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from stag.cli.paths import Reads
+from stag.utils.choices import AuSource, PresetName, ProtocolName
 
 if TYPE_CHECKING:
     from stag.config import Config
@@ -20,7 +21,7 @@ NoProgress = Annotated[bool, typer.Option("--quiet", help="Accepted by every com
 Jobs = Annotated[int, typer.Option(min=1, help="Number of worker processes; results do not depend on it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Au = Annotated[
-    Literal["none", "annotated", "predicted"] | None,
+    AuSource | None,
     typer.Option(
         help="Action units that the classifier reads: none, those of the annotation, or those of the model's own head. "
         "Default: the setting au."
@@ -57,9 +58,7 @@ Video = typer.Argument(metavar="VIDEO", help="A video, a GIF or a folder of imag
 class SettingOptions:
     """The options that give the settings of a run."""
 
-    preset: Annotated[
-        Literal["default", "paper", "quick"], typer.Option(help="Settings to start from; stag settings prints them.")
-    ] = "default"
+    preset: Annotated[PresetName, typer.Option(help="Settings to start from; stag settings prints them.")] = "default"
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset."), Reads()
     ] = None
@@ -81,7 +80,7 @@ class RunOptions(SettingOptions):
     """The options of every command that trains and evaluates by a protocol."""
 
     protocol: Annotated[
-        Literal["loso", "gkf", "skf"],
+        ProtocolName,
         typer.Option(
             help="How clips are split: leave one subject out, folds of whole subjects, or folds of clips (skf; the "
             "same person may then be in training and test)."

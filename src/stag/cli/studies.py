@@ -12,6 +12,7 @@ from stag.cli.console import print_scores, progress_bar, say, study_title
 from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, load_motion, named_path
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
+from stag.utils.choices import AuSource, MethodName, ProtocolName
 
 _LOSO = Mode(
     "with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", ignores="folds"
@@ -62,7 +63,7 @@ def evaluate(
         str | None, typer.Option(help="Folder or name of a trained model to score, without training."), Reads()
     ] = None,
     method: Annotated[
-        Literal["stag", "svm", "logistic", "majority", "au-only"],
+        MethodName,
         typer.Option(help="What is evaluated: STAG, or a simpler method by the same protocol."),
     ] = "stag",
 ) -> None:
@@ -204,11 +205,11 @@ class TableOptions(RunOptions):
     """The options of a table of the paper, with the paper's protocol."""
 
     protocol: Annotated[
-        Literal["loso", "gkf", "skf"],
+        ProtocolName,
         typer.Option(help="How clips are split: leave one subject out, folds of whole subjects, or folds of clips."),
     ] = "gkf"
     au: Annotated[
-        Literal["none", "annotated", "predicted"] | None,
+        AuSource | None,
         typer.Option(help="Action units that the classifier reads. Default: the setting au where given, or annotated."),
     ] = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from stag.cli.options import Jobs, NoProgress, Quiet, Seed
 from stag.cli.paths import BENCH, DEMO, SETTINGS, Values, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import StagError
+from stag.utils.choices import PresetName
 
 
 def _parts(only: str) -> tuple[str, ...]:
@@ -55,7 +56,7 @@ def demo(
 
 @verb("Setup")
 def settings(
-    preset: Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to print.")] = "default",
+    preset: Annotated[PresetName, typer.Option(help="Settings to print.")] = "default",
     out: Annotated[Path | None, typer.Option(help="TOML file to write, for --config."), Writes(SETTINGS)] = None,
     quiet: NoProgress = False,
 ) -> None:

@@ -14,9 +14,16 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, reason
 from stag.evaluation.baselines import BASELINES
 from stag.motion_set import MotionSet
+from stag.utils.choices import MethodName
 from stag.utils.text import did_you_mean
 
-METHODS = {"stag": "", "svm": "motion_svm", "logistic": "motion_logistic", "majority": "majority", "au-only": "au_only"}
+METHODS: dict[MethodName, str] = {
+    "stag": "",
+    "svm": "motion_svm",
+    "logistic": "motion_logistic",
+    "majority": "majority",
+    "au-only": "au_only",
+}
 """Name of a method -> the baseline that it is; empty for STAG itself."""
 
 
@@ -28,7 +35,7 @@ class NamedMethod:
         name: Key of :data:`METHODS`.
     """
 
-    name: str
+    name: MethodName
     selection: ClassVar[str] = "none"
 
     @property

@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from stag.errors import ConfigError, DatasetError
+from stag.utils.choices import PROTOCOLS
 from stag.utils.text import did_you_mean
 from stag.utils.values import ArrayValue
-
-PROTOCOLS = ("loso", "gkf", "skf")
-"""Leave one subject out; k folds of whole subjects; k folds of clips, in which train and test share subjects."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,16 +14,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from stag import __version__
-from stag.config import AuSource, ModelConfig, MotionConfig, TrainConfig
+from stag.config import ModelConfig, MotionConfig, TrainConfig
 from stag.errors import ConfigError, ModelError, reason
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
-from stag.types import AU_SOURCES, SIMULATED_FLOW
+from stag.types import SIMULATED_FLOW
+from stag.utils.choices import AU_SOURCES, AuSource
 from stag.utils.files import no_such
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class ModelInfo:
                 f"this model was trained without action units and cannot read them as an input (AU source {wanted!r}); "
                 "leave them out, or train one with `au=annotated`"
             )
-        return cast(AuSource, wanted)
+        return wanted
 
     @property
     def cumulative(self) -> bool:
