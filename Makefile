@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 
 EXTRAS := faces web explain onnx cluster
 
-.PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs weights clean
+.PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs benchmarks weights clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -68,6 +68,11 @@ $(READY_DOCS): $(READY)
 docs: $(READY_DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "documentation  build/docs/index.html"
+
+# What is measured against known motion, and how far answers can be believed: tables for docs/measurements.
+benchmarks: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks motion --out build/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks quality --out build/benchmarks
 
 # The model that ships, from its seed: about half an hour on one core of its own.
 weights: $(READY)

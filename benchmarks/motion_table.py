@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.motion import MotionBenchmark
-from stag.bench.table import markdown
+from stag.bench.rows import markdown
 
 _NUMBERS = (
     ("apex_correlation", "apex corr."),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.degrade import FILMS
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.extraction import Known
-from stag.bench.table import markdown
+from stag.bench.rows import markdown
 from stag.datasets.schemes import scheme
 from stag.inference.predictor import Predictor
 from stag.inference.probabilities import soften

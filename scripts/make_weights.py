@@ -21,7 +21,7 @@ from stag.motion_set import MotionSet
 from stag.simulate.extraction_model import ExtractionErrors
 from stag.simulate.motion import simulate_motion
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
-from stag.training.fit import fit
+from stag.training.fit import train
 
 RECIPE = Path(__file__).with_suffix(".toml")
 """How the model that ships is trained."""
@@ -162,18 +162,16 @@ def make_weights(
     """
     config = config or Config.from_toml(RECIPE)
     motion = domain_corpus(seed, domains=domains, people=people, clips=clips)
-    fitted = fit(motion, config, seed=seed, device="cpu", progress=progress)
+    model = train(motion, config, seed=seed, device="cpu", progress=progress)
     inside, outside = (
         domain_corpus(seed + 1, domains=max(domains // 5, 1), people=min(people, 20), clips=clips, shift=shift)
         for shift in SHIFTS
     )
-    temperature = calibrate(fitted.model, MotionSet.concatenate([inside, outside]))
-    training: dict[str, Any] = {**fitted.model.info.training, "datasets": ["simulated"], "domains": domains}
-    fitted.model.info = replace(
-        fitted.model.info, motion=Config().motion.model_dump(), training=training, temperature=temperature
-    )
-    fitted.model.save_pretrained(out)
-    return fitted.model
+    temperature = calibrate(model, MotionSet.concatenate([inside, outside]))
+    training: dict[str, Any] = {**model.info.training, "datasets": ["simulated"], "domains": domains}
+    model.info = replace(model.info, motion=Config().motion.model_dump(), training=training, temperature=temperature)
+    model.save_pretrained(out)
+    return model
 
 
 def main() -> None:

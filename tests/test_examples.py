@@ -121,7 +121,7 @@ def test_classes_that_the_model_does_not_have_are_refused(here, tmp_path):
     simulate_motion(4, 4, scheme="paper5").save(tmp_path / "five.npz")
     code, _ = here("fine_tune", "five.npz")
     assert "is not among the classes ['negative', 'positive', 'surprise'] of the model" in code
-    assert "--scheme" in code
+    assert "`scheme`" in code
     assert not (tmp_path / "runs").exists()
 
 

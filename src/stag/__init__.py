@@ -15,6 +15,7 @@ _HOMES = {
     "MotionSet": "stag.motion_set:MotionSet",
     "Predictor": "stag.api.prediction:Predictor",
     "STAG": "stag.model.stag:STAG",
+    "STAGClassifier": "stag.training.classifier:STAGClassifier",
     "StagError": "stag.errors:StagError",
     "compare": "stag.api.evaluation:compare",
     "datasets": "stag.datasets",  # the package, which can be called
@@ -36,6 +37,7 @@ __all__ = [
     "Config",
     "MotionSet",
     "Predictor",
+    "STAGClassifier",
     "StagError",
     "__version__",
     "compare",
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from stag.motion_set import MotionSet
     from stag.simulate.corpus import simulate_corpus
     from stag.simulate.motion import simulate_motion
+    from stag.training.classifier import STAGClassifier
     from stag.training.fit import train
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -13,22 +12,22 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
+from stag.utils.choices import PRESETS, AuSource
 from stag.utils.files import backslashes
-
-AuSource = Literal["none", "annotated", "predicted"]
-PRESETS = ("default", "paper", "quick")
-
+from stag.utils.text import did_you_mean
 
 Origin = Literal["paper", "assumed", "measured"]
+SECTIONS = ("motion", "model", "train")
+_ALL_SETTINGS = "stag settings lists all"
 
 
 def setting(default: Any, meaning: str, origin: Origin, **limits: Any) -> Any:
-    """A field that says what it means and where its default comes from; ``stag settings`` prints both.
+    """Return a field that says what it means and where its default comes from; ``stag settings`` prints both.
 
     Args:
-        default: Its default.
+        default: The default.
         meaning: What it is, with its unit.
-        origin: ``paper``: the paper gives it; ``measured``: chosen by the tables in docs/; ``assumed``: ours.
+        origin: ``paper``: the paper gives it; ``measured``: chosen by the tables in docs/; ``assumed``: neither.
         **limits: Accepted range, as for :func:`pydantic.Field`.
     """
     return Field(default, description=meaning, json_schema_extra={"origin": origin}, **limits)
@@ -157,13 +156,13 @@ class Config(_Section):
 
     @classmethod
     def preset(cls, name: str) -> Config:
-        """One of the presets that ship with the program: ``default``, ``paper``, ``quick``.
+        """Return a preset that ships with the program: ``default``, ``paper`` or ``quick``.
 
         Raises:
             ConfigError: There is no preset of that name.
         """
         if name not in PRESETS:
-            raise ConfigError(f"no preset {name!r}{_did_you_mean(name, PRESETS)}; there are {', '.join(PRESETS)}")
+            raise ConfigError(f"no preset {name!r}{did_you_mean(name, PRESETS)}; there are {', '.join(PRESETS)}")
         text = files("stag").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
         return cls.from_mapping(tomllib.loads(text), f"preset {name}")
 
@@ -172,7 +171,7 @@ class Config(_Section):
         """Read and validate a TOML file.
 
         Raises:
-            ConfigError: The file is missing, is no TOML, or has an unknown key or a value out of range.
+            ConfigError: The file cannot be read, is not TOML, or has an unknown key or a value out of range.
         """
         try:
             return cls.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
@@ -192,7 +191,7 @@ class Config(_Section):
             raise ConfigError(f"{where}: {_first_problem(error)}") from error
 
     def override(self, assignments: Sequence[str]) -> Config:
-        """A copy with settings changed, each written ``section.key=value``.
+        """Return a copy with settings changed, each written ``section.key=value``.
 
         Raises:
             ConfigError: The text has no ``=``, the key does not exist, or the value is out of range.
@@ -201,50 +200,54 @@ class Config(_Section):
         for assignment in assignments:
             key, equals, text = assignment.partition("=")
             if not equals:
-                raise ConfigError(f"--set {assignment}: expected KEY=VALUE, for example train.epochs=50")
-            *sections, last = key.strip().split(".")
-            target: Any = values
-            for section in sections:
-                target = target.get(section)
-                if not isinstance(target, dict):
-                    raise ConfigError(f"--set {key}: no section {section!r}{_did_you_mean(section, values)}")
-            target[last] = _literal(text.strip())
-        return type(self).from_mapping(values, "--set " + " ".join(assignments))
-
-    def commented_toml(self) -> str:
-        """The configuration as TOML that explains itself: meaning, accepted values and origin beside every key."""
-        lines = [f"au = {json.dumps(self.au)}  # {_comment(type(self), 'au')}"]
-        for section in ("motion", "model", "train"):
-            part: BaseModel = getattr(self, section)
-            lines += ["", f"# {type(part).__doc__}", f"[{section}]"]
-            pairs = [(f"{key} = {json.dumps(value)}", key) for key, value in part.model_dump().items()]
-            width = max(len(text) for text, _ in pairs)
-            lines += [f"{text:<{width}}  # {_comment(type(part), key)}" for text, key in pairs]
-        return "\n".join(lines) + "\n"
+                raise ConfigError(f"setting {assignment}: expected KEY=VALUE, for example train.epochs=50")
+            section, _, name = key.strip().rpartition(".")
+            if section and not isinstance(values.get(section), dict):
+                hint = did_you_mean(section, SECTIONS)
+                raise ConfigError(f"setting {key}: no section {section!r}{hint}; {_ALL_SETTINGS}")
+            (values[section] if section else values)[name] = _literal(text.strip())
+        return type(self).from_mapping(values, "setting " + " ".join(assignments))
 
     def to_toml(self) -> str:
-        """The resolved configuration as TOML text; the same configuration gives the same text."""
-        lines = [f"au = {json.dumps(self.au)}"]
-        for section in ("motion", "model", "train"):
-            lines += ["", f"[{section}]"]
-            lines += [f"{key} = {json.dumps(value)}" for key, value in getattr(self, section).model_dump().items()]
+        """Return the configuration as TOML text; the same configuration gives the same text."""
+        return self._toml(comments=False)
+
+    def commented_toml(self) -> str:
+        """Return the configuration as TOML with the meaning, accepted values and origin of every key."""
+        return self._toml(comments=True)
+
+    def _toml(self, *, comments: bool) -> str:
+        lines = _assignments(self, ["au"], comments)
+        for name in SECTIONS:
+            section: BaseModel = getattr(self, name)
+            title = [f"# {type(section).__doc__}"] if comments else []
+            lines += ["", *title, f"[{name}]", *_assignments(section, list(type(section).model_fields), comments)]
         return "\n".join(lines) + "\n"
 
 
-def _comment(section: type[BaseModel], key: str) -> str:
-    field = section.model_fields[key]
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    limits = [
-        f"{sign} {getattr(limit, name)}"
-        for limit in field.metadata
-        for name, sign in signs.items()
-        if hasattr(limit, name)
+def _assignments(section: BaseModel, keys: Sequence[str], comments: bool) -> list[str]:
+    lines = [f"{key} = {json.dumps(getattr(section, key))}" for key in keys]
+    width = max(map(len, lines))
+    return [
+        f"{line:<{width}}  # {_comment(section, key)}" if comments else line
+        for line, key in zip(lines, keys, strict=True)
     ]
-    choices = [" | ".join(map(str, get_args(field.annotation)))] if get_origin(field.annotation) is Literal else []
-    accepted = ", ".join([*limits, *choices])
+
+
+def _comment(section: BaseModel, key: str) -> str:
+    field = type(section).model_fields[key]
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    accepted = [
+        f"{sign} {getattr(m, name)}" for m in field.metadata for name, sign in signs.items() if hasattr(m, name)
+    ]
+    if get_origin(field.annotation) is Literal:
+        accepted.append(" | ".join(map(str, get_args(field.annotation))))
+    if getattr(section, key) != field.default:
+        accepted.append(f"default {json.dumps(field.default)}")
     extra = field.json_schema_extra
     origin = extra["origin"] if isinstance(extra, dict) else ""
-    return f"{field.description}{f' ({accepted})' if accepted else ''} [{origin}]"
+    limits = f" ({', '.join(accepted)})" if accepted else ""
+    return f"{field.description}{limits} [{origin}]"
 
 
 def _literal(text: str) -> Any:
@@ -254,17 +257,10 @@ def _literal(text: str) -> Any:
         return text
 
 
-def _did_you_mean(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     path = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        section: Any = Config
-        for part in path[:-1]:
-            section = section.model_fields[part].annotation
-        return f"no setting {'.'.join(path)!r}{_did_you_mean(path[-1], section.model_fields)}"
+        section: Any = Config.model_fields[path[0]].annotation if len(path) > 1 else Config
+        return f"no setting {'.'.join(path)!r}{did_you_mean(path[-1], section.model_fields)}; {_ALL_SETTINGS}"
     return f"{'.'.join(path)} = {problem['input']!r} is not accepted: {problem['msg']}"

@@ -22,7 +22,7 @@ OPTIONAL = {
 
 
 def findings() -> tuple[list[tuple[str, str]], bool]:
-    """``(what, finding)`` pairs, and whether everything that the main path needs is there."""
+    """Return pairs of ``(what, finding)``, and whether everything that is always needed is there."""
     rows = [("stag", __version__), ("python", platform.python_version()), ("machine", platform.platform())]
     rows += [(name, _version(name) or "missing") for name in PACKAGES]
     for name, extra in OPTIONAL.items():

@@ -201,7 +201,7 @@ class MotionSet(ArrayValue):
             if other.motion.shape[1:] != first.motion.shape[1:]:
                 raise MotionFileError(
                     f"motion files differ in shape: (T, R, 2) is {first.motion.shape[1:]} in the first and "
-                    f"{other.motion.shape[1:]} in another; extract them with the same --set motion.* settings"
+                    f"{other.motion.shape[1:]} in another; extract them with the same motion settings"
                 )
         joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in _ROWS}
         classes = sorted({c for s in sets for c in s.classes})

@@ -29,9 +29,6 @@ SIMULATED_FLOW = "simulated"
 NOT_MEASURABLE = "not measurable"
 """Start of the remark on a clip of too low quality; the reason follows, as in ``: too dark``."""
 
-AU_SOURCES = ("none", "annotated", "predicted")
-"""Sources of the AU input of the classifier."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Frame(ArrayValue):

@@ -38,7 +38,7 @@ def test_two_methods_are_compared_by_file_or_result(tmp_path):
     np.testing.assert_allclose(table["difference"], table["ours"] - table["theirs"], atol=1e-5)
     assert (table["low"] <= table["difference"]).all()
     classes = ["negative", "positive", "surprise"]
-    low, high = paired_difference(right, ours.predictions, classes)["uar"]["ci95"]
+    low, high = paired_difference(right, ours.predictions, classes)["uar"].ci95
     assert table.loc["uar", ["low", "high"]].tolist() == [low, high]
 
 

@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from stag.bench import extraction, memory
+from stag.bench import extraction, processes
 from stag.bench.clips import ClipSpec
+from stag.bench.rows import fastest
 from stag.bench.speed import PARTS, measure, speed_table
-from stag.bench.stopwatch import fastest
 from stag.errors import ConfigError
 
 
@@ -69,11 +69,11 @@ def test_an_unknown_part_is_refused_before_anything_is_measured():
     assert "motion" not in PARTS
 
 
-@pytest.mark.parametrize("works", [1, pytest.param(len(memory.WORKS), marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("works", [1, pytest.param(len(processes.WORKS), marks=pytest.mark.nightly)])
 def test_peak_memory_is_that_of_a_process_of_its_own(monkeypatch, works):
-    monkeypatch.setattr(memory, "WORKS", memory.WORKS[:works])
+    monkeypatch.setattr(processes, "WORKS", processes.WORKS[:works])
     held = bytearray(b"x") * (800 * 1024**2)
-    rows = memory.memory_peaks()
+    rows = processes.memory_peaks()
     assert len(held)
     assert len(rows) == works
     assert all(row["reference"] < row["value"] < 2048 for row in rows)

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.motion import compare
 from benchmarks.variants import Variant, measure_clip
 from stag.bench.clips import ClipSpec
-from stag.bench.table import markdown
+from stag.bench.rows import markdown
 
 
 def test_compare_tells_gain_error_and_false_motion():

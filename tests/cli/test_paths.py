@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,7 +79,7 @@ def everything(folder):
         ("extract in.mp4 --out x.npz --cache x.npz", 1, "is the output of --out as well"),
         # a file of another sort
         ("predict in.mp4 --csv other.mp4", 2, "a CSV table ends in"),
-        ("predict in.mp4 --csv movie", 1, "holds something else"),
+        ("predict in.mp4 --csv movie", 1, "contains something else"),
         ("predict in.mp4 --report a.csv", 2, "an HTML page ends in"),
         ("score a.csv --out c.toml", 2, "a JSON file ends in"),
         ("score a.csv --out frames/img1.png", 2, "a JSON file ends in"),
@@ -96,11 +97,11 @@ def everything(folder):
         ("bench --out plain", 1, "is a file; name a folder"),
         ("demo --out plain", 1, "is a file; name a folder"),
         # somebody else's files in the folder
-        ("train a.npz --out .", 1, "holds README.md, which is not of a model folder"),
-        ("explain in.mp4 --out .", 1, "holds face.png"),
-        ("ablate a.npz --out .", 1, "holds ablation.csv"),
-        ("bench --out .", 1, "holds motion.png"),
-        ("demo --out .", 1, "holds motion.npz"),
+        ("train a.npz --out .", 1, "contains README.md, which is not of a model folder"),
+        ("explain in.mp4 --out .", 1, "contains face.png"),
+        ("ablate a.npz --out .", 1, "contains ablation.csv"),
+        ("bench --out .", 1, "contains motion.png"),
+        ("demo --out .", 1, "contains motion.npz"),
         # a place that takes no file
         ("predict in.mp4 --csv /proc/x.csv", 1, "--csv /proc/x.csv: cannot be written"),
         ("predict in.mp4 --report plain/o.html", 1, "--report plain/o.html: cannot be written"),
@@ -140,6 +141,7 @@ OUTPUTS = {
     "report": "report run --out o.html",
     "demo": "demo --out o",
     "bench": "bench --out o",
+    "settings": "settings --out o.toml",
 }
 
 
@@ -165,7 +167,10 @@ def test_the_second_of_two_commands_with_one_output_is_refused(stag, here, line)
 def test_outputs_beside_inputs_and_earlier_outputs_are_welcome(stag, here, monkeypatch):
     """A motion file in the root of its set, a table written again, a file without an ending."""
     seen = []
-    monkeypatch.setattr("stag.evaluation.prediction_file.score_predictions", lambda path: seen.append(path) or {})
+    monkeypatch.setattr(
+        "stag.evaluation.prediction_file.score_predictions",
+        lambda path: seen.append(path) or SimpleNamespace(plain=dict),
+    )
     monkeypatch.setattr("stag.studies.side_by_side.score_lines", lambda found: [])
     for line in ("score a.csv --out new/deep/x.json", "score a.csv --out notes.json", "score a.csv --out run/x.dat"):
         assert stag(*line.split())[0] == 0
@@ -177,7 +182,9 @@ def test_outputs_beside_inputs_and_earlier_outputs_are_welcome(stag, here, monke
 
 
 def test_a_pipe_and_a_link_stay_what_they_are(stag, here, monkeypatch):
-    monkeypatch.setattr("stag.evaluation.prediction_file.score_predictions", lambda path: {"uf1": 1.0})
+    monkeypatch.setattr(
+        "stag.evaluation.prediction_file.score_predictions", lambda path: SimpleNamespace(plain=lambda: {"uf1": 1.0})
+    )
     monkeypatch.setattr("stag.studies.side_by_side.score_lines", lambda found: [])
     os.mkfifo(here / "pipe")
     heard = []

@@ -50,6 +50,21 @@ def test_predictions_made_elsewhere_are_scored(stag, tmp_path):
     assert set(tmp_path.iterdir()) == before
 
 
+def test_another_method_is_evaluated_and_reads_no_settings(stag, motion, tmp_path):
+    code, out, err = stag("evaluate", motion, "--method", "logistic", "--out", tmp_path / "run", "--quiet")
+    assert (code, err) == (0, "")
+    assert "logistic, pooled" in out
+    found = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert found["run"]["method"] == "logistic"
+    assert found["pooled"]["uf1"] == found["baselines"]["motion_logistic"]["uf1"]
+    assert stag("report", tmp_path / "run")[0] == 0
+    assert '<th scope="row">logistic' in (tmp_path / "run" / "report.html").read_text()
+    for extra in (("--preset", "quick"), ("--au", "none"), ("--set", "train.epochs=1")):
+        code, _, err = stag("evaluate", motion, "--method", "svm", *extra, "--out", tmp_path / "none")
+        assert code == 2
+        assert f"{extra[0]} has no effect with a --method other than stag" in " ".join(err.split())
+
+
 def test_an_ablation_is_made_resumed_reported_and_refused_when_stale(stag, motion, tmp_path):
     out = tmp_path / "ablation"
     code, text, err = stag("ablate", motion, "--only", "tta", "--out", out, *FAST)

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Literal, get_args, get_origin
@@ -11,7 +12,7 @@ import pytest
 import typer
 
 from stag.cli import app
-from stag.cli.options import NoProgress
+from stag.cli.options import CopyOptions, NoProgress
 from stag.cli.paths import Reads, Writes
 from stag.config import Config
 from stag.errors import ConfigError
@@ -38,6 +39,7 @@ INTO = {
     ("evaluate", "with --train and --test"): ["--train", "a.npz", "--test", "b.npz", "--out", "x"],
     ("evaluate", "with --model"): ["a.npz", "--model", "megc3", "--out", "x"],
     ("evaluate", "without --model, --train or --test"): ["a.npz", "--out", "x"],
+    ("evaluate", "with a --method other than stag"): ["a.npz", "--method", "svm", "--out", "x"],
     ("evaluate", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
     ("ablate", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
     ("audit", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
@@ -74,13 +76,13 @@ def options_without_effect():
     for name, mode in modes():
         for parameter in mode.idle(list(PARAMETERS[name])):
             flag, words = flag_and_value(PARAMETERS[name][parameter])
-            choosers = {word for other, its in modes() if other == name and its.takes for word in INTO[name, its.said]}
+            choosers = {word for other, its in modes() if other == name and its.takes for word in INTO[name, its.name]}
             if flag is not None and flag not in choosers:
-                yield pytest.param(name, mode.said, flag, words, id=f"{name} {flag} {mode.said}")
+                yield pytest.param(name, mode.name, flag, words, id=f"{name} {flag} {mode.name}")
 
 
 def test_every_mode_can_be_entered_and_knows_its_options():
-    assert set(INTO) == {(name, mode.said) for name, mode in modes()}
+    assert set(INTO) == {(name, mode.name) for name, mode in modes()}
     for name, verb in VERBS.items():
         taken = [mode.takes.split() for mode in verb.declared.modes if mode.takes]
         named = {word for mode in verb.declared.modes for word in f"{mode.takes} {mode.ignores}".split()}
@@ -98,10 +100,25 @@ def test_an_option_without_effect_is_refused(stag, monkeypatch, tmp_path, verb, 
     assert list(tmp_path.iterdir()) == []
 
 
+def names_in(code):
+    """What a verb, or the methods of a group of options and of those that it extends, reads."""
+    if not inspect.isclass(code):
+        body = ast.parse(textwrap.dedent(inspect.getsource(code))).body[0].body
+        nodes = [node for part in body for node in ast.walk(part)]
+        return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+            node.attr for node in nodes if isinstance(node, ast.Attribute)
+        }
+    if code is CopyOptions:  # given to the library as a whole
+        return {field.name for field in fields(code)}
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(one))) for one in code.__mro__ if is_dataclass(one)]
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_is_read_and_every_path_says_what_is_done_with_it(verb):
-    body = ast.parse(textwrap.dedent(inspect.getsource(VERBS[verb].__wrapped__))).body[0].body
-    read = {node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    function = VERBS[verb].__wrapped__
+    groups = [p.annotation for p in inspect.signature(function, eval_str=True).parameters.values()]
+    read = {name for code in (function, *(group for group in groups if is_dataclass(group))) for name in names_in(code)}
     for name, parameter in PARAMETERS[verb].items():
         assert name in read or parameter.annotation == NoProgress, f"{verb}: {name} is never read"
         kind, *marks = get_args(parameter.annotation) or [parameter.annotation]
@@ -152,7 +169,7 @@ def test_the_seed_of_the_settings_is_taken_by_training_and_refused_by_an_evaluat
     small = [word for change in (*TINY, "train.epochs=1", "train.seed=5") for word in ("--set", change)]
     assert stag("train", tmp_path / "m.npz", "--out", tmp_path / "model", "--quiet", *small)[0] == 0
     assert STAG.from_pretrained(tmp_path / "model").info.training["seed"] == 5
-    with pytest.raises(ConfigError, match=r"train\.seed = 5: .* --seeds"):
+    with pytest.raises(ConfigError, match=r"train\.seed = 5: .* `seeds`"):
         evaluate(motion, Config().override(["train.seed=5"]), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -185,7 +202,7 @@ def test_a_demo_of_another_seed_is_refused(stag, tmp_path):
     ("arguments", "working", "says"),
     [
         (["predict", "a.mp4"], "stag.inference.predictor.Predictor", "nothing was written"),
-        (["train", "m.npz", "--out", "model"], "stag.training.fit.fit", "nothing was written"),
+        (["train", "m.npz", "--out", "model"], "stag.training.fit.train", "nothing was written"),
         (["evaluate", "m.npz", "--out", "run"], "stag.evaluation.evaluate.evaluate", "goes on from there"),
         (
             ["evaluate", "m.npz", "--model", "megc3", "--out", "run"],

@@ -15,7 +15,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, RunError
 from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate, evaluate_model, evaluate_split
-from stag.evaluation.metrics import score, subject_bootstrap
+from stag.evaluation.metrics import bootstrap_replicates, interval, score
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
 from stag.utils.parallel import one_thread
@@ -168,9 +168,9 @@ def test_result_is_what_the_predictions_say(motion, config, tmp_path):
 def test_one_seed_has_the_interval_of_its_predictions(motion, config, tmp_path):
     result = run(motion, config, tmp_path)
     table = result.predictions
-    expected = subject_bootstrap(table["truth"], table["predicted"], table["subject"], CLASSES)
-    for metric, bounds in expected.items():
-        assert result.json["ci95"][metric] == pytest.approx(bounds, abs=1e-6)
+    expected = bootstrap_replicates(table["truth"], table["predicted"], table["subject"], CLASSES)
+    for metric, values in expected.items():
+        assert result.json["ci95"][metric] == list(interval(values))
     assert result.json["seeds_spread"] == {"uf1": 0.0, "uar": 0.0, "war": 0.0}
 
 
@@ -373,9 +373,9 @@ def test_a_failing_unit_stops_no_other_and_is_named(motion, config, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"seeds": ()}, ConfigError, "--seeds"),
-        ({"seeds": (1, 1)}, ConfigError, "--seeds 1,1"),
-        ({"jobs": 0}, ConfigError, "--jobs 0"),
+        ({"seeds": ()}, ConfigError, "`seeds="),
+        ({"seeds": (1, 1)}, ConfigError, "`seeds=1,1`"),
+        ({"jobs": 0}, ConfigError, "`jobs=0`"),
         ({"protocol": "gkf", "folds": 7}, DatasetError, "there are 6 subjects"),
     ],
 )
@@ -387,7 +387,7 @@ def test_wrong_usage_is_named(motion, config, tmp_path, options, error, message)
 
 @pytest.mark.parametrize("source", ["annotated", "predicted"])
 def test_an_au_source_without_codes_is_refused(config, tmp_path, source):
-    with pytest.raises(DatasetError, match=f"--au {source}: fold .* use --au none"):
+    with pytest.raises(DatasetError, match=f"`au={source}`: fold .* use `au=none`"):
         run(synthetic_motion(codes=False), config.override([f"au={source}"]), tmp_path)
 
 

@@ -24,14 +24,14 @@ def test_a_run_scores_the_same_from_its_own_predictions(motion, config, tmp_path
     result = evaluate(motion, config, out=tmp_path, seeds=(0, 1), learner=nearest_mean, baselines=False)
     found = score_predictions(tmp_path / "predictions.csv")
     for part in ("classes", "pooled", "folds", "ci95", "per_dataset", "seeds_spread", "n_clips", "n_subjects", "seeds"):
-        assert found[part] == result.json[part], part
-    assert found["notes"] == []
+        assert getattr(found, part) == getattr(result.content, part), part
+    assert found.notes == []
 
 
 def test_the_smallest_file(tmp_path):
     found = score_predictions(write(tmp_path, GOOD))
-    assert (found["n_clips"], found["n_subjects"], found["n_folds"], found["folds"]) == (3, 2, 1, None)
-    assert found["pooled"]["uf1"] == pytest.approx(f1_score(list("abb"), list("aab"), average="macro"), abs=1e-6)
+    assert (found.n_clips, found.n_subjects, found.n_folds, found.folds) == (3, 2, 1, None)
+    assert found.pooled.uf1 == pytest.approx(f1_score(list("abb"), list("aab"), average="macro"), abs=1e-6)
     lines = "\n".join(score_lines(found))
     assert "3 clips, 2 subjects" in lines
     assert "mean of folds" not in lines
@@ -50,18 +50,18 @@ def test_any_order_of_rows_and_columns_gives_the_metrics_of_scikit_learn(tmp_pat
     mixed = table.sample(frac=1, random_state=seed)[list(rng.permutation(table.columns))]
     path = tmp_path_factory.mktemp("s") / "p.csv"
     mixed.to_csv(path, index=False)
-    pooled = score_predictions(path)["pooled"]
+    pooled = score_predictions(path).pooled
     names = sorted({*table["truth"], *table["predicted"]})
     options = {"labels": names, "average": "macro", "zero_division": 0}
-    assert pooled["uf1"] == pytest.approx(f1_score(table["truth"], table["predicted"], **options), abs=1e-6)
-    assert pooled["uar"] == pytest.approx(recall_score(table["truth"], table["predicted"], **options), abs=1e-6)
+    assert pooled.uf1 == pytest.approx(f1_score(table["truth"], table["predicted"], **options), abs=1e-6)
+    assert pooled.uar == pytest.approx(recall_score(table["truth"], table["predicted"], **options), abs=1e-6)
 
 
 def test_folds_are_told_apart_and_shared_people_are_noted(tmp_path):
     text = "clip_id,subject,truth,predicted,fold\nc1,1,a,a,x\nc2,1,b,a,y\nc3,2,b,b,y\n"
     found = score_predictions(write(tmp_path, text))
-    assert found["folds"]["war_mean"] == pytest.approx(0.75)
-    assert any(note.startswith("subject-dependent") for note in found["notes"])
+    assert found.folds.war_mean == pytest.approx(0.75)
+    assert any(note.startswith("subject-dependent") for note in found.notes)
 
 
 HEADER = "clip_id,subject,truth,predicted"
@@ -81,14 +81,14 @@ def test_a_file_scores_the_same_whatever_wrote_it(tmp_path, form, mark, encoding
     rows = [mark.join([clip, who, str(truth), form.format(said)]) for clip, who, truth, said in NUMBERS]
     text = "\r\n".join([header, *rows, mark * 3, "", mark * 9]) + "\r\n"
     found = score_predictions(write(tmp_path, text.encode(encoding)))
-    assert found["pooled"]["uf1"] == pytest.approx(f1_score([0, 1, 2, 0], [0, 1, 2, 1], average="macro"), abs=1e-6)
-    assert (found["classes"], found["n_subjects"], found["notes"]) == (["0", "1", "2"], 3, [])
+    assert found.pooled.uf1 == pytest.approx(f1_score([0, 1, 2, 0], [0, 1, 2, 1], average="macro"), abs=1e-6)
+    assert (found.classes, found.n_subjects, found.notes) == (["0", "1", "2"], 3, [])
 
 
 def test_columns_of_which_nothing_is_filled_in_are_as_absent_ones(tmp_path):
     text = f"{HEADER},dataset,fold,seed\nc1,1,a,a,nan,,\nc2,2,b,b,nan,,\n"
     found = score_predictions(write(tmp_path, text))
-    assert (found["folds"], found["seeds"], list(found["per_dataset"])) == (None, [0], [""])
+    assert (found.folds, found.seeds, list(found.per_dataset)) == (None, [0], [""])
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_columns_of_which_nothing_is_filled_in_are_as_absent_ones(tmp_path):
     ],
 )
 def test_what_would_mislead_is_said(tmp_path, rows, says):
-    notes = score_predictions(write(tmp_path, "\n".join([HEADER, *rows])))["notes"]
+    notes = score_predictions(write(tmp_path, "\n".join([HEADER, *rows]))).notes
     for words in says:
         assert any(words in note for note in notes), notes
 
 
 def test_letters_of_another_encoding_are_noted(tmp_path):
     found = score_predictions(write(tmp_path, f"{HEADER}\nc1,Müller,a,a\nc2,Weiß,b,b\n".encode("cp1252")))
-    assert "Windows-1252" in found["notes"][0]
+    assert "Windows-1252" in found.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_rule_2_nothing_of_the_clips_outside_a_part_reaches_its_weights(share):
     clean, other = (fit_many(clips, parts, config, device="cpu") for clips in (motion, poisoned))
     for one, two in zip(clean, other, strict=True):
         assert one.history == two.history
-        for name, value in one.model.state_dict().items():
-            np.testing.assert_array_equal(value.numpy(), two.model.state_dict()[name].numpy(), err_msg=name)
+        for name, value in one.state_dict().items():
+            np.testing.assert_array_equal(value.numpy(), two.state_dict()[name].numpy(), err_msg=name)
 
 
 def plan_of(motion, config, seeds=(0, 1)):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+from stag.evaluation.results import Scores
 from stag.evaluation.summary import baseline_scores, prediction_table, unit_scores
 from stag.facs import AU_VOCABULARY
 from synthetic import CLASSES, synthetic_motion
@@ -41,7 +42,7 @@ def test_baselines_join_by_clip_and_are_null_where_a_fold_has_none():
         {"clips": motion.key[part].tolist(), "predicted": {"right": motion.label[part].tolist(), "no": None}}
         for part in np.array_split(order, 3)
     ]
-    perfect = {"uf1": 1.0, "uar": 1.0, "war": 1.0}
+    perfect = Scores(uf1=1.0, uar=1.0, war=1.0)
     assert baseline_scores(motion, units, ["right", "no", "never"]) == {"right": perfect, "no": None, "never": None}
     units[1]["predicted"]["right"] = None
     assert baseline_scores(motion, units, ["right"]) == {"right": None}
@@ -61,9 +62,9 @@ def test_au_scores_count_only_coded_clips_and_units_that_occur():
     found = unit_scores(coded, [unit])
     kept = np.arange(len(motion)) != 2
     expected = [f1_score(codes[kept, i], said[kept, i] >= 0.5, zero_division=0) for i in range(5)]
-    np.testing.assert_allclose(list(found["f1"].values()), expected, atol=1e-6)
-    assert list(found["f1"]) == [str(number) for number in AU_VOCABULARY[:5]]
-    assert found["macro_f1"] == pytest.approx(np.mean(expected), abs=1e-6)
-    assert found["n_clips"] == len(motion) - 1
+    np.testing.assert_allclose(list(found.f1.values()), expected, atol=1e-6)
+    assert list(found.f1) == [str(number) for number in AU_VOCABULARY[:5]]
+    assert found.macro_f1 == pytest.approx(np.mean(expected), abs=1e-6)
+    assert found.n_clips == len(motion) - 1
     assert unit_scores(coded, [{"seed": 0, "clips": unit["clips"]}]) is None
     assert unit_scores(replace(motion, action_units=np.full_like(codes, np.nan)), [unit]) is None

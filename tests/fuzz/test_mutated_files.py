@@ -152,7 +152,7 @@ def test_predictions_and_runs(tmp_path, cases):
 
     def read(path):
         found = score_predictions(path)
-        assert 0 <= found["pooled"]["uf1"] <= 1
+        assert 0 <= found.pooled.uf1 <= 1
 
     tried(path, read, cases)
 

@@ -5,7 +5,7 @@ import pytest
 
 from stag.errors import ConfigError
 from stag.studies.ablation import CATEGORIES
-from stag.studies.published import CONFLICTS, SETS, TABLES, fold_values, published
+from stag.studies.published import CONFLICTS, SETS, TABLES, published
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -25,7 +25,7 @@ def test_every_table_ships(name):
 @pytest.mark.parametrize("name", ["table8", "table9", "table10"])
 def test_fold_lists_average_to_the_uf1_so_the_paper_reports_the_mean_of_folds(name):
     for _, row in published(name).iterrows():
-        values = fold_values(row)
+        values = [float(value) for value in row["fold_uf1"].split()]
         assert len(values) == 5
         assert np.mean(values) == pytest.approx(row["uf1"], abs=6e-5)
 

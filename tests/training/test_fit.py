@@ -14,7 +14,7 @@ from stag.inference.views import PLAIN
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS, mirror_order
 from stag.motion_set import MotionSet
-from stag.training.fit import Part, _on_device, fit, fit_many, train
+from stag.training.fit import Part, _on_device, fit_many, train
 from stag.training.fold import TrainingFold, learning_rate
 from stag.training.losses import class_weights
 from stag.training.objective import put_gradients
@@ -55,13 +55,13 @@ def config():
 @pytest.mark.parametrize("au", ["none", "annotated", "predicted"])
 def test_it_learns_a_plain_pattern_under_every_au_source(config, au):
     settings = config.override([f"au={au}", "train.epochs=25", "train.lr=5e-3"])
-    fitted = fit(corpus(), settings, seed=1)
+    model = train(corpus(), settings, seed=1)
     fresh = corpus(seed=9)
-    probabilities, units = predict_probabilities(fitted.model, fresh, au)
+    probabilities, units = predict_probabilities(model, fresh, au)
     assert (np.array(CLASSES)[probabilities.argmax(axis=1)] == fresh.label).mean() > 0.9
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
     assert units.shape == (48, len(AU_VOCABULARY))
-    assert fitted.model.info.training["au_source"] == au
+    assert model.info.training["au_source"] == au
 
 
 def test_same_seed_same_weights_and_the_global_generator_is_left_alone(config):
@@ -77,15 +77,15 @@ def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_training(confi
     seen = []
     # A learning rate this large makes the later epochs worse, so that the best one is not the last.
     settings = config.override(["train.lr=0.05", "train.epochs=60", "train.patience=6", "train.swa=false"])
-    fitted = fit(corpus(24), settings, seed=0, progress=lambda done, total: seen.append((done, total)))
-    losses = [row["val_loss"] for row in fitted.history]
+    model = train(corpus(24), settings, seed=0, progress=lambda done, total: seen.append((done, total)))
+    losses = [row["val_loss"] for row in model.history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 1 + 6 < 60
     assert seen[-1] == (len(losses), 60)
     data = corpus(24)
     inner, held = inner_validation(data.group, data.label, settings.train.validation_share, 0)
     with torch.no_grad():
-        logits = fitted.model(torch.from_numpy(data.motion[held])).logits
+        logits = model(torch.from_numpy(data.motion[held])).logits
     label = torch.tensor([CLASSES.index(name) for name in data.label[held]])
     counts = torch.tensor([int((data.label[inner] == name).sum()) for name in CLASSES])
     loss = torch.nn.functional.cross_entropy(logits, label, weight=class_weights(counts))
@@ -130,12 +130,12 @@ def test_what_trains_beside_a_fold_does_not_change_it(config, au):
     alone = [fit_many(data, [part], settings)[0] for part in parts]
     pairs = fit_many(data, parts[:2], settings) + fit_many(data, parts[2:], settings)
     together = fit_many(data, parts, settings)
-    assert len({len(fitted.history) for fitted in alone}) > 1
+    assert len({len(model.history) for model in alone}) > 1
     for one, two, four in zip(alone, pairs, together, strict=True):
-        expected, units = predict_probabilities(one.model, data, au)
+        expected, units = predict_probabilities(one, data, au)
         for other in (two, four):
             assert len(other.history) == len(one.history)
-            found, found_units = predict_probabilities(other.model, data, au)
+            found, found_units = predict_probabilities(other, data, au)
             np.testing.assert_allclose(found, expected, atol=1e-3)
             np.testing.assert_allclose(found_units, units, atol=1e-3)
 
@@ -190,9 +190,9 @@ def test_degenerate_folds_stay_finite(config, au):
     uncoded = replace(corpus(12), action_units=np.full((12, len(AU_VOCABULARY)), np.nan, np.float32))
     lonely = replace(corpus(12), subject=np.full(12, "1"))
     for data in (one_class, single, still, uncoded, lonely):
-        fitted = fit(data, settings, seed=0)
-        assert all(np.isfinite(list(row.values())).all() for row in fitted.history)
-        assert np.isfinite(predict_probabilities(fitted.model, data, au)[0]).all()
+        model = train(data, settings, seed=0)
+        assert all(np.isfinite(list(row.values())).all() for row in model.history)
+        assert np.isfinite(predict_probabilities(model, data, au)[0]).all()
 
 
 @pytest.mark.parametrize("epochs", [40, pytest.param(200, marks=pytest.mark.nightly)])
@@ -210,10 +210,10 @@ def test_gradients_stay_finite_to_the_end_for_every_seed(config, monkeypatch, ep
     data.motion[0] = 0
     data.motion[1] *= 1e4
     long = config.override([f"train.epochs={epochs}", f"train.patience={epochs}", "au=annotated"])
-    for fitted in fit_many(data, [Part(np.arange(12), seed) for seed in range(3)], long, device="cpu"):
-        assert len(fitted.history) == epochs
-        assert all(torch.isfinite(weight).all() for weight in fitted.model.state_dict().values())
-        assert np.isfinite(predict_probabilities(fitted.model, data, "annotated")[0]).all()
+    for model in fit_many(data, [Part(np.arange(12), seed) for seed in range(3)], long, device="cpu"):
+        assert len(model.history) == epochs
+        assert all(torch.isfinite(weight).all() for weight in model.state_dict().values())
+        assert np.isfinite(predict_probabilities(model, data, "annotated")[0]).all()
     assert len(norms) == 3 * epochs
 
 

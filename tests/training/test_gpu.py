@@ -19,7 +19,7 @@ def test_a_gpu_takes_the_same_first_steps_as_a_processor():
     pairs = zip(*(fit_many(motion, parts, config, device=device) for device in ("cuda", "cpu")), strict=True)
     for there, here in pairs:
         assert there.history[0]["train_loss"] == pytest.approx(here.history[0]["train_loss"], rel=1e-3)
-        close = [predict_probabilities(fitted.model, motion, "none")[0] for fitted in (there, here)]
+        close = [predict_probabilities(fitted, motion, "none")[0] for fitted in (there, here)]
         np.testing.assert_allclose(*close, atol=0.02)
 
 

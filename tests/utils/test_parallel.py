@@ -134,7 +134,7 @@ def test_an_error_of_the_function_comes_out_as_it_is(jobs):
 
 
 def test_a_killed_worker_is_one_sentence():
-    with pytest.raises(StagError, match=r"worker process was killed.*fewer --jobs"):
+    with pytest.raises(StagError, match=r"worker process was killed.*fewer `jobs`"):
         list(spread(die, calls(6), 2))
     assert list(spread(square, calls(3), 2)) == [0, 1, 4]
 
@@ -161,8 +161,8 @@ def test_threads_of_one_process_take_turns():
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ({"backend": "dask"}, "needs the address of its scheduler.*--scheduler tcp"),
-        ({"address": "tcp://127.0.0.1:1"}, "add --backend dask"),
+        ({"backend": "dask"}, "needs the address of its scheduler.*`scheduler=tcp"),
+        ({"address": "tcp://127.0.0.1:1"}, "add `backend=dask`"),
         ({"backend": "spark"}, "no backend 'spark'; there are loky, dask"),
         ({"backend": "dask", "address": "tcp://127.0.0.1:1"}, "no dask scheduler answers at tcp://127.0.0.1:1"),
         ({"backend": "dask", "address": "over there"}, "no dask scheduler answers at over there"),

@@ -66,5 +66,5 @@ def test_an_example_is_drawn_once_and_the_same_each_time(tmp_path):
 
 def test_addresses():
     assert [is_loopback(h) for h in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "example.org")] == [1, 1, 1, 0, 0]
-    with pytest.raises(StagError, match="choose another --port"):
+    with pytest.raises(StagError, match="choose another `port`"):
         check_address("203.0.113.7", 7860)

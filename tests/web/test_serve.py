@@ -167,5 +167,5 @@ def test_a_taken_port_or_an_impossible_address_is_said():
             check_address("127.0.0.1", port)
     check_address("127.0.0.1", port)
     for host in ("203.0.113.7", "a..b", "x" * 70, "\udce9"):
-        with pytest.raises(StagError, match="choose another --port or --host"):
+        with pytest.raises(StagError, match="choose another `port` or `host`"):
             check_address(host, 7860)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stag.evaluation import evaluate as evaluation
+from stag.evaluation import results
 from stag.evaluation.metrics import METRICS
 from stag.evaluation.prediction_file import read_predictions
 from stag.evaluation.summary import summarise
@@ -24,8 +25,8 @@ P = ParamSpec("P")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(evaluation.Result):
-    """Result of an evaluation; see :class:`stag.evaluation.evaluate.Result` for its attributes.
+class Result(results.Result):
+    """Result of an evaluation; see :class:`stag.evaluation.results.Result` for its attributes.
 
     Example:
         >>> motion = stag.simulate_motion(3, 3, seed=1)
@@ -40,16 +41,16 @@ class Result(evaluation.Result):
         """Draw the confusion matrix, summed over the seeds: truth in rows, answers in columns."""
         from stag.report.plots.scores import confusion_figure
 
-        return confusion_figure(np.array(self.json["pooled"]["confusion"], dtype=float), self.json["classes"])
+        return confusion_figure(np.array(self.content.pooled.confusion, dtype=float), self.content.classes)
 
     def report(self, path: str | Path) -> None:
         """Write the page of ``stag report``: one self-contained HTML file."""
         from stag.report.pages.prediction import run_page, write_page
 
-        write_page(path, run_page(self.json, self.predictions))
+        write_page(path, run_page(self.content, self.predictions))
 
 
-def _with_figures(function: Callable[P, evaluation.Result]) -> Callable[P, Result]:
+def _with_figures(function: Callable[P, results.Result]) -> Callable[P, Result]:
     """Return the function with its signature and docstring, its result as the public :class:`Result`."""
 
     @wraps(function)
@@ -65,7 +66,7 @@ evaluate_split = _with_figures(evaluation.evaluate_split)
 evaluate_model = _with_figures(evaluation.evaluate_model)
 
 
-def compare(ours: evaluation.Result | str | Path, theirs: evaluation.Result | str | Path) -> pd.DataFrame:
+def compare(ours: results.Result | str | Path, theirs: results.Result | str | Path) -> pd.DataFrame:
     """Compare two methods on the same clips.
 
     Args:
@@ -84,14 +85,16 @@ def compare(ours: evaluation.Result | str | Path, theirs: evaluation.Result | st
         >>> float(stag.compare("ours.csv", "theirs.csv").loc["uf1", "difference"])
         0.0
     """
-    tables = [
-        run.predictions if isinstance(run, evaluation.Result) else read_predictions(run) for run in (ours, theirs)
-    ]
+    tables = [run.predictions if isinstance(run, results.Result) else read_predictions(run) for run in (ours, theirs)]
     classes = sorted({str(name) for table in tables for column in ("truth", "predicted") for name in table[column]})
     differences = paired_difference(tables[0], tables[1], classes)
-    scores = [summarise(table, classes)["pooled"] for table in tables]
+    scores = [summarise(table, classes).pooled for table in tables]
     rows = {
-        metric: [*(one[metric] for one in scores), differences[metric]["value"], *differences[metric]["ci95"]]
+        metric: [
+            *(getattr(one, metric) for one in scores),
+            differences[metric].value,
+            *(differences[metric].ci95 or (None, None)),
+        ]
         for metric in METRICS
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ours", "theirs", "difference", "low", "high"])

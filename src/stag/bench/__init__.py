@@ -1,1 +1,1 @@
-"""Benchmarks: what is measured against the simulator's known truth, with the source scheme as the reference to beat."""
+"""The speed of each part on this machine, and the rendered clips and the source scheme that benchmarks compare with."""

@@ -1,4 +1,4 @@
-"""The clips that the benchmark measures on: chosen action units, strength, head motion and frame rate, no chance.
+"""Rendered clips with chosen action units, strength, head motion and frame rate, and their true motion.
 
 Within one benchmark only the sensor noise is random, from a fixed seed. A clip has one smooth rise and fall of all its
 action units; the light is steady unless asked for otherwise.
@@ -69,7 +69,7 @@ class RenderedClip(ArrayValue):
         head: ``N`` true similarities ``(2, 3)`` from the first frame to each.
         apex: Frame of strongest motion.
         renderer: Where the true dense flow can be asked for.
-        spec: What was asked for.
+        spec: The parameters of the clip.
     """
 
     clean: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
@@ -82,7 +82,7 @@ class RenderedClip(ArrayValue):
     spec: ClipSpec
 
     def filmed(self, noise_grey: float) -> list[Frame]:
-        """The frames as a camera with that sensor noise (standard deviation, grey levels) gives them."""
+        """Return the frames as a camera with that sensor noise (standard deviation, grey levels) takes them."""
         generator = np.random.default_rng([_SEED, self.spec.face, round(10 * noise_grey), *self.spec.units])
         return [
             Frame(_digital(image, noise_grey, generator), float(time_s))
@@ -117,7 +117,7 @@ def render(spec: ClipSpec) -> RenderedClip:
 
 
 def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
-    """The face in the first frame as the detector finds it.
+    """Return the face in the first frame as the detector finds it.
 
     Detection takes a hundred times as long as a frame of tracking, so that it runs once for each person and noise, on
     the face at rest, and its answer is moved along with the head.
@@ -130,13 +130,13 @@ def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
 
 
 def true_face(clip: RenderedClip) -> Landmarks:
-    """The face in the first frame as it was drawn."""
+    """Return the face in the first frame as it was drawn."""
     (left, top), (right, bottom) = clip.landmarks.min(axis=0).tolist(), clip.landmarks.max(axis=0).tolist()
     return Landmarks(clip.landmarks, float("nan"), (left, top, right, bottom))
 
 
 def faces(count: int) -> Iterator[tuple[int, float]]:
-    """Numbers and sizes of people: large and small in turn."""
+    """Return numbers and sizes of people: large and small in turn."""
     return ((number, (64.0, 40.0)[number % 2]) for number in range(count))
 
 
@@ -194,7 +194,7 @@ def _script(spec: ClipSpec) -> ClipScript:
 
 
 def _sway(number: int) -> HeadPath:
-    """A path that reaches the full shift and the full turn within the clip."""
+    """Return a path that reaches the full shift and the full turn within the clip."""
     generator = np.random.default_rng([_SEED, number, 1])
     path = HeadPath(
         swing=generator.standard_normal((4, 3)),

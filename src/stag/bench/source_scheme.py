@@ -29,7 +29,7 @@ Box = tuple[int, int, int, int]
 
 
 def face_box(points: FloatArray) -> Box:
-    """Rows ``[cy - 3d, cy + 5d]`` and columns ``[cx - 4d, cx + 4d]`` in whole pixels of the frame (Eq. 2-4).
+    """Return rows ``[cy - 3d, cy + 5d]`` and columns ``[cx - 4d, cx + 4d]`` in whole pixels of the frame (Eq. 2-4).
 
     Args:
         points: ``(68, 2)`` landmarks of the first frame; ``d`` is half the distance of the inner eye corners and
@@ -66,11 +66,11 @@ class SourceScheme:
         self._first = self._face(image)
 
     def motion(self, frames: Iterable[GreyImage]) -> FloatArray:
-        """Displacement of every channel since the first frame: ``N`` frames -> ``(N, 18, 2)``, crop pixels."""
+        """Return the motion of every channel since the first frame: ``N`` frames -> ``(N, 18, 2)``, crop pixels."""
         return np.stack([self.frame_motion(image) for image in frames])
 
     def frame_motion(self, image: GreyImage) -> FloatArray:
-        """Displacement of every channel from the first frame to this one: ``(18, 2)``."""
+        """Return the displacement of every channel from the first frame to this one: ``(18, 2)``."""
         face = self._face(image)
         head = _strongest(self._flow(face, self._head[0]), _NOSE_KEPT)
         channels = np.zeros((18, 2))
@@ -96,7 +96,7 @@ _Windows = list[tuple[int, Box, float]]
 
 
 def _regions(p: FloatArray) -> list[tuple[Box, _Windows]]:
-    """Region boxes, and inside each the windows of its channels: ``(channel, window in the box, kept)``."""
+    """Return region boxes, and inside each the windows of its channels: ``(channel, window in the box, kept)``."""
     brow_left = _grown(p[_BROW_LEFT], 15, 5, 5, 0)
     brow_right = _grown(p[_BROW_RIGHT], 15, 5, 0, 0)
     mouth = _grown(p[_MOUTH], 15, 10, 20, 20)
@@ -153,14 +153,14 @@ def _inset(box: Box, by: int) -> Box:
 
 
 def _within(window: Box, box: Box) -> Box:
-    """A window in coordinates of a box, clipped to it."""
+    """Return a window in coordinates of a box, clipped to it."""
     top, bottom = np.clip(window[:2], box[0], box[1]) - box[0]
     left, right = np.clip(window[2:], box[2], box[3]) - box[2]
     return int(top), int(bottom), int(left), int(right)
 
 
 def _strongest(field: NDArray[np.float32], kept: float) -> FloatArray:
-    """Mean of the ``kept`` share of strongest pixels (Eq. 10-11); zero for an empty window."""
+    """Return the mean of the ``kept`` share of strongest pixels (Eq. 10-11); zero for an empty window."""
     if field.size == 0:
         return np.zeros(2)
     flat = field.reshape(-1, 2)

@@ -6,63 +6,53 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stag.bench.table import markdown
+from stag.bench.rows import Row, compared, markdown
 from stag.doctor import findings
 from stag.errors import ConfigError
 
-Rows = list[dict[str, Any]]
 Progress = Callable[[int, int], None]
 
 
-def _extract(quick: bool, jobs: int) -> Rows:
+def _extract(quick: bool, jobs: int) -> list[Row]:
     from stag.bench.extraction import extraction_speed
 
     ours, source = extraction_speed(seconds=0.5 if quick else 3.0)
-    reference = source["ms_per_frame"]
-    row = {"against": source["way"], "reference": reference}
-    whole = {"what": "640 x 480 JPEG frames to motion, ms a frame", "value": ours["ms_per_frame"]}
-    stages = [name for name in ours if name not in ("way", "ms_per_frame")]
+    whole = ours["ms_per_frame"]
+    stages = {name: share for name, share in ours.items() if name not in ("way", "ms_per_frame")}
+    decode = stages["decode"]
+    title = "640 x 480 JPEG frames to motion, ms a frame"
     return [
-        {**whole, **row, "ratio": reference / ours["ms_per_frame"]},
-        *(
-            {"what": f"of it {name}, ms a frame", "value": ours[name] * ours["ms_per_frame"], "share": ours[name]}
-            for name in stages
-        ),
-        {
-            "what": "against decoding alone",
-            "value": ours["ms_per_frame"],
-            "against": "decode",
-            "reference": ours["decode"] * ours["ms_per_frame"],
-            "ratio": ours["decode"],
-        },
+        compared(title, whole, source["way"], source["ms_per_frame"]),
+        *({"what": f"of it {name}, ms a frame", "value": part * whole, "share": part} for name, part in stages.items()),
+        compared("against decoding alone", whole, "decode", decode * whole),
     ]
 
 
-def _train(quick: bool, jobs: int) -> Rows:
-    from stag.bench.training import training_speed
+def _train(quick: bool, jobs: int) -> list[Row]:
+    from stag.bench.learning import training_speed
 
     return training_speed(jobs=jobs, quick=quick)
 
 
-def _predict(quick: bool, jobs: int) -> Rows:
-    from stag.bench.prediction import prediction_speed
+def _predict(quick: bool, jobs: int) -> list[Row]:
+    from stag.bench.learning import prediction_speed
 
     return prediction_speed(seconds=0.5 if quick else 3.0)
 
 
-def _start(quick: bool, jobs: int) -> Rows:
-    from stag.bench.startup import startup_speed
+def _start(quick: bool, jobs: int) -> list[Row]:
+    from stag.bench.processes import startup_speed
 
     return startup_speed(seconds=0.5 if quick else 2.0)
 
 
-def _memory(quick: bool, jobs: int) -> Rows:
-    from stag.bench.memory import memory_peaks
+def _memory(quick: bool, jobs: int) -> list[Row]:
+    from stag.bench.processes import memory_peaks
 
     return memory_peaks()
 
 
-PARTS: dict[str, Callable[[bool, int], Rows]] = {
+PARTS: dict[str, Callable[[bool, int], list[Row]]] = {
     "extract": _extract,
     "train": _train,
     "predict": _predict,
@@ -76,16 +66,16 @@ class Speed:
     """What was measured.
 
     Attributes:
-        parts: Rows of each part: ``what``, ``value``, ``against``, ``reference``, ``ratio`` (above 1 is quicker, for
-            ``start`` and ``memory`` larger, than the reference), ``share`` of the whole.
+        parts: Rows of each part: ``what``, ``value``, ``against``, ``reference``, ``ratio`` (above 1: faster than the
+            reference; for ``start`` and ``memory``: larger), ``share`` of the whole.
         machine: ``(what, finding)``: versions, cores, device.
     """
 
-    parts: dict[str, Rows]
+    parts: dict[str, list[Row]]
     machine: list[tuple[str, str]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for a JSON file."""
+        """Return plain data for a JSON file."""
         return asdict(self)
 
 
@@ -106,28 +96,23 @@ def measure(
     chosen = only or tuple(PARTS)
     for name in chosen:
         if name not in PARTS:
-            raise ConfigError(f"--only {name}: there is no such part; expected some of {', '.join(PARTS)}")
-    parts: dict[str, Rows] = {}
+            raise ConfigError(f"`only={name}`: there is no such part; expected some of {', '.join(PARTS)}")
+    parts: dict[str, list[Row]] = {}
     for done, name in enumerate(chosen, start=1):
         parts[name] = PARTS[name](quick, jobs)
         if progress is not None:
             progress(done, len(chosen))
-    machine = [(what, found) for what, found in findings()[0] if not what.startswith("landmarks")]
+    machine = [(what, finding) for what, finding in findings()[0] if not what.startswith("landmarks")]
     return Speed(parts, machine)
 
 
-_COLUMNS = (
-    ("what", "what"),
-    ("value", "measured"),
-    ("share", "share"),
-    ("against", "against"),
-    ("reference", "reference"),
-    ("ratio", "ratio"),
-)
+_COLUMNS = [
+    (key, "measured" if key == "value" else key) for key in ("what", "value", "share", "against", "reference", "ratio")
+]
 
 
-def speed_table(found: Speed) -> str:
-    """All parts and the machine as Markdown."""
-    tables = [f"### {name}\n\n{markdown(rows, _COLUMNS)}" for name, rows in found.parts.items()]
-    machine = ", ".join(f"{what} {finding}" for what, finding in found.machine if "not installed" not in finding)
+def speed_table(speed: Speed) -> str:
+    """Return all parts and the machine as Markdown."""
+    tables = [f"### {name}\n\n{markdown(rows, _COLUMNS)}" for name, rows in speed.parts.items()]
+    machine = ", ".join(f"{what} {finding}" for what, finding in speed.machine if "not installed" not in finding)
     return "\n\n".join([*tables, f"Measured on: {machine}."]) + "\n"

@@ -5,8 +5,8 @@ import gc
 import sys
 
 from stag.cli import clips, data, learning, studies, upkeep
-from stag.cli.app import app
 from stag.cli.console import fail
+from stag.cli.usage import app
 from stag.errors import StagError
 
 __all__ = ["app", "clips", "data", "learning", "main", "studies", "upkeep"]
@@ -14,7 +14,7 @@ __all__ = ["app", "clips", "data", "learning", "main", "studies", "upkeep"]
 
 def main() -> None:
     """Run the command line; every error that a user can act on is one sentence on stderr and exit code 1."""
-    # What is left goes with the process; to look through all of torch for garbage first takes .3 s.
+    # The process ends anyway; searching all of torch for garbage first takes .3 s.
     atexit.register(gc.freeze)
     try:
         app()

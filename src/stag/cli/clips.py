@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,19 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stag.cli.console import fail, print_faithfulness, progress_bar, say, warn
-from stag.cli.options import (
-    Aus,
-    ConfigFile,
-    Engine,
-    Fps,
-    Model,
-    NoProgress,
-    Preset,
-    Quiet,
-    Sets,
-    check_fps,
-    settings_of,
-)
+from stag.cli.options import Aus, Engine, Fps, Model, NoProgress, Quiet, SettingOptions, Video, check_fps
 from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import MissingDependency, StagError
@@ -35,21 +23,21 @@ if TYPE_CHECKING:
     from stag.types import Prediction
 
 
-@verb()
+@verb("Your clips")
 def predict(
     videos: Annotated[
         list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images."), Reads()
     ],
     model: Model = DEFAULT_MODEL,
-    faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip.")] = "largest",
+    faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip to classify.")] = "largest",
     engine: Engine = "torch",
     fps: Fps = None,
     aus: Aus = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the rows here."), Writes(TABLE)] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report here."), Writes(PAGE)] = None,
+    csv: Annotated[Path | None, typer.Option(help="CSV table to write: a row for each face."), Writes(TABLE)] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML report to write."), Writes(PAGE)] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Say what a model sees in your own clips, and why."""
+    """Classify the micro-expression in each of your clips; --report shows why."""
     check_fps(fps, videos)
     from stag.motion.video_motion import video_motion
     from stag.utils.files import write_text
@@ -66,12 +54,12 @@ def predict(
         with one_thread(), progress_bar("predict", quiet) as progress:
             for done, video in enumerate(videos, start=1):
                 try:
-                    found = [predictor.classify(tensor, str(video), codes) for tensor in next_motion()]
+                    answers = [predictor.classify(tensor, str(video), codes) for tensor in next_motion()]
                 except StagError as error:
                     failures.append((str(video), str(error)))
                 else:
-                    predictions += found
-                    for prediction in found:
+                    predictions += answers
+                    for prediction in answers:
                         _say_prediction(prediction)
                 if progress is not None:
                     progress(done, len(videos))
@@ -101,10 +89,13 @@ def predict(
         raise typer.Exit(1)
 
 
-def _say_prediction(found: Prediction) -> None:
-    scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(found.classes, found.probabilities, strict=True))
-    remarks = f"  [{'; '.join(found.flags)}]" if found.flags else ""
-    say(f"{found.file}  face {found.face_id}  {found.predicted}  ({scores}){remarks}")
+def _say_prediction(answer: Prediction) -> None:
+    scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(answer.classes, answer.probabilities, strict=True))
+    say(f"{answer.file}  face {answer.face_id}  {answer.predicted}  ({scores}){_remarks(answer.flags)}")
+
+
+def _remarks(flags: Sequence[str]) -> str:
+    return f"  [{'; '.join(flags)}]" if flags else ""
 
 
 @contextmanager
@@ -117,27 +108,26 @@ def _kept(problems: list[Exception]) -> Iterator[None]:
 
 
 @verb(
+    "Your clips",
     Mode("with --score", lambda given: given["score"], takes="score out model clips quiet"),
     Mode("without --score", lambda given: not given["score"], takes="video out model method class_ fps aus quiet"),
 )
 def explain(
-    out: Annotated[Path, typer.Option(help="Folder to write."), Writes(EXPLANATION)],
-    video: Annotated[
-        Path | None, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images."), Reads()
-    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write: tables and figures."), Writes(EXPLANATION)],
+    video: Annotated[Path | None, Video, Reads()] = None,
     model: Model = DEFAULT_MODEL,
     method: Annotated[
         Literal["ig", "occlusion", "gradcam", "hirescam", "attention", "cross-attention"],
-        typer.Option(help="How to explain; ig is the one that --score ranks first."),
+        typer.Option(help="Attribution method; --score ranks ig first."),
     ] = "ig",
     fps: Fps = None,
-    class_: Annotated[str | None, typer.Option("--class", help="Explain this class, not the most probable.")] = None,
+    class_: Annotated[str | None, typer.Option("--class", help="Class to explain. Default: the most probable.")] = None,
     aus: Aus = None,
-    score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips instead.")] = False,
-    clips: Annotated[int, typer.Option(min=1, help="Simulated clips for --score, each of another person.")] = 200,
+    score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips.")] = False,
+    clips: Annotated[int, typer.Option(min=1, help="Number of simulated clips of --score, one a person.")] = 200,
     quiet: Quiet = False,
 ) -> None:
-    """Show which regions at which moments spoke for a class, or score how far each method can be believed."""
+    """Show which regions at which moments made the model choose a class; or score the methods that show it."""
     if not score and video is None:
         raise typer.BadParameter("give a VIDEO to explain, or --score")
     check_fps(fps, [video] if video else [])
@@ -178,15 +168,14 @@ def _explain_clip(
         with one_thread():
             codes = predictor.codes(aus)
             prediction = predictor.classify(next_motion()[0], str(video), codes)
-            found = attribute(predictor.model, prediction, method=method, target=class_)
-            remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
-            say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")
-            say(regions_in_words(found.by_channel, found.layout, signed=found.signed))
-            return write_explanation(out, found, prediction)
+            why = attribute(predictor.model, prediction, method=method, target=class_)
+            say(f"{why.class_name} {why.probability:.2f}  {why.title}{_remarks(prediction.flags)}")
+            say(regions_in_words(why.by_channel, why.layout, signed=why.signed))
+            return write_explanation(out, why, prediction)
 
 
 def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
-    """How a model wants its motion, and the model: its name where it is on this machine, so that torch can wait."""
+    """Return the motion settings of a model, and the model; only its name where it is local, so that torch can wait."""
     from stag.model.folder import read_info
     from stag.model.shipped import local_folder
 
@@ -199,14 +188,12 @@ def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
     return model.info.motion_settings(), model
 
 
-@verb(settings=("motion",))
+@verb("Your clips", settings=("motion",))
 def motion(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, GIF or folder of images."), Reads()],
+    video: Annotated[Path, Video, Reads()],
+    settings: SettingOptions,
     out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg."), Writes(PICTURE)],
     fps: Fps = None,
-    preset: Preset = "default",
-    config: ConfigFile = None,
-    set_: Sets = None,
     quiet: NoProgress = False,
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
@@ -216,24 +203,26 @@ def motion(
     from stag.utils.parallel import one_thread
 
     check_fps(fps, [video])
-    settings = settings_of(preset, config, set_, None).motion
+    how = settings.settings().motion
     with one_thread():
-        (tensor,) = video_motion(video, settings, fps=fps)
-    remarks = f"  [{'; '.join(tensor.flags)}]" if tensor.flags else ""
-    say(f"{tensor.n_frames} frames, {tensor.duration_s:.2f} s, strength {tensor.strength_px:.2f} px{remarks}")
-    figure = motion_figure(tensor, settings.layout)
+        (tensor,) = video_motion(video, how, fps=fps)
+    measured = f"{tensor.n_frames} frames, {tensor.duration_s:.2f} s, strength {tensor.strength_px:.2f} px"
+    say(f"{measured}{_remarks(tensor.flags)}")
+    figure = motion_figure(tensor, how.layout)
     write_bytes(out, figure_svg(figure).encode() if out.suffix.lower() == ".svg" else figure_png(figure))
     say(f"picture  {out}")
 
 
-@verb(kept="the page is closed, and every file that it held is removed")
+@verb("Your clips", kept="the page is closed, and every file that it held is removed")
 def serve(
     model: Model = DEFAULT_MODEL,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
-    host: Annotated[str, typer.Option(help="Address; the default is reached from this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the page.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address of the page; the default is reached from this machine only.")
+    ] = "127.0.0.1",
     quiet: NoProgress = False,
 ) -> None:
-    """Open a web page that looks at uploaded or recorded clips, on this machine only unless --host says otherwise."""
+    """Open a web page on this machine that classifies clips you upload or record."""
     from stag.inference.predictor import Predictor
     from stag.web.page import load_gradio
     from stag.web.serve import check_address, is_loopback

@@ -1,14 +1,20 @@
-"""What the command line shares: progress bars, error sentences, and the tables it prints."""
+"""What the command line prints: results, tables, progress and errors; arguments of the library become flags."""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from stag.evaluation.results import RunResult
+    from stag.studies.results import StudyResult
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -21,10 +27,15 @@ _SHOWN: list[str] = []
 LINE_EVERY_S = 10.0
 """Time between two lines of progress in a log file."""
 
+FLAGS: dict[str, str] = {}
+"""Names of options as the library knows them -> flags; filled where verbs are registered."""
+
+_ARGUMENT = re.compile(r"`((?:(?:motion|model|train)\.)?\w+)(?:=([^`\s]*))?`")
+
 
 @contextmanager
 def progress_bar(what: str, quiet: bool, *, unit: str = "") -> Iterator[Report | None]:
-    """Progress with time left on stderr; yields a function of (done, total), or ``None`` when quiet.
+    """Show progress with time left on stderr; yield a function of (done, total), or ``None`` when quiet.
 
     A terminal shows a bar; a log file gets a line now and then.
 
@@ -77,7 +88,7 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
             yield lambda done, total: bars.update(task, completed=done, total=total)
         finally:
             _SHOWN.remove(what)
-        # What ends early, such as training that stops improving, is done all the same.
+        # Work that ends early, such as training that stops improving, counts as complete.
         bars.update(task, completed=bars.tasks[0].total)
 
 
@@ -99,7 +110,7 @@ def _lines(what: str, unit: str) -> Report:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in two of its units, for a reader.
+    """Return a length of time in words, in two of its units.
 
     Example:
         >>> duration(8), duration(95), duration(7260)
@@ -114,23 +125,41 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """One line of result on stdout; above the bar where a terminal shows one."""
+    """Print one line of result on stdout; above the bar where a terminal shows one."""
     console = ERR if _SHOWN and OUT.is_terminal else OUT
     console.print(_printable(text), markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    """One sentence on stderr."""
+    """Print one sentence on stderr."""
     ERR.print(_printable(text), markup=False, soft_wrap=True)
 
 
+def with_flags(text: str) -> str:
+    """Replace arguments that a message of the library names in backticks by what a user types.
+
+    Example:
+        >>> FLAGS["jobs"] = "--jobs"
+        >>> with_flags("`jobs=0`: expected at least 1; extract again with `motion.steps=8`")
+        '--jobs 0: expected at least 1; extract again with --set motion.steps=8'
+    """
+
+    def typed(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        if "." in name and value is not None:
+            return f"--set {name}={value}"
+        return f"{FLAGS[name]} {value or ''}".rstrip() if name in FLAGS else match[0]
+
+    return _ARGUMENT.sub(typed, text)
+
+
 def _printable(text: str) -> str:
-    """File names of another encoding come with parts that no terminal takes; they are shown as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return the text with flags; parts of file names that no terminal takes become escapes."""
+    return with_flags(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def fail(error: BaseException) -> None:
-    """Say what went wrong in one sentence on stderr."""
+    """Print what went wrong as one sentence on stderr."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         text = f"{where}{error.strerror.lower()}; check the path, the permissions and the free space"
@@ -139,36 +168,34 @@ def fail(error: BaseException) -> None:
     warn("stag: " + " ".join(text.split()))
 
 
-def print_scores(result: dict[str, Any]) -> None:
-    """The headline of a result beside its baselines."""
-    from rich.table import Table
-
-    mark = " (simulated)" if result["simulated"] else ""
-    dependent = ", subject-dependent" if result["subject_dependent"] else ""
-    table = Table(
-        title=f"{result['protocol']}{dependent}{mark}: {result['n_clips']} clips, {result['n_subjects']} subjects, "
-        f"AU source {result['au_source']}",
-        title_justify="left",
+def study_title(result: RunResult | StudyResult) -> str:
+    """Return what a result or a study was made of, in one line."""
+    mark = " (simulated)" if result.simulated else ""
+    dependent = ", subject-dependent" if result.subject_dependent else ""
+    return (
+        f"{result.protocol}{dependent}{mark}: {result.n_clips} clips, {result.n_subjects} subjects, "
+        f"AU source {result.au_source}"
     )
-    for name in ("", "UF1", "UAR", "WAR"):
-        table.add_column(name, justify="left" if not name else "right")
-    low_high = {key: "{:.3f} to {:.3f}".format(*bounds) for key, bounds in (result.get("ci95") or {}).items()}
-    pooled = result["pooled"]
-    table.add_row("STAG, pooled", *(f"{pooled[key]:.3f}" for key in ("uf1", "uar", "war")))
-    table.add_row("  95 % over subjects", *(low_high.get(key, "") for key in ("uf1", "uar", "war")), style="dim")
-    folds = result["folds"]
-    table.add_row("STAG, mean of folds", *(f"{folds[f'{key}_mean']:.3f}" for key in ("uf1", "uar")), "")
-    for name, scores in result["baselines"].items():
+
+
+def print_scores(result: RunResult) -> None:
+    """Print the scores of a result beside those of its baselines."""
+    metrics = ("uf1", "uar", "war")
+    name = "STAG" if result.method == "stag" else result.method
+    table = _table(study_title(result), ("UF1", "UAR", "WAR"))
+    table.add_row(f"{name}, pooled", *(f"{getattr(result.pooled, metric):.3f}" for metric in metrics))
+    intervals = ("{:.3f} to {:.3f}".format(*ends) if (ends := result.ci95.get(metric)) else "" for metric in metrics)
+    table.add_row("  95 % over subjects", *intervals, style="dim")
+    means = (f"{getattr(result.folds, f'{metric}_mean'):.3f}" for metric in metrics[:2])
+    table.add_row(f"{name}, mean of folds", *means, "")
+    for baseline, scores in result.baselines.items():
         if scores:
-            cells = (f"{scores[key]:.3f}" if key in scores else "" for key in ("uf1", "uar", "war"))
-            table.add_row(name.replace("_", " "), *cells)
-    (OUT if sys.stdout.isatty() else Console(width=110, highlight=False)).print(table)
+            table.add_row(baseline.replace("_", " "), *(f"{getattr(scores, metric):.3f}" for metric in metrics))
+    _print_table(table, 110)
 
 
 def print_faithfulness(scores: dict[str, Any]) -> None:
-    """How far each explanation method can be believed, beside chance and shuffled weights; simulated clips."""
-    from rich.table import Table
-
+    """Print the scores of each explanation method on simulated clips, beside random and shuffled references."""
     columns = {
         "share": "on what moves",
         "channel_share": "channels",
@@ -180,16 +207,25 @@ def print_faithfulness(scores: dict[str, Any]) -> None:
         "insertion": "insertion ↑",
     }
     right = "" if scores["accuracy"] is None else f", the model is right on {scores['accuracy']:.2f}"
-    table = Table(title=f"{scores['clips']} simulated clips{right}", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for heading in columns.values():
-        table.add_column(heading, justify="right")
+    table = _table(f"{scores['clips']} simulated clips{right}", columns.values())
     for row in scores["methods"]:
         cells = []
         for name in columns:
-            found = row["metrics"].get(name)
-            interval = f" [{found['low']:.2f} {found['high']:.2f}]" if found and name == "share" else ""
-            cells.append(f"{found['mean']:.2f}{interval}" if found else "")
+            metric = row["metrics"].get(name)
+            interval = f" [{metric['low']:.2f} {metric['high']:.2f}]" if metric and name == "share" else ""
+            cells.append(f"{metric['mean']:.2f}{interval}" if metric else "")
         table.add_row(row["title"], *cells)
     table.add_row("chance", *(f"{scores['chance'][name]:.2f}" for name in columns), style="dim")
-    (OUT if sys.stdout.isatty() else Console(width=124, highlight=False)).print(table)
+    _print_table(table, 124)
+
+
+def _table(title: str, headings: Iterable[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _print_table(table: Table, width: int) -> None:
+    (OUT if sys.stdout.isatty() else Console(width=width, highlight=False)).print(table)

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from stag.cli.console import progress_bar, say, warn
-from stag.cli.options import (
-    Annotation,
-    ConfigFile,
-    Fps,
-    Jobs,
-    Joined,
-    Layout,
-    Preset,
-    Quiet,
-    Seed,
-    Sets,
-    Split,
-    check_fps,
-    settings_of,
-)
-from stag.cli.paths import FOLDER, MOTION, RECORD, Reads, Sort, Values, Writes
+from stag.cli.options import CopyOptions, Fps, Jobs, Quiet, Seed, SettingOptions, check_fps
+from stag.cli.paths import FOLDER, MOTION, RECORD, Reads, Values, Writes
 from stag.cli.usage import Mode, verb
 
 
 def _cache_of(given: Values) -> Path:
     out: Path = given["out"]
-    return out.with_name(f"{out.name}.cache")
+    return given.get("cache") or out.with_name(f"{out.name}.cache")
 
 
-def _corpus_sort(given: Values) -> Sort:
-    return MOTION if given["shape"] == "motion" else FOLDER
+def _kept_clips(given: Values) -> str:
+    from stag.datasets.cache import ClipCache
+
+    cache = ClipCache(_cache_of(given))
+    return f"{len(cache)} finished clips are kept in {cache.folder}, and the same command goes on from there"
 
 
 @verb(
+    "Data sets",
     Mode(
         "with --as motion",
         lambda given: given["shape"] == "motion",
@@ -55,23 +46,37 @@ def _corpus_sort(given: Values) -> Sort:
     Mode("with --tiny, which draws no faces", lambda given: given["tiny"], ignores="portrait points"),
 )
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder to make, or the .npz of --as motion."), Writes(_corpus_sort)],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder to write; with --as motion a .npz file."),
+        Writes(lambda given: MOTION if given["shape"] == "motion" else FOLDER),
+    ],
     shape: Annotated[
         Literal["manifest", "motion", "casme2", "samm", "smic", "dfme", "fourdme"],
-        typer.Option("--as", help="Shape of the corpus: a manifest, a motion file, or the tree of a published set."),
+        typer.Option(
+            "--as", help="What to make: clips with a manifest, a motion file, or the tree of a published set."
+        ),
     ] = "manifest",
-    subjects: Annotated[int | None, typer.Option(min=1, help="People; 12, or as many as the published set.")] = None,
-    clips: Annotated[int | None, typer.Option(min=1, help="Clips of each; 6, or as the published set.")] = None,
-    tiny: Annotated[bool, typer.Option("--tiny", help="Published sets: a few tiny frames a clip, no faces.")] = False,
-    portrait: Annotated[Path | None, typer.Option(help="Another grey portrait, with --points."), Reads()] = None,
-    points: Annotated[Path | None, typer.Option(help="CSV of its 68 landmarks."), Reads()] = None,
+    subjects: Annotated[
+        int | None, typer.Option(min=1, help="Number of people. Default: 12, or as many as the published set.")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="Number of clips of each. Default: 6, or as the published set.")
+    ] = None,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="Published sets: a few tiny frames for each clip, without faces.")
+    ] = False,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Grey portrait to move, with --points. Default: one that ships."), Reads()
+    ] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV of the 68 landmarks of --portrait, pixels."), Reads()] = None,
     scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
-    fps: Annotated[float, typer.Option(min=10, max=1000)] = 100.0,
+    fps: Annotated[float, typer.Option(min=10, max=1000, help="Frames per second.")] = 100.0,
     seed: Seed = 0,
     jobs: Jobs = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Make face clips in which action units fire, with everything known."""
+    """Make clips of faces in which known action units fire."""
     from stag.datasets.schemes import scheme as named_scheme
 
     labels = named_scheme(scheme).name
@@ -81,66 +86,45 @@ def simulate(
         from stag.simulate.motion import simulate_motion
 
         simulate_motion(subjects or 12, clips or 6, seed=seed, scheme=labels).save(out)
-        say(f"simulated  {out}")
-        return
-    from stag.simulate.corpus import simulate_corpus
-    from stag.simulate.fabricated.tree import simulate_tree
-    from stag.simulate.portraits import load_portrait
+    else:
+        from stag.simulate.corpus import simulate_corpus
+        from stag.simulate.fabricated.tree import simulate_tree
+        from stag.simulate.portraits import load_portrait
 
-    face = load_portrait(portrait, points) if portrait and points else None
-    with progress_bar("simulate", quiet) as progress:
-        if shape == "manifest":
-            simulate_corpus(
-                out,
-                subjects=subjects or 12,
-                clips=clips or 6,
-                seed=seed,
-                fps=fps,
-                scheme=labels,
-                portrait=face,
-                jobs=jobs,
-                progress=progress,
-            )
-        else:
-            simulate_tree(
-                out,
-                shape,
-                subjects=subjects,
-                clips=clips,
-                tiny=tiny,
-                seed=seed,
-                portrait=face,
-                jobs=jobs,
-                progress=progress,
-            )
+        face = load_portrait(portrait, points) if portrait and points else None
+        with progress_bar("simulate", quiet) as progress:
+            how: dict[str, Any] = {"seed": seed, "portrait": face, "jobs": jobs, "progress": progress}
+            if shape == "manifest":
+                simulate_corpus(out, subjects=subjects or 12, clips=clips or 6, fps=fps, scheme=labels, **how)
+            else:
+                simulate_tree(out, shape, subjects=subjects, clips=clips, tiny=tiny, **how)
     say(f"simulated  {out}")
 
 
-@verb()
+@verb("Data sets")
 def check(
-    name: Annotated[str, typer.Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name, manifest.")],
+    name: Annotated[
+        str, typer.Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name or manifest.")
+    ],
     root: Annotated[Path, typer.Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)],
-    scheme: Annotated[str | None, typer.Option(help="Label scheme; every one of the set if omitted.")] = None,
-    annotation: Annotation = None,
-    layout: Layout = None,
-    split: Split = None,
-    joined: Joined = "scheme",
-    json: Annotated[Path | None, typer.Option(help="Write the whole audit here."), Writes(RECORD)] = None,
+    copy: CopyOptions,
+    scheme: Annotated[str | None, typer.Option(help="Label scheme. Default: every one of the set.")] = None,
+    json: Annotated[Path | None, typer.Option(help="JSON file to write: the whole audit."), Writes(RECORD)] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a data set on disk against its published counts; exit code 1 where they differ or no clip is usable."""
+    """Compare a data set on disk with its published counts; exit code 1 where they differ or no clip is usable."""
     from stag.datasets.check import audit
     from stag.datasets.check_text import audit_lines
     from stag.datasets.readers.result import Options
     from stag.utils.files import write_json
 
     with progress_bar("check", quiet) as progress:
-        found = audit(name, root, scheme, Options(annotation, layout, split, joined), progress)
-    for line in audit_lines(found):
+        counts = audit(name, root, scheme, Options(**asdict(copy)), progress)
+    for line in audit_lines(counts):
         say(line)
     if json is not None:
-        write_json(json, found.as_dict())
-    if not found.agrees or found.clips == 0:
+        write_json(json, counts.as_dict())
+    if not counts.agrees or counts.clips == 0:
         raise typer.Exit(1)
 
 
@@ -148,6 +132,7 @@ _EXTRACTING = "inputs out preset config set_ jobs backend scheduler cache quiet"
 
 
 @verb(
+    "Data sets",
     Mode(
         "with --root",
         lambda given: given["root"] is not None,
@@ -158,65 +143,60 @@ _EXTRACTING = "inputs out preset config set_ jobs backend scheduler cache quiet"
         "with --backend dask, whose workers are the cluster's", lambda given: given["backend"] == "dask", ignores="jobs"
     ),
     settings=("motion",),
+    kept=_kept_clips,
 )
 def extract(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="DATASET|VIDEO...", help="A data set, or your own clips."),
+        typer.Argument(metavar="DATASET|VIDEO...", help="A data set with --root, or your own clips."),
         Reads(paths=lambda given: given["inputs"] if given["root"] is None else ()),
     ],
-    out: Annotated[Path, typer.Option(help="Motion file to write."), Writes(MOTION)],
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set."), Reads(inside=True)] = None,
+    out: Annotated[Path, typer.Option(help="Motion file (.npz) to write."), Writes(MOTION)],
+    copy: CopyOptions,
+    settings: SettingOptions,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)
+    ] = None,
     scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
-    annotation: Annotation = None,
-    layout: Layout = None,
-    split: Split = None,
-    joined: Joined = "scheme",
     fps: Fps = None,
-    preset: Preset = "default",
-    config: ConfigFile = None,
-    set_: Sets = None,
     jobs: Jobs = 1,
-    backend: Annotated[Literal["loky", "dask"], typer.Option(help="Processes here, or workers of a cluster.")] = "loky",
-    scheduler: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="Of --backend dask.")] = None,
+    backend: Annotated[
+        Literal["loky", "dask"], typer.Option(help="Where to work: processes here, or a dask cluster.")
+    ] = "loky",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Address of the scheduler of --backend dask.")
+    ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder of finished clips, kept; OUT.cache, until OUT is written, if omitted."),
+        typer.Option(help="Folder for finished clips, kept. Default: OUT.cache, removed once OUT is written."),
         Writes(FOLDER, otherwise=_cache_of, shared=True),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a data set, videos or folders of frames into a motion file; the same command resumes a stopped one."""
+    """Measure the motion of a data set or of your clips into a motion file; the same command resumes a stopped one."""
     from stag.datasets.cache import ClipCache
     from stag.datasets.clips import load_dataset
     from stag.datasets.extract import extract_files, extract_motion
     from stag.datasets.summary import summary
 
-    settings = settings_of(preset, config, set_, None)
+    config = settings.settings()
     if root is not None and len(inputs) != 1:
         raise typer.BadParameter("with --root, name exactly one data set")
+    paths = [Path(name) for name in inputs]
     if root is None:
-        check_fps(fps, [Path(name) for name in inputs])
-    finished = ClipCache(cache or _cache_of({"out": out}))
+        check_fps(fps, paths)
+    finished = ClipCache(_cache_of({"out": out, "cache": cache}))
     known = len(finished)
     if known and not quiet:
         warn(f"{known} finished clips are in {finished.folder}; those that fit are taken from there")
-    copy: dict[str, Any] = {"annotation": annotation, "layout": layout, "split": split, "joined": joined}
-    table = load_dataset(inputs[0], root, scheme, **copy) if root is not None else None
+    table = load_dataset(inputs[0], root, scheme, **asdict(copy)) if root is not None else None
     how: dict[str, Any] = {"jobs": jobs, "backend": backend, "scheduler": scheduler, "cache": finished.folder}
-    try:
-        with progress_bar("extract", quiet, unit="clips") as progress:
-            if table is not None:
-                motion = extract_motion(table, settings, **how, progress=progress)
-            else:
-                motion = extract_files([Path(name) for name in inputs], settings, fps=fps, **how, progress=progress)
-        motion.save(out)
-    except KeyboardInterrupt:
-        warn(
-            f"stag: interrupted; {len(finished)} finished clips are kept in {finished.folder}, "
-            f"and the same command goes on from there"
-        )
-        raise typer.Exit(130) from None
+    with progress_bar("extract", quiet, unit="clips") as progress:
+        if table is not None:
+            motion = extract_motion(table, config, **how, progress=progress)
+        else:
+            motion = extract_files(paths, config, fps=fps, **how, progress=progress)
+    motion.save(out)
     if cache is None:
         finished.remove()
     for clip_id, reason in motion.meta["skipped"]:

@@ -1,4 +1,4 @@
-"""The whole path in one call: simulated corpus -> extract -> LOSO -> model -> report."""
+"""The whole path in one call: simulate, extract, evaluate, train, report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,6 +14,7 @@ from stag.datasets.clips import ClipTable, load_dataset
 from stag.datasets.extract import extract_motion
 from stag.errors import MissingDependency, RunError
 from stag.evaluation.evaluate import evaluate
+from stag.evaluation.results import RunResult
 from stag.evaluation.store import read_object
 from stag.explanation.explain import Attribution, explain
 from stag.inference.predictor import Predictor
@@ -29,7 +29,7 @@ Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None] | None]]
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made.
+    """The outputs of the demo.
 
     Attributes:
         result: The LOSO result as in ``result.json``.
@@ -37,7 +37,7 @@ class Demo:
         model: The folder of a model trained on the whole corpus.
     """
 
-    result: dict[str, Any]
+    result: RunResult
     report: Path
     model: Path
 
@@ -50,7 +50,7 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
         bar: Makes a progress bar for a named stage.
         subjects: Number of simulated people.
         clips: Clips of each.
-        seed: Everything follows from it.
+        seed: Seed of everything random.
         jobs: Worker processes.
     """
     config = Config.preset("quick")
@@ -74,24 +74,24 @@ def run_demo(out: Path, bar: Bar, *, subjects: int = 12, clips: int = 6, seed: i
     with one_thread(), suppress(MissingDependency):  # without its package the page shows motion alone
         why = [explain(model, example)]
     report = out / "report.html"
-    write_page(report, run_page(result.json, result.predictions, examples=[example], attributions=why))
-    return Demo(result.json, report, out / "model")
+    write_page(report, run_page(result.content, result.predictions, examples=[example], attributions=why))
+    return Demo(result.content, report, out / "model")
 
 
-def _refuse_another_corpus(corpus: Path, wanted: dict[str, int]) -> None:
-    found = read_object(corpus / "simulation.json") or {}
-    for name, value in wanted.items():
-        if found.get(name) != value:
+def _refuse_another_corpus(corpus: Path, arguments: dict[str, int]) -> None:
+    made_with = read_object(corpus / "simulation.json") or {}
+    for name, value in arguments.items():
+        if made_with.get(name) != value:
             raise RunError(
-                f"{corpus}: was made with {name} {found.get(name)}, now it would be {value}; name another --out, or "
-                "remove this folder"
+                f"{corpus}: was made with {name} {made_with.get(name)}, now it would be {value}; name another --out, "
+                "or remove this folder"
             )
 
 
 def _example(table: ClipTable, predictions: pd.DataFrame) -> Path:
-    """The clip that was judged rightly with the most certainty while its subject was left out."""
+    """Return the clip that was classified correctly with the highest probability while its subject was left out."""
     right = predictions[predictions["truth"] == predictions["predicted"]]
     chosen = right if len(right) else predictions
     surest = int(chosen.filter(regex="^p_").max(axis=1).to_numpy().argmax())
-    wanted = chosen["clip_id"].iloc[surest]
-    return next(clip.frames for clip in table if clip.clip_id == wanted)
+    clip_id = chosen["clip_id"].iloc[surest]
+    return next(clip.frames for clip in table if clip.clip_id == clip_id)

@@ -1,67 +1,131 @@
-"""Options that verbs share, and what becomes of their text."""
+"""Options that several verbs share, with the texts of their help, and what becomes of their values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from stag.cli.paths import Reads
+from stag.utils.choices import AuSource, PresetName, ProtocolName
 
 if TYPE_CHECKING:
     from stag.config import Config
     from stag.motion_set import MotionSet
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
-NoProgress = Annotated[bool, typer.Option("--quiet", help="As for every verb; this one shows no progress anyway.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
-Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
-Preset = Annotated[Literal["default", "paper", "quick"], typer.Option(help="Settings to start from.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset."), Reads()
-]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+NoProgress = Annotated[bool, typer.Option("--quiet", help="Accepted by every command; this one shows no progress.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Number of worker processes; results do not depend on it.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Au = Annotated[
-    Literal["none", "annotated", "predicted"] | None,
-    typer.Option(help="Where the classifier's action units come from."),
+    AuSource | None,
+    typer.Option(
+        help="Action units that the classifier reads: none, those of the annotation, or those of the model's own head. "
+        "Default: the setting au."
+    ),
 ]
 Aus = Annotated[
     str | None,
     typer.Option(metavar="CODES", help="Action units of the clips where a person coded them, such as 4+7."),
 ]
-Annotation = Annotated[
-    str | None, typer.Option("--annotation", help="Edition (2019) or file of the annotation, where there are several.")
+Model = Annotated[
+    str,
+    typer.Option(help="Folder or name of a model. The default ships with stag: trained on simulated clips."),
+    Reads(),
 ]
-Layout = Annotated[Literal["raw", "cropped"] | None, typer.Option(help="Which frames, where a root holds both.")]
-Split = Annotated[str | None, typer.Option(help="One split of the set, such as train, test_a, test_b.")]
-Joined = Annotated[
-    Literal["scheme", "skip", "first"], typer.Option(help="Clips of several emotions: as the scheme says, or so.")
+Engine = Annotated[
+    Literal["torch", "onnx"], typer.Option(help="Library that runs the model; onnx is faster for single clips.")
 ]
-Model = Annotated[str, typer.Option(help="Model folder, or name; the one that ships where omitted."), Reads()]
-Engine = Annotated[Literal["torch", "onnx"], typer.Option(help="What runs the model; onnx is quicker a clip.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU.")]
-Protocol = Annotated[Literal["loso", "gkf", "skf"], typer.Option(help="How subjects are split.")]
-Folds = Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")]
-Seeds = Annotated[str, typer.Option(help="Comma-separated.")]
-MotionFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files."), Reads()]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto takes a GPU where there is one.")
+]
+MotionFiles = Annotated[
+    list[Path] | None, typer.Argument(metavar="FILE.npz...", help="Motion files, as stag extract writes them."), Reads()
+]
 Fps = Annotated[
-    float | None, typer.Option(min=0.001, max=1e6, help="Frames per second of folders of images, which carry no times.")
+    float | None,
+    typer.Option(
+        min=0.001, max=1e6, help="Frames per second of folders of images, which carry no times; videos keep their own."
+    ),
 ]
+Video = typer.Argument(metavar="VIDEO", help="A video, a GIF or a folder of images.")
 
 
-def settings_of(preset: str, file: Path | None, changes: list[str] | None, au: str | None) -> Config:
-    """The settings of a preset or a TOML file, with the changes and the AU source of the command line."""
-    from stag.config import Config
+@dataclass(frozen=True)
+class SettingOptions:
+    """The options that give the settings of a run."""
 
-    config = Config.preset(preset) if file is None else Config.from_toml(file)
-    extra = [f"au={au}"] if au else []
-    return config.override([*(changes or []), *extra])
+    preset: Annotated[PresetName, typer.Option(help="Settings to start from; stag settings prints them.")] = "default"
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file of settings, instead of a preset."), Reads()
+    ] = None
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as train.epochs=50; repeatable."),
+    ] = None
+
+    def settings(self, au: str | None = None) -> Config:
+        """Return the settings of the preset or file, with the changes and the AU source of the command line."""
+        from stag.config import Config
+
+        config = Config.preset(self.preset) if self.config is None else Config.from_toml(self.config)
+        return config.override([*(self.set_ or []), *([f"au={au}"] if au else [])])
+
+
+@dataclass(frozen=True)
+class RunOptions(SettingOptions):
+    """The options of every command that trains and evaluates by a protocol."""
+
+    protocol: Annotated[
+        ProtocolName,
+        typer.Option(
+            help="How clips are split: leave one subject out, folds of whole subjects, or folds of clips (skf; the "
+            "same person may then be in training and test)."
+        ),
+    ] = "loso"
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds of gkf and skf.")] = 5
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas; each repeats the whole protocol.")] = "0"
+    au: Au = None
+    jobs: Jobs = 1
+    quiet: Quiet = False
+
+    @property
+    def seed_list(self) -> list[int]:
+        """The seeds, each once."""
+        parts = [part.strip() for part in self.seeds.split(",") if part.strip()]
+        if not parts or not all(part.isdecimal() for part in parts):
+            raise typer.BadParameter(f"--seeds {self.seeds}: expected whole numbers such as 0,1,2")
+        return list(dict.fromkeys(int(part) for part in parts))
+
+    def protocol_arguments(self) -> dict[str, Any]:
+        """Return the arguments that every study takes."""
+        return {"protocol": self.protocol, "folds": self.folds, "seeds": self.seed_list, "jobs": self.jobs}
+
+
+@dataclass(frozen=True)
+class CopyOptions:
+    """The options that choose what is read of a data set on disk."""
+
+    annotation: Annotated[
+        str | None, typer.Option(help="Edition (such as 2019) or file of the annotation, where there are several.")
+    ] = None
+    layout: Annotated[
+        Literal["raw", "cropped"] | None, typer.Option(help="Which frames, where the folder contains both.")
+    ] = None
+    split: Annotated[
+        str | None, typer.Option(help="One split of the data set, such as train, test_a, test_b. Default: all.")
+    ] = None
+    joined: Annotated[
+        Literal["scheme", "skip", "first"],
+        typer.Option(help="Clips with several emotions: as the label scheme says, skipped, or by the first emotion."),
+    ] = "scheme"
 
 
 def load_motion(files: list[Path] | None) -> MotionSet:
-    """The motion files of a command line as one set."""
+    """Read the motion files of a command line as one set."""
     from stag.motion_set import MotionSet
 
     if not files:
@@ -69,30 +133,12 @@ def load_motion(files: list[Path] | None) -> MotionSet:
     return MotionSet.concatenate([MotionSet.load(path) for path in files])
 
 
-def seed_list(text: str) -> list[int]:
-    """Seeds from text such as 0,1,2, each once."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() for part in parts):
-        raise typer.BadParameter(f"--seeds {text}: expected whole numbers such as 0,1,2")
-    return list(dict.fromkeys(int(part) for part in parts))
-
-
 def named_path(option: str, text: str) -> tuple[str, str]:
-    """Name and path from NAME=PATH."""
+    """Return name and path of NAME=PATH."""
     name, equals, path = text.partition("=")
     if not (name and equals and path):
         raise typer.BadParameter(f"{option} {text}: expected NAME=PATH, for example samm=SAMM")
     return name, path
-
-
-def study_title(found: dict[str, Any]) -> str:
-    """What a study was made of, in one line."""
-    mark = " (simulated)" if found["simulated"] else ""
-    dependent = ", subject-dependent" if found["subject_dependent"] else ""
-    return (
-        f"{found['protocol']}{dependent}{mark}: {found['n_clips']} clips, {found['n_subjects']} subjects, "
-        f"AU source {found['au_source']}"
-    )
 
 
 def check_fps(fps: float | None, paths: Sequence[Path]) -> None:

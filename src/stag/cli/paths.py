@@ -1,8 +1,8 @@
 """The paths that a verb reads and writes, checked before any work.
 
-Each path of a verb says by its annotation what it is: :class:`Reads` or :class:`Writes`. :func:`guarded` refuses an
-output that is an input, lies in a folder that is an input, is another output, would replace a file of another sort, or
-cannot be written; and it keeps every other command away from the outputs while the verb works.
+Each path of a verb is annotated with :class:`Reads` or :class:`Writes`. :func:`guarded` refuses an output that is an
+input, lies in an input folder, is another output, would replace a file of another sort, or cannot be written; and it
+locks the outputs against other commands while the verb works.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Sort:
     """A sort of file or folder that is written.
 
     Attributes:
-        said: What it is, in words.
-        endings: How its name may end.
-        strict: Whether no other ending is accepted; else one that is not known to be of another sort is.
-        text: Whether it holds text.
+        name: What it is, in words.
+        endings: Accepted endings of its name.
+        strict: Whether no other ending is accepted; otherwise only the endings of other sorts are refused.
+        text: Whether it contains text.
         folder: Whether it is a folder.
-        files: Names that are written in the folder. The first of each group tells that the others are ours; where it is
-            missing, none of them is replaced.
+        files: Groups of file names that are written in the folder. Existing files of a group are replaced only where
+            the first of the group exists too.
     """
 
-    said: str
+    name: str
     endings: tuple[str, ...] = ()
     strict: bool = False
     text: bool = True
@@ -48,6 +48,7 @@ class Sort:
 
 TABLE = Sort("a CSV table", (".csv", ".txt"))
 PAGE = Sort("an HTML page", (".html", ".htm"))
+SETTINGS = Sort("a TOML file", (".toml",))
 RECORD = Sort("a JSON file", (".json",))
 MOTION = Sort("a motion file", (".npz",), strict=True, text=False)
 PICTURE = Sort("a picture", (".png", ".svg"), strict=True, text=False)
@@ -84,8 +85,8 @@ class Reads:
     """Marks a parameter whose path is read.
 
     Attributes:
-        inside: Whether outputs may lie in it, as in the root of a data set; else a folder stays as it is.
-        paths: The paths, told from the values of all parameters; the value itself where omitted.
+        inside: Whether outputs may lie in it, as in the root of a data set.
+        paths: The paths, from the values of all parameters; the value itself where omitted.
     """
 
     inside: bool = False
@@ -97,7 +98,7 @@ class Writes:
     """Marks a parameter whose path is written.
 
     Attributes:
-        sort: What is written there, or how to tell it from the values of all parameters.
+        sort: What is written there, or a function of the values of all parameters that returns it.
         otherwise: Where it is written if the parameter is not given.
         shared: Whether several commands may work there at the same time.
     """
@@ -129,24 +130,24 @@ class Claim:
         return Path(os.path.realpath(self.path))  # resolve() fails on a link to itself
 
     def state(self) -> tuple[int, int] | None:
-        """Changes when the file is written, or the folder gets another entry."""
+        """Return what changes when the file is written, or the folder gets another entry."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return None
-        return found.st_ino, found.st_mtime_ns
+        return status.st_ino, status.st_mtime_ns
 
 
 def claims(parameters: Mapping[str, inspect.Parameter], values: Values, flags: Mapping[str, str]) -> list[Claim]:
-    """The paths of a call, inputs first; inputs that do not exist are left to the verb."""
+    """Return the paths of a call, inputs first; inputs that do not exist are left to the verb."""
     read: list[Claim] = []
     written: list[Claim] = []
     for name, parameter in parameters.items():
         for mark in get_args(parameter.annotation)[1:]:
             value = values[name]
             if isinstance(mark, Reads):
-                named = mark.paths(values) if mark.paths else value if isinstance(value, list | tuple) else [value]
-                paths = [Path(item) for item in named if item is not None]
+                items = mark.paths(values) if mark.paths else value if isinstance(value, list | tuple) else [value]
+                paths = [Path(item) for item in items if item is not None]
                 read += [Claim(flags[name], path, None, mark.inside) for path in paths if _exists(path)]
             elif isinstance(mark, Writes):
                 path = mark.otherwise(values) if value is None and mark.otherwise else value
@@ -156,15 +157,15 @@ def claims(parameters: Mapping[str, inspect.Parameter], values: Values, flags: M
 
 
 @contextmanager
-def guarded(found: Sequence[Claim]) -> Iterator[None]:
-    """Refuse outputs that would do harm or cannot be written, and own the others while the block runs.
+def guarded(paths: Sequence[Claim]) -> Iterator[None]:
+    """Refuse outputs that would do harm or cannot be written, and lock the others while the block runs.
 
     Raises:
         StagError: An output is refused, or another command works on it.
         typer.BadParameter: Its name has the ending of another sort of file.
     """
-    inputs = [claim for claim in found if claim.sort is None]
-    outputs = [(claim, claim.sort) for claim in found if claim.sort is not None]
+    inputs = [claim for claim in paths if claim.sort is None]
+    outputs = [(claim, claim.sort) for claim in paths if claim.sort is not None]
     for claim, sort in outputs:
         _refuse_ending(claim, sort)
     for number, (claim, sort) in enumerate(outputs):
@@ -202,7 +203,7 @@ def _refuse_ending(claim: Claim, sort: Sort) -> None:
     ending = claim.path.suffix.lower()
     if not sort.endings or ending in sort.endings or (not sort.strict and ending not in _ENDINGS):
         return
-    raise typer.BadParameter(f"{claim.flag} {claim.path}: {sort.said} ends in {' or '.join(sort.endings)}")
+    raise typer.BadParameter(f"{claim.flag} {claim.path}: {sort.name} ends in {' or '.join(sort.endings)}")
 
 
 def _refuse_input(claim: Claim, source: Claim) -> None:
@@ -231,26 +232,28 @@ def _refuse_other_sort(claim: Claim, sort: Sort) -> None:
         if not path.exists() or is_special(path):
             return
         if path.is_dir() != sort.folder:
-            wanted, found = ("a folder", "a file") if sort.folder else ("a file", "a folder")
-            raise StagError(f"{claim.flag} {path}: is {found}; name {wanted}")
+            expected, actual = ("a folder", "a file") if sort.folder else ("a file", "a folder")
+            raise StagError(f"{claim.flag} {path}: is {actual}; name {expected}")
         if sort.folder:
-            _refuse_others_files(claim, sort)
+            _refuse_foreign_files(claim, sort)
             return
-        with path.open("r+b") as stream:  # a file that is write-protected is meant to stay
+        with path.open("r+b") as stream:  # a write-protected file is kept
             head = stream.read(4096) if sort.text else b""
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StagError(f"{claim.flag} {path}: cannot be written ({reason}); name another place") from error
     if b"\0" in head:
-        raise StagError(f"{claim.flag} {path}: holds something else than {sort.said}; remove it, or name another place")
+        raise StagError(
+            f"{claim.flag} {path}: contains something else than {sort.name}; remove it, or name another place"
+        )
 
 
-def _refuse_others_files(claim: Claim, sort: Sort) -> None:
-    """Refuse a folder in which somebody else's file has the name of one that would be written."""
+def _refuse_foreign_files(claim: Claim, sort: Sort) -> None:
+    """Refuse a folder in which a file from elsewhere has the name of one that would be written."""
     for first, *others in sort.files:
         taken = [name for name in others if (claim.path / name).exists()]
         if taken and not (claim.path / first).exists():
             raise StagError(
-                f"{claim.flag} {claim.path}: holds {taken[0]}, which is not of {sort.said} and would be replaced; name "
-                "another folder"
+                f"{claim.flag} {claim.path}: contains {taken[0]}, which is not of {sort.name} and would be replaced; "
+                "name another folder"
             )

@@ -1,4 +1,4 @@
-"""Is it installed, does it work, how fast is it."""
+"""Setup: what is installed, whether it works, what can be set, how fast it is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from stag.cli.console import print_scores, progress_bar, say
-from stag.cli.options import Jobs, NoProgress, Preset, Quiet, Seed
-from stag.cli.paths import BENCH, DEMO, Values, Writes
+from stag.cli.options import Jobs, NoProgress, Quiet, Seed
+from stag.cli.paths import BENCH, DEMO, SETTINGS, Values, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import StagError
+from stag.utils.choices import PresetName
 
 
 def _parts(only: str) -> tuple[str, ...]:
@@ -24,9 +25,9 @@ def _only(given: Values, *names: str) -> bool:
     return bool(parts) and set(parts) <= set(names)
 
 
-@verb()
+@verb("Setup")
 def doctor(quiet: NoProgress = False) -> None:
-    """Show what is installed, the landmark models and their licence, device, threads, versions."""
+    """Show what is installed: versions, landmark models and their licence, device, threads."""
     from stag.doctor import findings
     from stag.utils.extras import install_hint
 
@@ -37,22 +38,14 @@ def doctor(quiet: NoProgress = False) -> None:
         raise StagError(f"something that the main path needs is missing: {install_hint('faces')}")
 
 
-@verb()
-def settings(preset: Preset = "default", quiet: NoProgress = False) -> None:
-    """Print every setting with its meaning, accepted values and origin, as a file for --config."""
-    from stag.config import Config
-
-    say(Config.preset(preset).commented_toml().rstrip())
-
-
-@verb(kept="finished stages and folds are kept, and the same command goes on from there")
+@verb("Setup", kept="finished stages and folds are kept, and the same command goes on from there")
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the run."), Writes(DEMO)] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder to write."), Writes(DEMO)] = Path("runs/demo"),
     jobs: Jobs = 2,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Simulated corpus -> extract -> LOSO -> report, in one command and offline."""
+    """Simulate clips, extract, evaluate, train and report: the whole path, offline, in about three minutes."""
     from stag.cli.demo import run_demo
 
     made = run_demo(out, partial(progress_bar, quiet=quiet), seed=seed, jobs=jobs)
@@ -61,24 +54,43 @@ def demo(
     say(f"report  {made.report}")
 
 
+@verb("Setup")
+def settings(
+    preset: Annotated[PresetName, typer.Option(help="Settings to print.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="TOML file to write, for --config."), Writes(SETTINGS)] = None,
+    quiet: NoProgress = False,
+) -> None:
+    """Print every setting with its meaning, accepted values, default and origin: a file for --config."""
+    from stag.config import Config
+    from stag.utils.files import write_text
+
+    text = Config.preset(preset).commented_toml()
+    if out is None:
+        say(text.rstrip())
+    else:
+        write_text(out, text)
+        say(f"settings  {out}")
+
+
 @verb(
+    "Setup",
     Mode("on the parts that --only names", lambda given: _only(given, "predict", "start", "memory"), ignores="jobs"),
     Mode("with --only memory", lambda given: _only(given, "memory"), ignores="quick"),
 )
 def bench(
-    out: Annotated[Path, typer.Option(help="Folder for table and JSON."), Writes(BENCH)] = Path("runs/bench"),
-    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory; all if omitted.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder to write: a table and JSON."), Writes(BENCH)] = Path("runs/bench"),
+    only: Annotated[str, typer.Option(help="Some of extract,train,predict,start,memory. Default: all.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how fast each part is on this machine, beside a reference in the same run."""
+    """Measure the speed of each part on this machine, beside a reference in the same run."""
     from stag.bench.speed import measure, speed_table
     from stag.utils.files import write_json, write_text
 
     with progress_bar("bench", quiet, unit="parts") as progress:
-        found = measure(_parts(only), quick=quick, jobs=jobs, progress=progress)
-    say(speed_table(found))
-    write_json(out / "speed.json", found.as_dict())
-    write_text(out / "speed.md", speed_table(found))
+        speed = measure(_parts(only), quick=quick, jobs=jobs, progress=progress)
+    say(speed_table(speed))
+    write_json(out / "speed.json", speed.as_dict())
+    write_text(out / "speed.md", speed_table(speed))
     say(f"tables  {out / 'speed.md'}")

@@ -1,28 +1,31 @@
-"""What a verb declares about its options: which apply when, which paths they name, what Ctrl-C leaves behind.
+"""The application, and what a verb declares about its options: which apply when, which paths they name.
 
-A verb is registered by :func:`verb`, which checks before any work that
+:func:`verb` registers a function as a verb. Before any work it refuses
 
-- no option was given that the chosen mode does not read (:class:`Mode`), so that nothing is ignored silently;
-- no ``--set`` changes a setting that the verb does not read, or one that an option gives as well;
-- every path that is written can be, is nobody else's, and is no input (:mod:`stag.cli.paths`).
+- an option that the chosen mode does not read (:class:`Mode`), so that nothing is ignored silently;
+- a ``--set`` of a setting that the verb does not read, or that an option gives as well;
+- an output that cannot be written, is an input, or belongs to something else (:mod:`stag.cli.paths`).
 
-Options that a verb reads in every mode need no declaration where the verb has no modes with ``takes``; elsewhere a new
-option is refused in each mode until that mode names it.
+A parameter whose annotation is a dataclass stands for one option for each of its fields (:mod:`stag.cli.options`). A
+verb that has modes with ``takes`` refuses a new option in each mode until that mode names it.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
 
-from stag.cli.app import app
-from stag.cli.console import warn
+from stag import __version__
+from stag.cli.console import FLAGS, say, warn
 from stag.cli.paths import Values, claims, guarded
+
+Panel = Literal["Your clips", "Data sets", "Models", "Evaluation", "Studies", "Setup"]
 
 SETTING_OF = {"au": "au", "seed": "train.seed"}
 """An option -> the setting that it gives."""
@@ -33,25 +36,41 @@ INSTEAD = {"preset": "config"}
 RESUMES = "run folders keep what is finished, and the same command goes on from there"
 """What is true after Ctrl-C of verbs that work in run folders."""
 
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Recognise facial micro-expressions, and see why. Micro-expressions are not lie detection.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """Read the options before the verb."""
+    if version:
+        say(__version__)
+        raise typer.Exit
+
 
 @dataclass(frozen=True)
 class Mode:
     """A way in which a verb works, and the options that it reads then.
 
     Attributes:
-        said: The mode in words that follow "has no effect", such as ``"with --model"``.
-        when: Whether it is chosen, told from the values of all options.
+        name: The mode in words that follow "has no effect", such as ``"with --model"``.
+        when: Whether it is chosen, given the values of all options.
         takes: Names of the parameters that apply, separated by spaces; every other one is refused where it was given.
         ignores: Instead of ``takes``: names of the parameters that do not apply.
     """
 
-    said: str
+    name: str
     when: Callable[[Values], bool]
     takes: str = ""
     ignores: str = ""
 
     def idle(self, names: Sequence[str]) -> list[str]:
-        """Those of the names that have no effect in this mode."""
+        """Return those of the names that have no effect in this mode."""
         if self.takes:
             return [name for name in names if name not in self.takes.split()]
         return [name for name in names if name in self.ignores.split()]
@@ -63,60 +82,82 @@ class Declared:
 
     modes: tuple[Mode, ...]
     settings: tuple[str, ...]
-    kept: str | Callable[[Values], str | None] | None
 
 
 def verb(
-    *modes: Mode, settings: Sequence[str] = (), kept: str | Callable[[Values], str | None] | None = None
+    panel: Panel,
+    *modes: Mode,
+    settings: Sequence[str] = (),
+    kept: str | Callable[[Values], str | None] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a verb of the command line.
 
     Args:
+        panel: The group in which ``stag --help`` lists it.
         *modes: Its modes. All that are chosen count.
         settings: Sections of the settings that it reads: ``motion``, ``model``, ``train``, ``au``.
         kept: What is true after Ctrl-C, in words; where ``None``, what was written until then is named.
     """
+    declared = Declared(modes, tuple(settings))
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         plan = inspect.signature(function, eval_str=True)
-        declared = Declared(modes, tuple(settings), kept)
+        groups: dict[str, Any] = {n: p.annotation for n, p in plan.parameters.items() if is_dataclass(p.annotation)}
+        parameters = _options(plan)
+        flags = {name: flag_of(parameter) for name, parameter in parameters.items()}
+        FLAGS.update({name: flag for name, flag in flags.items() if flag.startswith("--")})
 
         @wraps(function)
         def run(ctx: typer.Context, **values: Any) -> None:
             given = [name for name in values if _was_given(ctx, name)]
-            flags = {name: flag_of(ctx, name) for name in values}
             _refuse_idle(declared, values, given, flags)
-            found = claims(plan.parameters, values, flags)
-            with guarded(found):
-                before = [claim.state() for claim in found]
-                try:
-                    function(**values)
-                except KeyboardInterrupt:
-                    told = kept(values) if callable(kept) else kept
-                    if told is None:
-                        pairs = zip(found, before, strict=True)
-                        written = [str(claim.path) for claim, then in pairs if claim.sort and claim.state() != then]
-                        told = f"only {', '.join(written)} was written" if written else "nothing was written"
-                    warn(f"stag: interrupted; {told}")
-                    raise typer.Exit(130) from None
+            own = {name: value for name, value in values.items() if name in plan.parameters}
+            own |= {name: group(**{f.name: values[f.name] for f in fields(group)}) for name, group in groups.items()}
+            paths = claims(parameters, values, flags)
+            before = [claim.state() for claim in paths]
+            try:
+                with guarded(paths):
+                    function(**own)
+            except KeyboardInterrupt:
+                state = kept(values) if callable(kept) else kept
+                if state is None:
+                    pairs = zip(paths, before, strict=True)
+                    written = [str(claim.path) for claim, then in pairs if claim.sort and claim.state() != then]
+                    state = f"only {', '.join(written)} was written" if written else "nothing was written"
+                warn(f"stag: interrupted; {state}")
+                raise typer.Exit(130) from None
 
         context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in plan.parameters.values()]
-        run.__signature__ = plan.replace(parameters=[context, *others])  # type: ignore[attr-defined]
+        run.__signature__ = plan.replace(parameters=[context, *parameters.values()])  # type: ignore[attr-defined]
         run.declared = declared  # type: ignore[attr-defined]
-        app.command()(run)
+        app.command(rich_help_panel=panel)(run)
         return run
 
     return register
 
 
-def flag_of(ctx: typer.Context, name: str) -> str:
-    """How a parameter is written on the command line: ``--folds``, or the name of an argument."""
-    for parameter in ctx.command.params:
-        if parameter.name == name:
-            option = next((text for text in parameter.opts if text.startswith("--")), None)
-            return str(option or getattr(parameter, "metavar", None) or name.upper())
-    return name
+def _options(plan: inspect.Signature) -> dict[str, inspect.Parameter]:
+    """Return the options of a verb: its parameters, and the fields of those that are dataclasses."""
+    options: dict[str, inspect.Parameter] = {}
+    for name, parameter in plan.parameters.items():
+        if is_dataclass(parameter.annotation):
+            hints = get_type_hints(parameter.annotation, include_extras=True)
+            pairs = [(f.name, f.default, hints[f.name]) for f in fields(parameter.annotation)]
+        else:
+            pairs = [(name, parameter.default, parameter.annotation)]
+        for option, default, hint in pairs:
+            kind = inspect.Parameter.KEYWORD_ONLY
+            options[option] = inspect.Parameter(option, kind, default=default, annotation=hint)
+    return options
+
+
+def flag_of(parameter: inspect.Parameter) -> str:
+    """Return how a parameter is written on the command line: ``--folds``, or the name of an argument."""
+    info = get_args(parameter.annotation)[1]
+    if isinstance(info, ArgumentInfo):
+        return info.metavar or parameter.name.upper()
+    # typer keeps the first name of an annotated option as its default.
+    return info.default if isinstance(info.default, str) else f"--{parameter.name.replace('_', '-')}"
 
 
 def _was_given(ctx: typer.Context, name: str) -> bool:
@@ -132,7 +173,7 @@ def _refuse_idle(declared: Declared, values: Values, given: Sequence[str], flags
     for mode in declared.modes:
         if mode.when(values):
             for name in mode.idle(given):
-                raise typer.BadParameter(f"{flags[name]} has no effect {mode.said}; leave it out")
+                raise typer.BadParameter(f"{flags[name]} has no effect {mode.name}; leave it out")
     for change in values.get("set_") or ():
         key = change.partition("=")[0].strip()
         section = key.partition(".")[0]

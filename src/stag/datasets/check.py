@@ -314,7 +314,7 @@ def _joined(loaded: Loaded) -> list[Remark]:
     if not count:
         return []
     listed = ", ".join(f"{emotion} {number}" for emotion, number in count.most_common())
-    return [Remark("joined", f"{listed}; --joined skip or first changes what the schemes make of them")]
+    return [Remark("joined", f"{listed}; `joined=skip` or `joined=first` changes what the schemes make of them")]
 
 
 def _clips(count: int) -> str:

@@ -74,4 +74,4 @@ def _remark_lines(found: Audit) -> Iterator[str]:
 
 def _rest(count: int) -> Iterator[str]:
     if count > _LINES:
-        yield f"  and {count - _LINES} more; --json lists all"
+        yield f"  and {count - _LINES} more; the JSON file lists all"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from stag.datasets.readers.result import Joined, Loaded, Options, Remark
 from stag.datasets.schemes import Scheme, covering
 from stag.errors import DatasetError
 from stag.types import Clip
+from stag.utils.text import did_you_mean
 from stag.utils.values import ArrayValue, html_table
 
 DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {
@@ -132,9 +132,7 @@ def load_set(name: str, root: str | Path, options: Options) -> Loaded:
         DatasetError: The name is unknown, or the tree or sheet is not as documented.
     """
     if name not in DATASETS:
-        close = difflib.get_close_matches(name, DATASETS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise DatasetError(f"no data set {name!r}{hint}; there are {', '.join(DATASETS)}")
+        raise DatasetError(f"no data set {name!r}{did_you_mean(name, DATASETS)}; there are {', '.join(DATASETS)}")
     loaded = DATASETS[name](Path(root), options)
     alike = people_warnings((clip.dataset, clip.subject) for clip in loaded.clips)
     return replace(loaded, remarks=(*loaded.remarks, *(Remark("people", one) for one in alike)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stag.errors import DatasetError
+from stag.utils.text import did_you_mean
 
 Members = Mapping[str, tuple[str, ...]]
 """Class name -> the annotated emotions that belong to it, lower case; joined ones in alphabetical order."""
@@ -189,9 +189,7 @@ def scheme(name: str) -> Scheme:
     """
     if name in SCHEMES:
         return SCHEMES[name]
-    close = difflib.get_close_matches(name, SCHEMES, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise DatasetError(f"no label scheme {name!r}{hint}; there are {', '.join(SCHEMES)}")
+    raise DatasetError(f"no label scheme {name!r}{did_you_mean(name, SCHEMES)}; there are {', '.join(SCHEMES)}")
 
 
 def covering(dataset: str) -> tuple[str, ...]:

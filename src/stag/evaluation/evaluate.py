@@ -8,25 +8,27 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 import stag
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.baselines import BASELINES
-from stag.evaluation.feasibility import limits_of, refuse_pointless
+from stag.evaluation.feasibility import limits_of, refuse_missing_codes, refuse_pointless, refuse_unknown_classes
+from stag.evaluation.methods import method_of
+from stag.evaluation.prediction_file import write_predictions
 from stag.evaluation.protocols import Fold, split
+from stag.evaluation.results import PREDICTIONS, RESULT, Result, RunResult, Units
 from stag.evaluation.store import RunFolder, fingerprint_data
 from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
 from stag.evaluation.units import Judged, Learner, Plan, Task, judge, read_task, run_tasks, stag_learner
 from stag.motion_set import MotionSet
-from stag.utils.files import write_json, write_text
-from stag.utils.values import ArrayValue
+from stag.utils.files import write_json
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
@@ -37,47 +39,35 @@ _NAMED_AT_MOST = 5
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Result(ArrayValue):
-    """What an evaluation found.
-
-    Attributes:
-        json: The content of ``result.json``.
-        predictions: The content of ``predictions.csv``, one row per tested clip and seed.
-        out: The run folder.
-    """
-
-    json: dict[str, Any]
-    predictions: pd.DataFrame
-    out: Path
-
-
 def evaluate(
     motion: MotionSet,
-    config: Config,
+    config: Config | None = None,
     *,
     protocol: str = "loso",
+    method: Any = "stag",
     folds: int = 5,
     seeds: Sequence[int] = (0,),
-    out: Path | str,
+    out: Path | str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
     learner: Learner | None = None,
     baselines: bool = True,
     device: str = "auto",
 ) -> Result:
-    """Evaluate a configuration by a protocol; a second call does only what is missing.
+    """Evaluate a method by a protocol; a second call with the same ``out`` does only what is missing.
 
     Folds are the same for every seed, so that the spread over seeds is that of training alone. The bytes of the run
     folder do not depend on ``jobs``, on interruptions, or on the order of the clips.
 
     Args:
         motion: The clips.
-        config: Settings of model and training, and the AU source.
+        config: Settings of STAG and its training, and the AU source; the default preset where omitted.
         protocol: ``loso``, ``gkf`` or ``skf``; see :func:`stag.evaluation.protocols.split`.
+        method: ``stag``, ``svm``, ``logistic``, ``majority`` or ``au-only``, or any scikit-learn classifier: cloned
+            for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
         folds: Number of folds, for ``gkf`` and ``skf``.
         seeds: Seeds of training; metrics are averaged over them.
-        out: Run folder; made, or resumed.
+        out: Run folder; made, or resumed. Where omitted, nothing is kept on disk.
         jobs: Worker processes; every unit computes on one thread.
         progress: Called with (done, total) as units and baselines finish.
         learner: Another learner than STAG, for ablations and tests; with ``jobs`` above 1 it must be picklable.
@@ -86,30 +76,31 @@ def evaluate(
             differently; ``auto`` takes a GPU where there is one. Other learners choose for themselves.
 
     Raises:
-        ConfigError: The protocol, folds, seeds, jobs or device are not acceptable.
+        ConfigError: The protocol, method, folds, seeds, jobs or device are not acceptable, or ``config`` is given for
+            a method that reads no settings.
         DatasetError: The data has too few subjects or classes, or lacks the AU codes that ``config.au`` needs.
         RunError: The folder is in use or of another run, or units failed; those that did not are kept.
 
     Example:
         >>> motion = stag.simulate_motion(3, 3, seed=1)
-        >>> config = stag.Config.preset("quick").override(["train.epochs=1"])
-        >>> result = stag.evaluate(motion, config, protocol="loso", out="runs/mine", baselines=False)
-        >>> len(result.predictions)
-        9
+        >>> result = stag.evaluate(motion, method="svm", protocol="loso")
+        >>> len(result.predictions), list(result.scores.index)
+        (9, ['pooled', 'mean of folds', 'data set simulated'])
     """
     motion = _ordered(motion, motion.classes)
     dealt = split(protocol, motion.group, motion.label, folds)
-    plan = _plan(motion, config, protocol, dealt, seeds, learner, {"data": fingerprint_data(motion)}, baselines)
-    return _run(_on_device(plan, device), Path(out), jobs, progress)
+    plan = _plan(motion, config, protocol, dealt, seeds, method, learner, {"data": fingerprint_data(motion)}, baselines)
+    return _run(_on_device(plan, device), out, jobs, progress)
 
 
 def evaluate_split(
     train: MotionSet,
     test: MotionSet,
-    config: Config,
+    config: Config | None = None,
     *,
+    method: Any = "stag",
     seeds: Sequence[int] = (0,),
-    out: Path | str,
+    out: Path | str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
     learner: Learner | None = None,
@@ -120,10 +111,11 @@ def evaluate_split(
 
     Args:
         train: Clips to learn from.
-        test: Clips to judge.
-        config: Settings of model and training, and the AU source.
+        test: Clips to classify.
+        config: As for :func:`evaluate`.
+        method: As for :func:`evaluate`.
         seeds: Seeds of training; metrics are averaged over them.
-        out: Run folder; made, or resumed.
+        out: As for :func:`evaluate`.
         jobs: Worker processes.
         progress: Called with (done, total) as units and baselines finish.
         learner: Another learner than STAG.
@@ -146,14 +138,14 @@ def evaluate_split(
     shared = sorted(set(train.group.tolist()) & set(test.group.tolist()))
     if shared:
         raise DatasetError(f"subject {shared[0]} is in the training set and in the test set; take it out of one")
-    _refuse_unknown_classes(test, train.classes, "the training set")
+    refuse_unknown_classes(test, train.classes, "the training set")
     motion = _ordered(MotionSet.concatenate([train, test]), train.classes)
     learned = np.isin(motion.group, train.group)
     fold = Fold("test", np.flatnonzero(learned), np.flatnonzero(~learned))
     trained_on = fingerprint_data(_ordered(train, train.classes))
     identity = {"data": fingerprint_data(motion), "data_train": trained_on}
-    plan = _plan(motion, config, "cross-dataset", [fold], seeds, learner, identity, baselines)
-    return _run(_on_device(plan, device), Path(out), jobs, progress)
+    plan = _plan(motion, config, "cross-dataset", [fold], seeds, method, learner, identity, baselines)
+    return _run(_on_device(plan, device), out, jobs, progress)
 
 
 def evaluate_model(
@@ -161,7 +153,7 @@ def evaluate_model(
     model: STAG,
     *,
     au: str | None = None,
-    out: Path | str,
+    out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Score a finished model on a motion set, without training (protocol ``fixed``).
@@ -171,10 +163,10 @@ def evaluate_model(
     There is no training set here, so there are no baselines.
 
     Args:
-        motion: Clips to judge.
+        motion: Clips to classify.
         model: A trained model; whether its training subjects are among the clips only the user can know.
         au: AU source: ``none``, ``annotated`` or ``predicted``; as the model answers for a new clip where omitted.
-        out: Run folder; made, or resumed.
+        out: As for :func:`evaluate`.
         progress: Called with (done, total).
 
     Raises:
@@ -192,41 +184,50 @@ def evaluate_model(
     """
     from stag.inference.probabilities import conformed
 
-    _refuse_unknown_classes(motion, model.classes, "the model")
+    refuse_unknown_classes(motion, model.classes, "the model")
     motion = conformed(_ordered(motion, model.classes), model.info)
     au = model.info.au_source(au, coded=au == "annotated")
     tta = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta}
     settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
-    config = Config.from_mapping(settings, f"--au {au}")
+    config = Config.from_mapping(settings, f"`au={au}`")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
 
     def finished(_train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Judged:
         return judge(model, test, config)
 
-    plan = _plan(motion, config, "fixed", [fold], (0,), finished, identity, False)
-    return _run(replace(plan, selection="none"), Path(out), 1, progress)
+    plan = _plan(motion, config, "fixed", [fold], (0,), "stag", finished, identity, False)
+    return _run(replace(plan, selection="none"), out, 1, progress)
 
 
 def _plan(
     motion: MotionSet,
-    config: Config,
+    config: Config | None,
     protocol: str,
     folds: Sequence[Fold],
     seeds: Sequence[int],
+    method: Any,
     learner: Learner | None,
     identity: Mapping[str, Any],
     baselines: bool,
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ConfigError(f"--seeds {','.join(map(str, seeds))}: expected different whole numbers from 0 upwards")
+        raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
+    other = method_of(method)
+    if other is not None:
+        if config is not None:
+            raise ConfigError("config: only method stag reads settings; leave it out")
+        # Codes are taken from the test clips of every run that does not say that it reads them.
+        config = Config(au="annotated" if method == "au-only" else "none")
+        learner, identity = other, {**other.identity, **identity}
+    config = config or Config.preset("default")
     refuse_pointless(motion, folds)
     if config.train.seed:
-        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from --seeds; leave it out")
-    _refuse_missing_codes(motion, config, folds)
+        raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from `seeds`; leave it out")
+    refuse_missing_codes(motion, config, folds)
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)
-    method = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
+    name = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
     return Plan(
         motion=motion,
         config=config,
@@ -235,7 +236,7 @@ def _plan(
         seeds=tuple(seeds),
         learner=learner or stag_learner,
         baselines=tuple(BASELINES) if baselines else (),
-        identity={"stag": stag.__version__, "method": method, "protocol": protocol, "folds": len(folds), **identity},
+        identity={"stag": stag.__version__, "method": name, "protocol": protocol, "folds": len(folds), **identity},
         selection=getattr(learner, "selection", "") or _selection(config),
         leak=getattr(learner, "leak", ""),
     )
@@ -255,10 +256,13 @@ def _on_device(plan: Plan, device: str) -> Plan:
     return replace(plan, device=pick_device(device).type)
 
 
-def _run(plan: Plan, out: Path, jobs: int, progress: Progress | None) -> Result:
+def _run(plan: Plan, out: Path | str | None, jobs: int, progress: Progress | None, *, kept: bool = True) -> Result:
     if jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: expected at least 1")
-    folder, tasks = RunFolder(out), plan.tasks
+        raise ConfigError(f"`jobs={jobs}`: expected at least 1")
+    if out is None:
+        with TemporaryDirectory(prefix="stag-") as temporary:
+            return replace(_run(plan, temporary, jobs, progress, kept=False), out=None)
+    folder, tasks = RunFolder(Path(out)), plan.tasks
     with folder.opened(plan.identity, plan.config):
         missing = [task for task in tasks if read_task(plan, folder, task) is None]
         reasons: dict[str, str] = {}
@@ -270,79 +274,57 @@ def _run(plan: Plan, out: Path, jobs: int, progress: Progress | None) -> Result:
             if progress is not None:
                 progress(finished, len(tasks))
         found = [(task, read_task(plan, folder, task)) for task in tasks]
-        _refuse_missing([str(task) for task, content in found if content is None], len(tasks), reasons, out)
-        result = _result(plan, [(task, content) for task, content in found if content is not None], out)
-        write_text(out / "predictions.csv", result.predictions.to_csv(index=False, lineterminator="\n"))
-        write_json(out / "result.json", result.json)
+        lost = [str(task) for task, content in found if content is None]
+        if lost:
+            raise RunError(_no_result(lost, len(tasks), reasons, folder.path if kept else None))
+        result = _result(plan, [(task, content) for task, content in found if content is not None], folder.path)
+        write_predictions(folder.path / PREDICTIONS, result.predictions)
+        write_json(folder.path / RESULT, result.json)
     return result
 
 
 def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path) -> Result:
     motion, classes = plan.motion, plan.motion.classes
     units = [content for task, content in found if task.seed is not None]
-    baselines = [content for task, content in found if task.seed is None]
     table = prediction_table(motion, units, plan.config.au)
     tested = motion.subset(np.concatenate([fold.test for fold in plan.folds]))
     dependent = plan.protocol == "skf"
-    content = {
-        "protocol": plan.protocol,
-        "subject_dependent": dependent,
-        "classes": list(classes),
-        "au_source": plan.config.au,
-        "selection": plan.selection,
-        "seeds": list(plan.seeds),
-        "n_clips": len(tested),
-        "n_subjects": len(np.unique(tested.group)),
-        "class_counts": {name: int((tested.label == name).sum()) for name in classes},
-        "units": {"done": len(units), "total": len(plan.folds) * len(plan.seeds)},
-        "simulated": motion.simulated,
-        **summarise(table, classes),
-        "action_units": unit_scores(motion, units),
-        "baselines": baseline_scores(motion, baselines, tuple(BASELINES)),
-        "notes": [
+    content = RunResult(
+        protocol=plan.protocol,
+        subject_dependent=dependent,
+        classes=list(classes),
+        au_source=plan.config.au,
+        selection=plan.selection,
+        seeds=list(plan.seeds),
+        n_clips=len(tested),
+        n_subjects=len(np.unique(tested.group)),
+        class_counts={name: int((tested.label == name).sum()) for name in classes},
+        units=Units(done=len(units), total=len(plan.folds) * len(plan.seeds)),
+        simulated=motion.simulated,
+        **dict(summarise(table, classes)),
+        action_units=unit_scores(motion, units),
+        baselines=baseline_scores(motion, [content for task, content in found if task.seed is None], tuple(BASELINES)),
+        notes=[
             *notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
             *limits_of(motion, plan.folds),
         ],
-        "run": dict(plan.identity),
-    }
+        run=dict(plan.identity),
+    )
     return Result(content, table, out)
 
 
-def _refuse_missing(missing: Sequence[str], total: int, reasons: Mapping[str, str], out: Path) -> None:
-    if not missing:
-        return
-    told = [f"{name} ({reasons[name]})" if name in reasons else name for name in missing[:_NAMED_AT_MOST]]
+def _no_result(missing: Sequence[str], total: int, reasons: Mapping[str, str], out: Path | None) -> str:
+    """Return the sentence that names the units without a file, and why."""
+    named = [f"{name} ({reasons[name]})" if name in reasons else name for name in missing[:_NAMED_AT_MOST]]
     more = f", and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
-    raise RunError(
-        f"{out}: no result, {len(missing)} of {total} units are missing: {', '.join(told)}{more}; "
-        "run it again to do only these"
-    )
-
-
-def _refuse_missing_codes(motion: MotionSet, config: Config, folds: Sequence[Fold]) -> None:
-    coded = np.asarray(~np.isnan(motion.action_units).any(axis=1))
-    for fold in folds:
-        # Predicted AUs need codes to learn from, annotated ones at the test as well.
-        parts = {"none": (), "predicted": (fold.train,), "annotated": (fold.train, fold.test)}[config.au]
-        if any(len(part) and not coded[part].any() for part in parts):
-            raise DatasetError(
-                f"--au {config.au}: fold {fold.name} has no clip with annotated AU codes to work from; use --au none"
-            )
+    text = f"no result, {len(missing)} of {total} units are missing: {', '.join(named)}{more}"
+    return text if out is None else f"{out}: {text}; run it again to do only these"
 
 
 def _ordered(motion: MotionSet, classes: Sequence[str]) -> MotionSet:
     """Clips sorted by key, with the class list written down so that no fold shortens it."""
     fixed = replace(motion, meta={**motion.meta, "classes": list(classes)})
     return fixed.subset(np.argsort(motion.key, kind="stable"))
-
-
-def _refuse_unknown_classes(motion: MotionSet, known: Sequence[str], whose: str) -> None:
-    unknown = sorted({str(name) for name in motion.label} - set(known))
-    if unknown:
-        raise DatasetError(
-            f"class {unknown[0]!r} of the test clips is not among the classes {list(known)} of {whose}; "
-            "extract both with one --scheme"
-        )
 
 
 def _fingerprint_model(model: STAG) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stag.config import Config
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.errors import DatasetError
 from stag.evaluation.protocols import Fold
@@ -30,7 +31,7 @@ def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
     if len(learned) < 2:
         raise DatasetError(
             f"all training clips are {str(learned[0])!r}; a classifier needs clips of at least 2 classes, so extract "
-            "with another --scheme or add clips"
+            "with another `scheme` or add clips"
         )
     small = next((fold for fold in trained if len(fold.train) < 2), None)
     if small is not None:
@@ -60,6 +61,36 @@ def limits_of(motion: MotionSet, folds: Sequence[Fold]) -> list[str]:
             remarks.append(f"class {name} cannot be recognised in {clips}: no training clip of their folds is of it")
     people = zip(motion.dataset, motion.subject, strict=True)
     return [*remarks, *class_warnings(motion.classes), *people_warnings(people)]
+
+
+def refuse_missing_codes(motion: MotionSet, config: Config, folds: Sequence[Fold]) -> None:
+    """Refuse an AU source for which a fold has no clip with codes.
+
+    Raises:
+        DatasetError: It names the fold.
+    """
+    coded = np.asarray(~np.isnan(motion.action_units).any(axis=1))
+    for fold in folds:
+        # Predicted AUs need codes to learn from, annotated ones at the test as well.
+        parts = {"none": (), "predicted": (fold.train,), "annotated": (fold.train, fold.test)}[config.au]
+        if any(len(part) and not coded[part].any() for part in parts):
+            raise DatasetError(
+                f"`au={config.au}`: fold {fold.name} has no clip with annotated AU codes to work from; use `au=none`"
+            )
+
+
+def refuse_unknown_classes(motion: MotionSet, known: Sequence[str], whose: str) -> None:
+    """Refuse test clips of a class that is not known.
+
+    Raises:
+        DatasetError: It names the class.
+    """
+    unknown = sorted({str(name) for name in motion.label} - set(known))
+    if unknown:
+        raise DatasetError(
+            f"class {unknown[0]!r} of the test clips is not among the classes {list(known)} of {whose}; "
+            "extract both with one `scheme`"
+        )
 
 
 def _unlearned(motion: MotionSet, fold: Fold) -> np.ndarray:

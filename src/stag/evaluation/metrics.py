@@ -23,6 +23,8 @@ from stag.errors import DatasetError
 from stag.utils.values import ArrayValue
 
 METRICS = ("uf1", "uar", "war")
+DIGITS = 6
+"""Decimals of every score that is written."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,24 +144,10 @@ def bootstrap_replicates(
     }
 
 
-def subject_bootstrap(
-    truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike, classes: Sequence[str], n: int = 1000, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals of UF1, UAR and WAR over subjects; see :func:`bootstrap_replicates`.
-
-    With a single subject both ends are the pooled value.
-
-    Returns:
-        Metric name -> (low, high).
-    """
-    replicates = bootstrap_replicates(truth, predicted, groups, classes, n, seed)
-    return {metric: interval(values) for metric, values in replicates.items()}
-
-
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Central 95 % of bootstrap replicates. values (n,) -> (low, high)."""
+    """Return the central 95 % of bootstrap replicates, rounded to :data:`DIGITS`. values (n,) -> (low, high)."""
     low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
+    return round(float(low), DIGITS), round(float(high), DIGITS)
 
 
 def _checked(truth: NDArray[np.str_], predicted: NDArray[np.str_]) -> tuple[str, ...]:

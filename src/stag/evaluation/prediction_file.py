@@ -1,4 +1,4 @@
-"""Every metric of predictions that were made anywhere, from one table."""
+"""Writer and readers of ``predictions.csv``, and every metric of predictions that were made anywhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pandas as pd
 
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.datasets.readers.sheet import Columns, read_sheet
-from stag.errors import DatasetError
+from stag.errors import DatasetError, RunError, reason
+from stag.evaluation.results import PREDICTIONS, RESULT, RunResult, ScoredFile, parse_result, read_json_object
 from stag.evaluation.summary import summarise
 from stag.utils.cells import frame_number, text
+from stag.utils.files import write_text
 
 NEEDED = ("clip_id", "subject", "truth", "predicted")
 OPTIONAL = {"dataset": "", "fold": "all", "seed": "0"}
@@ -40,44 +42,84 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
     return _read(Path(path))[0]
 
 
-def score_predictions(path: Path | str) -> dict[str, Any]:
-    """Every metric of a prediction file, as ``result.json`` has them.
+def score_predictions(path: Path | str) -> ScoredFile:
+    """Return every metric of a prediction file, as ``result.json`` has them.
 
     The class list is what occurs in the truth or among the predictions of the whole file.
 
     Args:
         path: As for :func:`read_predictions`.
 
-    Returns:
-        ``pooled``, ``folds`` (``None`` where the file names no fold), ``ci95``, ``per_dataset``, ``seeds_spread``,
-        ``classes``, counts and notes.
-
     Raises:
         DatasetError: As for :func:`read_predictions`.
 
     Example:
-        >>> score_predictions("predictions.csv")["pooled"]["uf1"]  # doctest: +SKIP
+        >>> score_predictions("predictions.csv").pooled.uf1  # doctest: +SKIP
         0.61
     """
     table, remarks = _read(Path(path))
     classes = sorted({*table["truth"], *table["predicted"]})
     people = table[["dataset", "subject"]].drop_duplicates()
     first = table[table["seed"] == table["seed"].min()]
-    found = summarise(table, classes)
+    summary = dict(summarise(table, classes))
     folds = first["fold"].nunique()
-    if folds == 1:
-        found["folds"] = None
-    return {
-        "kind": "score",
-        "classes": classes,
-        "seeds": sorted(int(seed) for seed in table["seed"].unique()),
-        "n_clips": len(first),
-        "n_subjects": len(people),
-        "n_folds": folds,
-        "class_counts": {name: int((first["truth"] == name).sum()) for name in classes},
-        **found,
-        "notes": [*remarks, *_notes(table, first, len(people))],
-    }
+    return ScoredFile(
+        classes=classes,
+        seeds=sorted(int(seed) for seed in table["seed"].unique()),
+        n_clips=len(first),
+        n_subjects=len(people),
+        n_folds=folds,
+        class_counts={name: int((first["truth"] == name).sum()) for name in classes},
+        **summary | ({"folds": None} if folds == 1 else {}),
+        notes=[*remarks, *_notes(table, first, len(people))],
+    )
+
+
+def write_predictions(path: Path, table: pd.DataFrame) -> None:
+    """Write ``predictions.csv`` by atomic rename."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_run(folder: Path) -> tuple[RunResult, pd.DataFrame]:
+    """Read ``result.json`` and ``predictions.csv`` of a run folder, checked against each other.
+
+    Unlike :func:`read_predictions` it keeps every column, and every text as it is: a subject may be called "NA".
+
+    Raises:
+        RunError: A file is missing, damaged or incomplete, or the two are not of one run.
+    """
+    paths = [folder / name for name in (RESULT, PREDICTIONS)]
+    for path in paths:
+        if not path.is_file():
+            raise RunError(f"{folder}: has no {path.name}; name the folder of a finished `stag evaluate` run")
+    result = parse_result(read_json_object(paths[0], "run `stag evaluate` again"), str(paths[0]))
+    try:
+        text_columns = dict.fromkeys((*NEEDED, "dataset", "fold"), str)
+        table = pd.read_csv(paths[1], dtype=text_columns, keep_default_na=False)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise RunError(f"{paths[1]}: cannot be read as CSV ({reason(error)}); run `stag evaluate` again") from error
+    refuse_foreign(table, result, str(paths[1]))
+    return result, table
+
+
+def refuse_foreign(table: pd.DataFrame, result: RunResult, where: str = "predictions") -> None:
+    """Refuse a prediction table that does not belong to the result.
+
+    Raises:
+        RunError: A column is missing, a class is unknown, or the clips are not those of the result.
+    """
+    missing = [name for name in ("clip_id", "dataset", *NEEDED[1:]) if name not in table]
+    if missing:
+        raise RunError(f"{where}: has no column {missing[0]!r}; run `stag evaluate` with the same `out` again")
+    for column in ("truth", "predicted"):
+        unknown = sorted(set(table[column].astype(str)) - set(result.classes))
+        if unknown:
+            raise RunError(f"{where}: column {column} holds {unknown[0]!r}, which is no class of {RESULT}")
+    clips = len(table[["dataset", "clip_id"]].drop_duplicates())
+    if clips != result.n_clips:
+        raise RunError(
+            f"{where}: holds {clips} clips and {RESULT} {result.n_clips}; they are not of one run, evaluate again"
+        )
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from dataclasses import dataclass
 
@@ -11,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from stag.errors import ConfigError, DatasetError
+from stag.utils.choices import PROTOCOLS
+from stag.utils.text import did_you_mean
 from stag.utils.values import ArrayValue
-
-PROTOCOLS = ("loso", "gkf", "skf")
-"""Leave one subject out; k folds of whole subjects; k folds of clips, in which train and test share subjects."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,20 +57,19 @@ def split(protocol: str, subjects: ArrayLike, labels: ArrayLike, folds: int = 5,
     people, labels = np.asarray(subjects), np.asarray(labels)
     names, subject_of = np.unique(people, return_inverse=True)
     if protocol not in PROTOCOLS:
-        close = difflib.get_close_matches(protocol, PROTOCOLS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        hint = did_you_mean(protocol, PROTOCOLS)
         raise ConfigError(f"no protocol {protocol!r}{hint}; there are {', '.join(PROTOCOLS)}")
     if protocol == "loso":
         if len(names) < 2:
             raise DatasetError(
-                "protocol loso needs at least 2 subjects and the data has 1; use --protocol skf or add subjects"
+                "protocol loso needs at least 2 subjects and the data has 1; use `protocol=skf` or add subjects"
             )
         return _folds(subject_of, [str(name) for name in names])
     if folds < 2:
-        raise ConfigError(f"--folds {folds}: protocol {protocol} needs at least 2 folds")
+        raise ConfigError(f"`folds={folds}`: protocol {protocol} needs at least 2 folds")
     available, what = (len(names), "subjects") if protocol == "gkf" else (len(people), "clips")
     if folds > available:
-        raise DatasetError(f"protocol {protocol} with {folds} folds: there are {available} {what}; lower --folds")
+        raise DatasetError(f"protocol {protocol} with {folds} folds: there are {available} {what}; lower `folds`")
     if protocol == "gkf":
         fold_of = _deal_subjects(subject_of, labels, folds, seed)
     else:

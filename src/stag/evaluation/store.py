@@ -27,6 +27,7 @@ import numpy as np
 import stag
 from stag.config import Config
 from stag.errors import RunError
+from stag.evaluation.results import PREDICTIONS, RESULT
 from stag.motion_set import MotionSet
 from stag.utils.files import alone, remove_unfinished, write_json, write_text
 
@@ -77,9 +78,9 @@ class RunFolder:
         """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
         settings = self.path / "config.toml"
         ours = not settings.exists() or settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
-        results = [path for name in ("predictions.csv", "result.json") if (path := self.path / name).exists()]
+        results = [path for name in (PREDICTIONS, RESULT) if (path := self.path / name).exists()]
         for path in [*results, *([] if ours else [settings])]:
-            raise RunError(f"{path}: is not of a run of ours and would be replaced; rename it, or name another --out")
+            raise RunError(f"{path}: is not of a run of ours and would be replaced; rename it, or name another `out`")
 
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
@@ -98,7 +99,7 @@ class RunFolder:
             detail = f"its {name} is another (other clips, motion, labels or codes)"
         else:
             detail = f"its {name} is {found.get(name)!r}, now it would be {wanted[name]!r}"
-        raise RunError(f"{self.path}: belongs to another run: {detail}; name another --out, or remove this folder")
+        raise RunError(f"{self.path}: belongs to another run: {detail}; name another `out`, or remove this folder")
 
 
 def read_unit(path: Path, header: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from stag.evaluation.metrics import METRICS, bootstrap_replicates, fold_scores, interval, score
+from stag.evaluation.metrics import DIGITS, METRICS, bootstrap_replicates, fold_scores, interval, score
+from stag.evaluation.results import FoldScores, PooledScores, Scores, Summary, UnitScores
 from stag.facs import AU_VOCABULARY
 from stag.motion_set import MotionSet
-
-_DIGITS = 6
 
 
 def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_source: str) -> pd.DataFrame:
@@ -57,7 +57,7 @@ def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_s
     return table[[*first, *probabilities.columns, "au_source"]]
 
 
-def summarise(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+def summarise(table: pd.DataFrame, classes: Sequence[str]) -> Summary:
     """Metrics of a prediction table.
 
     With several seeds every metric is computed for each seed and averaged; confusion matrices are summed; the spread
@@ -75,39 +75,52 @@ def summarise(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     runs = [run for _, run in table.groupby("seed", sort=True)]
     scores = [score(run["truth"], run["predicted"], classes) for run in runs]
     folds = [fold_scores(run["truth"], run["predicted"], run["fold"]) for run in runs]
-    replicates = [bootstrap_replicates(run["truth"], run["predicted"], people(run), classes) for run in runs]
-    pooled = {metric: _rounded(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
     fold_means = {metric: np.mean([fold[metric] for fold in folds], axis=0) for metric in METRICS}
-    return {
-        "pooled": {
-            **pooled,
-            "f1": _by_class(classes, np.mean([s.f1 for s in scores], axis=0)),
-            "recall": _by_class(classes, np.mean([s.recall for s in scores], axis=0)),
-            "confusion": np.sum([s.confusion for s in scores], axis=0).tolist(),
-        },
-        "folds": {
-            f"{metric}_{name}": _rounded(reduce(values))
-            for metric, values in fold_means.items()
-            for name, reduce in (("mean", np.mean), ("std", np.std))
-        },
-        "ci95": {
-            metric: [_rounded(end) for end in interval(np.mean([r[metric] for r in replicates], axis=0))]
-            for metric in METRICS
-        },
-        "per_dataset": {str(name): mean_scores(part) for name, part in table.groupby("dataset", sort=True)},
-        "seeds_spread": {metric: _rounded(np.std([getattr(s, metric) for s in scores])) for metric in METRICS},
-    }
+    return Summary(
+        pooled=PooledScores(
+            **{metric: _rounded(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS},
+            f1=_by_class(classes, np.mean([s.f1 for s in scores], axis=0)),
+            recall=_by_class(classes, np.mean([s.recall for s in scores], axis=0)),
+            confusion=np.sum([s.confusion for s in scores], axis=0).tolist(),
+        ),
+        folds=FoldScores(
+            **{f"{metric}_mean": _rounded(np.mean(values)) for metric, values in fold_means.items()},
+            **{f"{metric}_std": _rounded(np.std(values)) for metric, values in fold_means.items()},
+        ),
+        ci95={metric: interval(values) for metric, values in replicates(table, classes).items()},
+        per_dataset={str(name): mean_scores(part) for name, part in table.groupby("dataset", sort=True)},
+        seeds_spread=Scores(**{metric: _rounded(np.std([getattr(s, metric) for s in scores])) for metric in METRICS}),
+    )
 
 
-def mean_scores(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, float]:
-    """UF1, UAR and WAR averaged over seeds, of columns seed, truth, predicted; ``classes`` as in :func:`score`."""
+def replicates(table: pd.DataFrame, classes: Sequence[str], n: int = 1000) -> dict[str, NDArray[np.float64]]:
+    """Return metric -> ``(n,)`` bootstrap replicates over subjects, averaged over seeds; every seed takes the same."""
+    runs = [
+        bootstrap_replicates(run["truth"], run["predicted"], people(run), classes, n)
+        for _, run in table.groupby("seed", sort=True)
+    ]
+    return {metric: np.mean([run[metric] for run in runs], axis=0) for metric in METRICS}
+
+
+def mean_scores(table: pd.DataFrame, classes: Sequence[str] | None = None) -> Scores:
+    """Return the :func:`seed_means`, rounded."""
+    return Scores(**{metric: _rounded(value) for metric, value in seed_means(table, classes).items()})
+
+
+def seed_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, float]:
+    """Return UF1, UAR and WAR averaged over seeds.
+
+    Args:
+        table: Columns seed, truth, predicted.
+        classes: As for :func:`score`.
+    """
     scores = [score(run["truth"], run["predicted"], classes) for _, run in table.groupby("seed", sort=True)]
-    return {metric: _rounded(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
+    return {metric: float(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
 
 
 def baseline_scores(
     motion: MotionSet, units: Sequence[Mapping[str, Any]], names: Sequence[str]
-) -> dict[str, dict[str, float] | None]:
+) -> dict[str, Scores | None]:
     """Pooled scores of each baseline; ``None`` where a fold could not compute it, or there is no fold.
 
     Args:
@@ -116,7 +129,7 @@ def baseline_scores(
         names: The baselines.
     """
     truth = pd.DataFrame({"key": motion.key, "truth": motion.label})
-    result: dict[str, dict[str, float] | None] = {}
+    result: dict[str, Scores | None] = {}
     for name in names:
         result[name] = None
         if units and all(unit["predicted"].get(name) is not None for unit in units):
@@ -126,7 +139,7 @@ def baseline_scores(
     return result
 
 
-def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> UnitScores | None:
     """How well the AU head reads the face, at probability .5, over all tested clips that have codes.
 
     Args:
@@ -152,11 +165,11 @@ def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> dict[s
         scores.append(f1_score(truth[coded][:, occurs], said[coded][:, occurs] >= 0.5, average=None, zero_division=0))
     f1 = np.mean(scores, axis=0)
     numbers = np.array(AU_VOCABULARY)[occurs]
-    return {
-        "macro_f1": _rounded(f1.mean()),
-        "f1": {str(number): _rounded(value) for number, value in zip(numbers, f1, strict=True)},
-        "n_clips": int(coded.sum()),
-    }
+    return UnitScores(
+        macro_f1=_rounded(f1.mean()),
+        f1={str(number): _rounded(value) for number, value in zip(numbers, f1, strict=True)},
+        n_clips=int(coded.sum()),
+    )
 
 
 def notes(
@@ -185,4 +198,4 @@ def _by_class(classes: Sequence[str], values: Any) -> dict[str, float]:
 
 
 def _rounded(value: Any) -> float:
-    return round(float(value), _DIGITS)
+    return round(float(value), DIGITS)

@@ -96,7 +96,7 @@ def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -
     """The learner of an evaluation: trains STAG on the training clips alone and judges the test clips."""
     from stag.training import fit
 
-    return judge(fit.fit(train, config, seed=seed, device="cpu").model, test, config)
+    return judge(fit.train(train, config, seed=seed, device="cpu"), test, config)
 
 
 def judge(model: STAG, test: MotionSet, config: Config) -> Judged:
@@ -141,12 +141,12 @@ def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterato
             some = mine[begin : begin + STACKED_AT_MOST]
             parts = [Part(task.fold.train, seed) for task in some]
             try:
-                fitted = fit_many(plan.motion, parts, plan.config, device=plan.device)
+                models = fit_many(plan.motion, parts, plan.config, device=plan.device)
             except StagError as error:
                 yield from ((str(task), str(error)) for task in some)
                 continue
-            for task, one in zip(some, fitted, strict=True):
-                yield _work(replace(plan, folds=(), learner=_Finished(one.model)), folder, task)
+            for task, model in zip(some, models, strict=True):
+                yield _work(replace(plan, folds=(), learner=_Finished(model)), folder, task)
 
 
 @dataclass(frozen=True)

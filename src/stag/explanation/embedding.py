@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from stag.config import AuSource
 from stag.errors import ModelError
 from stag.model.stag import STAG
 from stag.motion_set import MotionSet
 from stag.types import FloatArray
+from stag.utils.choices import AuSource
 
 _BATCH = 512
 _FEWEST = 5

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stag.config import AuSource
 from stag.errors import ConfigError, ModelError
 from stag.explanation.methods import METHODS, attention_output
 from stag.explanation.score_function import ScoreFunction, own_scale
@@ -20,6 +19,7 @@ from stag.inference.probabilities import answer, soften
 from stag.inference.views import View, model_views
 from stag.model.stag import STAG
 from stag.types import FloatArray, MotionTensor, Prediction
+from stag.utils.choices import AuSource
 from stag.utils.values import ArrayValue
 
 DEFAULT_METHOD = "ig"

@@ -170,7 +170,7 @@ def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
     if not set(needed) <= set(available):
         raise ModelError(
             f"the model is for layout {info.layout}, the motion file has {motion.layout}, which lacks regions of it; "
-            f"extract it again with --set motion.layout={info.layout}"
+            f"extract it again with `motion.layout={info.layout}`"
         )
     values = motion.motion[:, :, [available.index(region) for region in needed]]
     reference = info.motion.get("reference", "first")

@@ -14,16 +14,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from stag import __version__
-from stag.config import AuSource, ModelConfig, MotionConfig, TrainConfig
+from stag.config import ModelConfig, MotionConfig, TrainConfig
 from stag.errors import ConfigError, ModelError, reason
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
-from stag.types import AU_SOURCES, SIMULATED_FLOW
+from stag.types import SIMULATED_FLOW
+from stag.utils.choices import AU_SOURCES, AuSource
 from stag.utils.files import no_such
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ class ModelInfo:
         if wanted != "none" and not self.reads_codes:
             raise ModelError(
                 f"this model was trained without action units and cannot read them as an input (AU source {wanted!r}); "
-                "leave them out, or train one with --au annotated"
+                "leave them out, or train one with `au=annotated`"
             )
-        return cast(AuSource, wanted)
+        return wanted
 
     @property
     def cumulative(self) -> bool:
@@ -218,7 +219,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
-        raise ModelError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
+        raise ModelError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
     try:
         fresh = beside / "fresh"
         fresh.mkdir(mode=stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777)
@@ -226,7 +227,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         try:
             _put_in_place(fresh, folder, beside / "old")
         except OSError as error:
-            raise ModelError(f"{folder}: cannot be replaced ({error.strerror}); choose another --out") from error
+            raise ModelError(f"{folder}: cannot be replaced ({error.strerror}); choose another place") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -253,7 +254,7 @@ def read_info(folder: Path) -> ModelInfo:
         ModelError: A file is missing, or the description is damaged or does not fit this program.
     """
     if not folder.is_dir():
-        raise ModelError(no_such(folder, "model folder", "`stag train --out` writes one"))
+        raise ModelError(no_such(folder, "model folder", "`stag train` writes one"))
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: has no {name}; a model folder holds {CONFIG} and {WEIGHTS}")

@@ -71,7 +71,9 @@ class STAG(PretrainedModule):
         seed: Seed of the initial weights; the global generator is left alone.
 
     Attributes:
-        info: What a model folder tells beside the weights. Training fills in ``motion`` and ``training``.
+        info: What a model folder says beside the weights. Training fills in ``motion`` and ``training``.
+        history: One row an epoch of the training that made it: ``epoch``, ``lr``, ``train_loss``, and ``val_loss``
+            where clips were held back; empty for a model that was loaded.
 
     Raises:
         ConfigError: A width that attention splits is not a multiple of ``heads``.
@@ -104,6 +106,7 @@ class STAG(PretrainedModule):
                     f"model.{name} = {getattr(config, name)} is not a multiple of model.heads = {config.heads}"
                 )
         self.info = ModelInfo(config, layout, steps, tuple(classes), tuple(au_vocabulary))
+        self.history: list[dict[str, float]] = []
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self._build()

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, MotionFileError
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
 from stag.studies.comparison import paired_difference
-from stag.studies.study import Progress, Study, flat_rows, naming, scores_of
-from stag.utils.files import write_json, write_text
+from stag.studies.results import AblationResult, AblationRow, StudyScores, Written
+from stag.studies.study import Progress, Study, naming, write_study
 
 Change = Callable[[MotionSet], MotionSet]
 
@@ -128,14 +129,6 @@ CATEGORIES: dict[str, tuple[str, tuple[Row, ...]]] = {
 """What ``--only`` takes -> heading and rows."""
 
 
-@dataclass(frozen=True)
-class Ablation:
-    """What an ablation found: the content of ``ablation.json``, and its folder."""
-
-    json: dict[str, Any]
-    out: Path
-
-
 def ablate(
     motion: MotionSet,
     config: Config,
@@ -149,7 +142,7 @@ def ablate(
     jobs: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Ablation:
+) -> Written[AblationResult]:
     """Evaluate the full model and its variants on the same folds; a second call does only what is missing.
 
     Rows of equal settings share one run. A row that the clips do not allow (no AU codes, too few regions) is kept with
@@ -173,58 +166,53 @@ def ablate(
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`, with the row that failed.
 
     Example:
-        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").json["rows"]  # doctest: +SKIP
+        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").content.rows  # doctest: +SKIP
     """
     unknown = [name for name in only if name not in CATEGORIES]
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: no such part of an ablation; there are {', '.join(CATEGORIES)}")
+        raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(CATEGORIES)}")
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
-    wanted = [
+    chosen = [
         (name, row) for name in (only or CATEGORIES) for row in CATEGORIES[name][1] if row.paper or not paper_rows
     ]
     with naming("full model"):
         base, full = study.run("full-model", variant=_variant(motion), baselines=True)
     rows = []
-    for done, (category, row) in enumerate(wanted, start=1):
-        rows.append(_evaluated(study, category, row, base, full.predictions))
+    for done, (category, row) in enumerate(chosen, start=1):
+        with naming(row.name):
+            rows.append(_evaluated(study, category, row, base, full.predictions))
         if progress is not None:
-            progress(done, len(wanted))
-    content = {
-        **study.head("ablation", full),
-        "full": scores_of(full.json),
-        "rows": rows,
-        "notes": full.json["notes"],
-    }
-    write_json(study.out / "ablation.json", content)
-    table = flat_rows(rows, ("category", "configuration", "paper", "is_full", "skipped"))
-    write_text(study.out / "ablation.csv", table.to_csv(index=False, lineterminator="\n"))
-    return Ablation(content, study.out)
+            progress(done, len(chosen))
+    reference = StudyScores.of(full.content)
+    content = AblationResult(**study.head("ablation", full), full=reference, rows=rows, notes=full.content.notes)
+    return write_study(study.out, content)
 
 
-def _evaluated(study: Study, category: str, row: Row, base: str, full: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _evaluated(study: Study, category: str, row: Row, base: str, full: pd.DataFrame) -> AblationRow:
+    texts: dict[str, Any] = {
         "category": CATEGORIES[category][0],
         "configuration": row.name,
         "settings": list(row.settings),
         "motion": row.motion or None,
         "paper": row.paper,
     }
-    name = f"{category}--{_slug(row.name)}"
     try:
         motion = CHANGES[row.motion](study.motion) if row.motion else study.motion
-        config = study.config.override(row.settings)
-        with naming(row.name):
-            run, result = study.run(name, config=config, motion=motion, variant=_variant(motion))
+        run, result = study.run(
+            f"{category}--{_slug(row.name)}",
+            config=study.config.override(row.settings),
+            motion=motion,
+            variant=_variant(motion),
+        )
     except (DatasetError, MotionFileError) as error:
-        return {**told, "is_full": False, "run": None, "scores": None, "difference": None, "skipped": str(error)}
-    return {
-        **told,
-        "is_full": run == base,
-        "run": f"runs/{run}",
-        "scores": scores_of(result.json),
-        "difference": paired_difference(result.predictions, full, result.json["classes"]),
-        "skipped": None,
-    }
+        return AblationRow(**texts, skipped=str(error))
+    return AblationRow(
+        **texts,
+        is_full=run == base,
+        run=f"runs/{run}",
+        scores=StudyScores.of(result.content),
+        difference=dict(paired_difference(result.predictions, full, result.content.classes)),
+    )
 
 
 def with_layout(motion: MotionSet, layout: str) -> MotionSet:
@@ -236,8 +224,8 @@ def with_layout(motion: MotionSet, layout: str) -> MotionSet:
     here, wanted = LAYOUTS[motion.layout], LAYOUTS[layout]
     if not set(wanted) <= set(here):
         raise MotionFileError(
-            f"the motion has layout {motion.layout}, which lacks regions of {layout}; extract it again with --set "
-            f"motion.layout={layout}"
+            f"the motion has layout {motion.layout}, which lacks regions of {layout}; extract it again with "
+            f"`motion.layout={layout}`"
         )
     chosen = np.ascontiguousarray(motion.motion[:, :, [here.index(region) for region in wanted]])
     return replace(motion, motion=chosen, meta={**motion.meta, "layout": layout})
@@ -263,7 +251,7 @@ def with_even_times(motion: MotionSet) -> MotionSet:
     """
     times = motion.time_s.astype(np.float64)
     if not (np.diff(times, axis=1) > 0).all():
-        raise MotionFileError("the steps of a clip do not rise in time; extract it with --set motion.sampling=uniform")
+        raise MotionFileError("the steps of a clip do not rise in time; extract it with `motion.sampling=uniform`")
     summed = with_reference(motion, "first")
     even = np.linspace(times[:, 0], times[:, -1], motion.steps, axis=1)
     moved = np.empty_like(summed.motion)

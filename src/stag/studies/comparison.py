@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from stag.errors import RunError
-from stag.evaluation.metrics import METRICS, bootstrap_replicates, interval, score
-from stag.evaluation.summary import people
-
-_DIGITS = 6
+from stag.evaluation.metrics import DIGITS, METRICS, interval
+from stag.evaluation.summary import replicates, seed_means
+from stag.studies.results import Gap
 
 
 def paired_difference(
     run: pd.DataFrame, reference: pd.DataFrame, classes: Sequence[str], n: int = 1000
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Gap]:
     """Scores of one run minus those of another on the same clips, with 95 % intervals over subjects.
 
     Both are resampled by the same subjects, so what makes a person easy or hard for both cancels out, and the interval
@@ -30,19 +27,18 @@ def paired_difference(
         n: Number of resamples.
 
     Returns:
-        ``uf1``, ``uar`` and ``war`` -> ``value`` and ``ci95``.
+        ``uf1``, ``uar`` and ``war`` -> difference and interval.
 
     Raises:
         RunError: The runs are not about the same clips with the same truth.
     """
     _refuse_other_clips(run, reference)
-    ours, theirs = _replicates(run, classes, n), _replicates(reference, classes, n)
-    points = _points(run, classes), _points(reference, classes)
+    ours, theirs = replicates(run, classes, n), replicates(reference, classes, n)
+    points = [seed_means(table, classes) for table in (run, reference)]
     return {
-        metric: {
-            "value": round(points[0][metric] - points[1][metric], _DIGITS),
-            "ci95": [round(end, _DIGITS) for end in interval(ours[metric] - theirs[metric])],
-        }
+        metric: Gap(
+            value=round(points[0][metric] - points[1][metric], DIGITS), ci95=interval(ours[metric] - theirs[metric])
+        )
         for metric in METRICS
     }
 
@@ -62,16 +58,3 @@ def _refuse_other_clips(run: pd.DataFrame, reference: pd.DataFrame) -> None:
             if ours != theirs:
                 both = f"{str(ours)!r} in one of the two runs and {str(theirs)!r} in the other"
                 raise RunError(f"clip {clip} has {name} {both}; write them alike")
-
-
-def _points(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:
-    scores = [score(run["truth"], run["predicted"], classes) for _, run in table.groupby("seed", sort=True)]
-    return {metric: float(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
-
-
-def _replicates(table: pd.DataFrame, classes: Sequence[str], n: int) -> dict[str, Any]:
-    each = [
-        bootstrap_replicates(run["truth"], run["predicted"], people(run), classes, n)
-        for _, run in table.groupby("seed", sort=True)
-    ]
-    return {metric: np.mean([one[metric] for one in each], axis=0) for metric in METRICS}

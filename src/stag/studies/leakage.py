@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError
-from stag.evaluation.evaluate import Result
-from stag.evaluation.metrics import METRICS
+from stag.evaluation.metrics import DIGITS, METRICS
 from stag.evaluation.protocols import split
+from stag.evaluation.results import Result, RunResult
 from stag.evaluation.units import Learner
 from stag.motion_set import MotionSet
 from stag.studies.comparison import paired_difference
@@ -24,8 +23,8 @@ from stag.studies.leaks import (
     LeakyTestFoldSelection,
     TrainingNormalisation,
 )
-from stag.studies.study import Progress, Study, flat_rows, naming, scores_of
-from stag.utils.files import write_json, write_text
+from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores, Written
+from stag.studies.study import Progress, Study, naming, write_study
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,6 @@ LEAKS = (
 """What is measured, in this order; a leak without a run folder is the honest run, reported otherwise."""
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found: the content of ``audit.json``, and its folder."""
-
-    json: dict[str, Any]
-    out: Path
-
-
 def leak_audit(
     motion: MotionSet,
     config: Config,
@@ -120,7 +111,7 @@ def leak_audit(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     progress: Progress | None = None,
-) -> Audit:
+) -> Written[AuditResult]:
     """Measure what each leak would be worth on these clips; a second call does only what is missing.
 
     Every difference is to the honest run, but for oversampling and normalisation, which stand beside the same step
@@ -142,10 +133,10 @@ def leak_audit(
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`.
 
     Example:
-        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").json["rows"]  # doctest: +SKIP
+        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").content.rows  # doctest: +SKIP
     """
     if protocol == "skf":
-        raise ConfigError("--protocol skf: an audit compares with an honest run; use loso or gkf")
+        raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
     if config.au == "annotated":
         config = config.override(["au=none"])
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device="cpu")
@@ -153,25 +144,17 @@ def leak_audit(
         _, honest = study.run("honest", baselines=True)
     rows = []
     for done, leak in enumerate(LEAKS, start=1):
-        if progress is not None:
-            progress(done, len(LEAKS) + 1)
         with naming(leak.name):
-            rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest))
-    if progress is not None:
-        progress(len(LEAKS) + 1, len(LEAKS) + 1)
-    content = {
-        **study.head("audit", honest),
-        "honest": scores_of(honest.json),
-        "rows": rows,
-        "notes": _notes(honest),
-    }
-    write_json(study.out / "audit.json", content)
-    table = flat_rows(rows, ("leak", "against", "skipped", "explanation"))
-    write_text(study.out / "audit.csv", table.to_csv(index=False, lineterminator="\n"))
-    return Audit(content, study.out)
+            rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest.content))
+        if progress is not None:
+            progress(done, len(LEAKS))
+    reference = StudyScores.of(honest.content)
+    content = AuditResult(**study.head("audit", honest), honest=reference, rows=rows, notes=_notes(honest.content))
+    return write_study(study.out, content)
 
 
-def _row(leak: Leak, study: Study, honest: Result) -> dict[str, Any]:
+def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
+    texts = {"leak": leak.name, "explanation": leak.explanation, "against": leak.against}
     reference = honest
     if leak.fair is not None:
         _, reference = study.run(leak.folder.replace("leaky", "honest"), learner=leak.fair)
@@ -185,34 +168,34 @@ def _row(leak: Leak, study: Study, honest: Result) -> dict[str, Any]:
             folds=folds if leak.protocol else None,
         )
     except DatasetError as error:
-        return _told(leak, skipped=str(error))
-    return _told(
-        leak,
+        return AuditRow(**texts, skipped=str(error))
+    return AuditRow(
+        **texts,
         run=f"runs/{run}",
-        reference=scores_of(reference.json),
-        scores=scores_of(leaky.json),
-        difference=paired_difference(leaky.predictions, reference.predictions, leaky.json["classes"]),
+        reference=StudyScores.of(reference.content),
+        scores=StudyScores.of(leaky.content),
+        difference=dict(paired_difference(leaky.predictions, reference.predictions, leaky.content.classes)),
     )
 
 
-def _mean_of_folds(leak: Leak, honest: Result) -> dict[str, Any]:
-    """The honest run, reported otherwise."""
-    pooled, folds = scores_of(honest.json), honest.json["folds"]
+def _mean_of_folds(leak: Leak, honest: RunResult) -> AuditRow:
+    """Return the row of the honest run, scored fold by fold."""
+    pooled, folds = StudyScores.of(honest), honest.folds.plain()
     means = {metric: folds[f"{metric}_mean"] for metric in METRICS}
-    gaps = {metric: {"value": round(means[metric] - pooled[metric], 6), "ci95": None} for metric in METRICS}
-    scores = {**means, "ci95": None, "f1": None, "mean_of_folds": folds}
-    return _told(leak, run="runs/honest", reference=pooled, scores=scores, difference=gaps)
+    return AuditRow(
+        leak=leak.name,
+        explanation=leak.explanation,
+        against=leak.against,
+        run="runs/honest",
+        reference=pooled,
+        scores=StudyScores(**means, mean_of_folds=honest.folds),
+        difference={m: Gap(value=round(means[m] - getattr(pooled, m), DIGITS)) for m in METRICS},
+    )
 
 
-def _told(leak: Leak, **found: Any) -> dict[str, Any]:
-    """A row of ``audit.json``; what was not found is null."""
-    empty = dict.fromkeys(("run", "reference", "scores", "difference", "skipped"))
-    return {"leak": leak.name, "explanation": leak.explanation, "against": leak.against, **empty, **found}
-
-
-def _notes(honest: Result) -> list[str]:
-    counts = np.array(list(honest.json["class_counts"].values()))
-    notes = list(honest.json["notes"])
+def _notes(honest: RunResult) -> list[str]:
+    counts = np.array(list(honest.class_counts.values()))
+    notes = list(honest.notes)
     if counts.max() == counts.min():
         notes.append("all classes are equally large, so oversampling has nothing to fill up")
     return notes

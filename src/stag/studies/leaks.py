@@ -47,7 +47,7 @@ class LeakyTestFoldSelection:
             return int((probabilities.argmax(axis=1) != right).sum()) + loss / (1 + loss)
 
         part = Part(np.arange(len(train)), seed, cost=wrong_answers)
-        return judge(fit_many(train, [part], config, device="cpu")[0].model, test, config)
+        return judge(fit_many(train, [part], config, device="cpu")[0], test, config)
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ def filled_up(motion: MotionSet, seed: int) -> MotionSet:
 
 
 def _trained(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-    from stag.training.fit import fit
+    from stag.training import fit
 
-    return judge(fit(train, config, seed=seed, device="cpu").model, test, config)
+    return judge(fit.train(train, config, seed=seed, device="cpu"), test, config)
 
 
 def _moments(motion: MotionSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -12,42 +12,22 @@ import pandas as pd
 
 from stag.config import Config
 from stag.errors import DatasetError
-from stag.evaluation.evaluate import Result, evaluate, evaluate_split
+from stag.evaluation.evaluate import evaluate, evaluate_split
+from stag.evaluation.results import Result
 from stag.motion_set import MotionSet
-from stag.studies.ablation import CATEGORIES, ablate, with_layout
-from stag.studies.paper_rows import (
-    Row,
-    in_full,
-    measured_row,
-    printed,
-    published_scores,
-    records,
-    row_of,
-    told_scores,
-)
+from stag.studies.ablation import ablate, with_layout
+from stag.studies.paper_rows import Measured, Progress, Record, in_full, printed, rows_of
 from stag.studies.published import CONFLICTS, SETS, TABLES, published
-from stag.studies.side_by_side import csv_text, html_text, latex_text
+from stag.studies.results import PaperRow, PaperTable, Written
+from stag.studies.side_by_side import html_text, latex_text
 from stag.studies.sources import Sources, common_classes, has_codes
 from stag.utils.files import write_json, write_text
 
-Progress = Callable[[int, int], None]
+PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
+"""Parts of an ablation that make up Table 5."""
 
 
-@dataclass(frozen=True)
-class Reproduced:
-    """A reproduced table.
-
-    Attributes:
-        json: The content of ``<table>.json``: ``rows`` with ``labels``, ``published``, ``measured`` and ``note``.
-        columns: Headings of the printed table.
-        cells: Its rows.
-        out: The folder.
-    """
-
-    json: dict[str, Any]
-    columns: list[str]
-    cells: list[list[Any]]
-    out: Path
+NOT_GIVEN = "data set not given, or not with these classes"
 
 
 @dataclass(frozen=True)
@@ -89,7 +69,7 @@ def reproduce(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     progress: Progress | None = None,
-) -> Reproduced:
+) -> Written[PaperTable]:
     """Run what a table of the paper needs, and set published and measured numbers side by side.
 
     Rows whose data sets are not named stay without a measured number and say so. What is extracted and what is trained
@@ -118,49 +98,52 @@ def reproduce(
     missing = [name for name in needed if name not in named]
     if len(missing) == len(needed):
         raise DatasetError(
-            f"{table} needs {' or '.join(needed)}; name what you have by --root NAME=DIR or --motion NAME=FILE.npz"
+            f"{table} needs {' or '.join(needed)}; name what you have by `root=NAME=DIR` or `motion=NAME=FILE.npz`"
         )
-    rows = _MAKERS[table](bench, rows_published, progress or (lambda done, total: None))
-    simulated = any(row["simulated"] for row in rows)
-    content: dict[str, Any] = {
-        "kind": "reproduction",
-        "table": table,
-        "title": TABLES[table][1] + (" (measured on simulated clips)" if simulated else ""),
-        "protocol": "cross-dataset" if table in ("table6", "table7") else protocol,
-        "subject_dependent": protocol == "skf" and table not in ("table2", "table6", "table7"),
-        "folds": folds,
-        "seeds": list(seeds),
-        "au_source": config.au,
-        "simulated": simulated,
-        "missing": missing,
-        "rows": rows,
-        "conflicts": list(CONFLICTS[table]),
-        "notes": _notes(table, config, protocol, simulated, missing),
-    }
-    columns, cells = printed(rows)
-    title, remarks = f"{table}: {content['title']}", [*content["notes"], *(f"the paper: {c}" for c in CONFLICTS[table])]
-    write_json(folder / f"{table}.json", content)
-    write_text(folder / f"{table}.csv", csv_text(*in_full(rows)))
-    write_text(folder / f"{table}.tex", latex_text(title, columns, cells, remarks))
-    write_text(folder / f"{table}.html", html_text(title, columns, cells, remarks))
-    return Reproduced(content, columns, cells, folder)
+    rows = _MAKERS[table](bench, rows_published, progress or _silent)
+    simulated = any(row.simulated for row in rows)
+    across = table in ("table6", "table7")
+    content = PaperTable(
+        table=table,
+        title=TABLES[table][1] + (" (measured on simulated clips)" if simulated else ""),
+        protocol="cross-dataset" if across else protocol,
+        subject_dependent=protocol == "skf" and table != "table2" and not across,
+        folds=folds,
+        seeds=list(seeds),
+        au_source=config.au,
+        simulated=simulated,
+        missing=missing,
+        rows=rows,
+        conflicts=list(CONFLICTS[table]),
+        notes=_notes(table, config, protocol, simulated, missing),
+    )
+    title, shown = f"{table}: {content.title}", printed(rows)
+    remarks = [*content.notes, *(f"the paper: {conflict}" for conflict in content.conflicts)]
+    write_json(folder / f"{table}.json", content.plain())
+    write_text(folder / f"{table}.csv", in_full(rows).to_csv(index=False, lineterminator="\n"))
+    write_text(folder / f"{table}.tex", latex_text(title, shown, remarks))
+    write_text(folder / f"{table}.html", html_text(title, shown, remarks))
+    return Written(content, folder)
 
 
-def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]:
-    rows: list[Row] = []
+def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
+    """Table 2: clips of each class, and classes that the paper does not name."""
+    rows: list[PaperRow] = []
     groups = list(table.groupby(["dataset", "classes"], sort=False))
     for done, (key, part) in enumerate(groups, start=1):
         dataset, classes = (str(part) for part in key)
-        found, simulated, note = _counts(bench.sources, SETS[dataset], classes)
-        names = [str(name).lower() for name in part["class"]]
-        for name, count in zip(names, part["count"], strict=True):
-            told = None if found is None else {"clips": found.get(name, 0)}
-            labels = {"data set": dataset, "classes": int(classes), "class": name}
-            rows.append(row_of(labels, {"clips": int(count)}, told, simulated=simulated, note=note))
-        for name in sorted(set(found or ()) - set(names)):
-            labels = {"data set": dataset, "classes": int(classes), "class": name}
+        counts, simulated, note = _counts(bench.sources, SETS[dataset], classes)
+        published = dict(zip((str(name).lower() for name in part["class"]), part["count"], strict=True))
+        for name in [*published, *sorted(set(counts or ()) - set(published))]:
+            extra = name not in published
             rows.append(
-                row_of(labels, {}, {"clips": (found or {})[name]}, simulated=simulated, note="not in the paper")
+                PaperRow(
+                    labels={"data set": dataset, "classes": int(classes), "class": name},
+                    published={} if extra else {"clips": int(published[name])},
+                    measured=None if counts is None else {"clips": counts.get(name, 0)},
+                    simulated=simulated,
+                    note="not in the paper" if extra else note,
+                )
             )
         progress(done, len(groups))
     return rows
@@ -175,107 +158,108 @@ def _counts(sources: Sources, name: str, classes: str) -> tuple[dict[str, int] |
     except DatasetError as error:
         return None, False, str(error)
     if motion is None:
-        return None, False, "data set not given, or not with these classes"
+        return None, False, NOT_GIVEN
     return dict(Counter(motion.label.tolist())), motion.simulated, ""
 
 
-def _scores(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]:
-    """Tables 3 and 4: our row of each set and number of classes is measured, the others are quoted."""
-    rows = []
-    for done, row in enumerate(records(table), start=1):
-        setting = str(row.get("setting") or f"{row['classes']}-class")
-        labels = {"data set": row["dataset"], "classes": setting, "method": row["method"]}
-        measured: tuple[Result | None, str] = (None, "")
-        if str(row["method"]).startswith("STAG"):
-            measured = _one_set(bench, SETS[str(row["dataset"])], setting)
-        rows.append(measured_row(labels, row, *measured))
-        progress(done, len(table))
-    return rows
+def _scores(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
+    """Tables 3 and 4: the row of STAG is measured for each set and number of classes, the others are quoted."""
+
+    def label(row: Record) -> dict[str, Any]:
+        return {"data set": row["dataset"], "classes": _setting(row), "method": row["method"]}
+
+    def measure(row: Record) -> Measured:
+        if not str(row["method"]).startswith("STAG"):
+            return Measured()
+        return _one_set(bench, SETS[str(row["dataset"])], _setting(row))
+
+    return rows_of(table, progress, label, measure)
 
 
-def _one_set(bench: Bench, name: str, setting: str) -> tuple[Result | None, str]:
+def _setting(row: Record) -> str:
+    return str(row.get("setting") or f"{row['classes']}-class")
+
+
+def _one_set(bench: Bench, name: str, setting: str) -> Measured:
     if setting.startswith("Test"):
         split = "test_" + setting[-1].lower()
         train = bench.sources.motion(name, "7", "train")
         test = bench.sources.motion(name, "7", split)
         if train is None or test is None:
-            return None, "data set not given, or not with these splits"
-        return bench.across(f"{name}-{split}", train, test), ""
+            return Measured(note="data set not given, or not with these splits")
+        return Measured.of(bench.across(f"{name}-{split}", train, test))
     classes = setting.split("-")[0]
     motion = bench.sources.motion(name, classes)
     if motion is None:
-        return None, "data set not given, or not with these classes"
+        return Measured(note=NOT_GIVEN)
     if bench.config.au == "annotated" and not has_codes(motion):
-        return bench.within(f"{name}-{classes}", motion, "none"), "without AUs: the set has no codes"
-    return bench.within(f"{name}-{classes}", motion), ""
+        return Measured.of(bench.within(f"{name}-{classes}", motion, "none"), "without AUs: the set has no codes")
+    return Measured.of(bench.within(f"{name}-{classes}", motion))
 
 
-def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]:
+def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
+    """Table 5."""
     motion = bench.sources.motion("samm", "3")
     if motion is None:
-        raise DatasetError("table5 needs SAMM with three classes; extract it with --scheme paper3 or megc3")
-    parts = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
-    found = ablate(
-        motion, bench.config, only=parts, paper_rows=True, out=bench.out, progress=progress, **bench.options
-    ).json
-    by_name = {(row["category"], row["configuration"]): row for row in found["rows"]}
-    heading = {CATEGORIES[part][0] for part in parts}
-    rows = []
-    for row in records(table):
-        labels = {"category": row["category"], "configuration": row["configuration"]}
-        one = by_name[row["category"], row["configuration"]] if row["category"] in heading else None
-        scores = one["scores"] if one else None
-        note = str(one["skipped"] or "") if one else ""
-        rows.append(row_of(labels, published_scores(row), told_scores(scores), simulated=found["simulated"], note=note))
-    return rows
+        raise DatasetError("table5 needs SAMM with three classes; extract it with `scheme=paper3` or `scheme=megc3`")
+    study = ablate(
+        motion, bench.config, only=PAPER_PARTS, paper_rows=True, out=bench.out, progress=progress, **bench.options
+    ).content
+    by_name = {(row.category, row.configuration): row for row in study.rows}
+
+    def measure(record: Record) -> Measured:
+        row = by_name.get((record["category"], record["configuration"]))
+        return (
+            Measured() if row is None else Measured(row.scores, study.simulated and bool(row.scores), row.skipped or "")
+        )
+
+    return rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
 
 
-def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]:
-    five = "f1_anger" in table
-    classes = "basic5" if five else "3"
-    rows = []
-    for done, row in enumerate(records(table), start=1):
+def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
+    """Tables 6 and 7: trained on one set and tested on another."""
+    classes = "basic5" if "f1_anger" in table else "3"
+
+    def measure(row: Record) -> Measured:
         source, target = SETS[str(row["source"])], SETS[str(row["target"])]
-        labels = {"from": row["source"], "to": row["target"]}
-        result, note = None, ""
         try:
             train, test = bench.sources.motion(source, classes), bench.sources.motion(target, classes)
             if train is None or test is None:
-                note = "data set not given"
-            else:
-                bare = bench.config.au == "annotated" and not (has_codes(train) and has_codes(test))
-                arm = replace(bench, config=bench.config.override(["au=none"])) if bare else bench
-                result = arm.across(f"{source}-{target}-{classes}", train, test)
-                note = "without AUs: a set has no codes" if bare else ""
+                return Measured(note="data set not given")
+            bare = bench.config.au == "annotated" and not (has_codes(train) and has_codes(test))
+            arm = replace(bench, config=bench.config.override(["au=none"])) if bare else bench
+            result = arm.across(f"{source}-{target}-{classes}", train, test)
+            return Measured.of(result, "without AUs: a set has no codes" if bare else "")
         except DatasetError as error:
-            note = str(error)
-        rows.append(measured_row(labels, row, result, note))
-        progress(done, len(table))
-    return rows
+            return Measured(note=str(error))
+
+    return rows_of(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
 
 
-def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Row]:
-    classes = {3: "3", 5: "5", 7: "7"}[sum(str(name).startswith("f1_") for name in table.columns)]
+def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
+    """Tables 8 to 10: regions and action units on DFME."""
+    classes = str(sum(str(name).startswith("f1_") for name in table.columns))
     # The paper's DFME of 474 clips is test split A; a motion file may be of any part.
     motion = bench.sources.motion("dfme", classes)
     if motion is None:
-        raise DatasetError(f"this table needs DFME with {classes} classes; extract it with --scheme paper{classes}")
-    rows = []
-    for done, row in enumerate(records(table), start=1):
-        labels = {"regions": int(row["rois"]), "AUs": row["au"]}
-        result, note = None, ""
+        raise DatasetError(f"this table needs DFME with {classes} classes; extract it with `scheme=paper{classes}`")
+
+    def measure(row: Record) -> Measured:
+        au = "annotated" if row["au"] == "Yes" else "none"
         try:
             chosen = with_layout(motion, f"roi{row['rois']}")
-            au = "annotated" if row["au"] == "Yes" else "none"
-            result = bench.within(f"dfme-{classes}-roi{row['rois']}-{au}", chosen, au)
+            return Measured.of(bench.within(f"dfme-{classes}-roi{row['rois']}-{au}", chosen, au))
         except DatasetError as error:
-            note = str(error)
-        rows.append(measured_row(labels, row, result, note))
-        progress(done, len(table))
-    return rows
+            return Measured(note=str(error))
+
+    return rows_of(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
 
 
-_MAKERS: dict[str, Callable[[Bench, pd.DataFrame, Progress], list[Row]]] = {
+def _silent(done: int, total: int) -> None:
+    """Report no progress."""
+
+
+_MAKERS: dict[str, Callable[[Bench, pd.DataFrame, Progress], list[PaperRow]]] = {
     "table2": _class_counts,
     "table3": _scores,
     "table4": _scores,

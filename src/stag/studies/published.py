@@ -66,8 +66,3 @@ def published(table: str) -> pd.DataFrame:
         raise ConfigError(f"{table}: no such table; there are {', '.join(TABLES)}")
     text = files("stag").joinpath("studies", "tables", f"{TABLES[table][0]}.csv").read_text(encoding="utf-8")
     return pd.read_csv(io.StringIO(text))
-
-
-def fold_values(row: pd.Series) -> list[float]:
-    """The fold scores of a row of tables 8 to 10, whose mean is its UF1."""
-    return [float(value) for value in str(row["fold_uf1"]).split()]

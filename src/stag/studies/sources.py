@@ -116,7 +116,7 @@ def common_classes(train: MotionSet, test: MotionSet) -> tuple[MotionSet, Motion
     """
     kept = np.isin(test.label, np.unique(train.label))
     if not kept.any():
-        raise DatasetError("no clip of the test set has a class of the training set; extract both with one --scheme")
+        raise DatasetError("no clip of the test set has a class of the training set; extract both with one `scheme`")
     names = sorted({*train.label.tolist()})
     return (
         replace(train, meta={**train.meta, "classes": names}),

@@ -1,24 +1,33 @@
-"""A study: several evaluations of the same clips, each in its own run folder, told as plain rows."""
+"""A study: several evaluations of the same clips, each in its own run folder, written as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from stag.config import Config
 from stag.errors import RunError
-from stag.evaluation.evaluate import Result, evaluate
+from stag.evaluation.evaluate import evaluate
 from stag.evaluation.metrics import METRICS
+from stag.evaluation.results import Interval, Result
 from stag.evaluation.units import Learner
 from stag.motion_set import MotionSet
+from stag.studies.results import AblationResult, AuditResult, Gap, StudyResult, StudyScores, Written
+from stag.utils.files import write_json, write_text
 
 Progress = Callable[[int, int], None]
-Scores = dict[str, Any]
+S = TypeVar("S", AblationResult, AuditResult)
+
+_TEXTS = {
+    "ablation": ("category", "configuration", "paper", "is_full", "skipped"),
+    "audit": ("leak", "against", "skipped", "explanation"),
+}
+"""Kind of a study -> the texts that its table begins with."""
 
 
 @dataclass
@@ -92,56 +101,47 @@ class Study:
         return self._made[key]
 
     def head(self, kind: str, reference: Result) -> dict[str, Any]:
-        """What a study says of itself before its rows."""
-        content = reference.json
+        """Return what a study says of itself before its rows."""
+        content = reference.content
         same = ("protocol", "subject_dependent", "classes", "au_source", "selection", "seeds", "n_clips", "n_subjects")
         return {
             "kind": kind,
-            **{name: content[name] for name in same},
-            "folds": content["run"]["folds"],
-            "simulated": content["simulated"],
-            "baselines": content["baselines"],
+            **{name: getattr(content, name) for name in same},
+            "folds": content.run["folds"],
+            "simulated": content.simulated,
+            "baselines": content.baselines,
         }
 
 
-def scores_of(result: Mapping[str, Any]) -> Scores:
-    """The scores of a result as a row of a study tells them.
-
-    Returns:
-        ``uf1``, ``uar``, ``war`` (pooled), ``ci95`` of each, ``f1`` of each class, and ``mean_of_folds``.
-    """
-    pooled = result["pooled"]
-    return {
-        **{metric: pooled[metric] for metric in METRICS},
-        "ci95": result["ci95"],
-        "f1": pooled["f1"],
-        "mean_of_folds": result["folds"],
-    }
+def write_study(out: Path, content: S) -> Written[S]:
+    """Write ``<kind>.json`` and ``<kind>.csv`` of a study."""
+    write_json(out / f"{content.kind}.json", content.plain())
+    table = study_table(content).drop(columns="simulated")
+    write_text(out / f"{content.kind}.csv", table.to_csv(index=False, lineterminator="\n"))
+    return Written(content, out)
 
 
-def flat_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
-    """Rows of a study as a table: the named texts, then scores, intervals and differences.
-
-    Args:
-        rows: Rows with ``scores`` and ``difference``, either of which may be ``None``.
-        names: Keys of the rows that come first.
-    """
+def study_table(study: StudyResult) -> pd.DataFrame:
+    """Return the rows of a study as a table: its texts, then scores, intervals and differences."""
     table = []
-    for row in rows:
-        flat: dict[str, Any] = {name: row[name] for name in names}
-        scores, difference = row["scores"] or {}, row["difference"] or {}
+    for row in study.rows:
+        flat: dict[str, Any] = {name: getattr(row, name) for name in _TEXTS[study.kind]}
+        scores, difference = row.scores or StudyScores(), row.difference or {}
         for metric in METRICS:
-            flat[metric] = scores.get(metric)
-            low, high = (scores.get("ci95") or {}).get(metric) or (None, None)
-            flat |= {f"{metric}_low": low, f"{metric}_high": high}
-            gap = difference.get(metric) or {}
-            low, high = gap.get("ci95") or (None, None)
-            flat |= {f"{metric}_difference": gap.get("value"), f"{metric}_difference_low": low}
-            flat[f"{metric}_difference_high"] = high
-        flat |= {f"{name}_folds": value for name, value in (scores.get("mean_of_folds") or {}).items()}
-        flat |= {f"f1_{name}": value for name, value in (scores.get("f1") or {}).items()}
-        table.append(flat)
+            gap = difference.get(metric) or Gap()
+            flat[metric] = getattr(scores, metric)
+            flat |= _ends(metric, (scores.ci95 or {}).get(metric))
+            flat[f"{metric}_difference"] = gap.value
+            flat |= _ends(f"{metric}_difference", gap.ci95)
+        flat |= {f"{name}_folds": value for name, value in (dict(scores.mean_of_folds or ())).items()}
+        flat |= {f"f1_{name}": value for name, value in (scores.f1 or {}).items()}
+        table.append({**flat, "simulated": study.simulated})
     return pd.DataFrame(table)
+
+
+def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 @contextmanager

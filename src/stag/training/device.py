@@ -16,7 +16,7 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name not in ("cpu", "cuda"):
-        raise ConfigError(f"--device {name}: expected auto, cpu or cuda")
+        raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: no GPU is visible to torch here; use --device cpu")
+        raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
     return torch.device(name)

@@ -26,20 +26,6 @@ from stag.utils.values import ArrayValue
 EpochProgress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A trained model and how it came about.
-
-    Attributes:
-        model: The weights that the inner validation subjects chose, in evaluation mode; its ``info`` says what it was
-            trained on.
-        history: One row an epoch: ``epoch``, ``lr``, ``train_loss``, ``val_loss``.
-    """
-
-    model: STAG
-    history: list[dict[str, float]]
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Part(ArrayValue):
     """What one model of several learns from.
@@ -62,28 +48,9 @@ def train(
     *,
     seed: int | None = None,
     init: STAG | None = None,
-    progress: EpochProgress | None = None,
-) -> STAG:
-    """Train STAG on a motion set; see :func:`fit`.
-
-    Example:
-        >>> motion = stag.simulate_motion(4, 3, seed=1)
-        >>> model = stag.train(motion, stag.Config.preset("quick").override(["train.epochs=1"]))
-        >>> model.classes
-        ('negative', 'positive', 'surprise')
-    """
-    return fit(motion, config, seed=seed, init=init, progress=progress).model
-
-
-def fit(
-    motion: MotionSet,
-    config: Config | None = None,
-    *,
-    seed: int | None = None,
-    init: STAG | None = None,
     device: str = "auto",
     progress: EpochProgress | None = None,
-) -> Fitted:
+) -> STAG:
     """Train STAG on a motion set.
 
     Epochs are chosen on an inner validation split of the given subjects; nothing outside ``motion`` is ever seen.
@@ -96,9 +63,20 @@ def fit(
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: Called with (epoch, epochs) after each epoch.
 
+    Returns:
+        The model in evaluation mode, with its training in ``history`` and ``info``.
+
     Raises:
         ModelError: ``init`` is for another layout or number of steps.
         DatasetError: There are fewer than two clips.
+
+    Example:
+        >>> motion = stag.simulate_motion(4, 3, seed=1)
+        >>> model = stag.train(motion, stag.Config.preset("quick").override(["train.epochs=1"]))
+        >>> model.classes
+        ('negative', 'positive', 'surprise')
+        >>> list(model.history[0])
+        ['epoch', 'lr', 'train_loss', 'val_loss']
     """
     config = config or Config()
     part = Part(np.arange(len(motion)), config.train.seed if seed is None else seed)
@@ -113,7 +91,7 @@ def fit_many(
     init: STAG | None = None,
     device: str = "auto",
     progress: EpochProgress | None = None,
-) -> list[Fitted]:
+) -> list[STAG]:
     """Train one model for each part of a motion set, all in step as one stacked model.
 
     Each has its own data order, augmentation, dropout, class weights, early stopping and averaging, from its own
@@ -128,7 +106,7 @@ def fit_many(
         progress: Called with (epoch, epochs) after each epoch of all.
 
     Returns:
-        One fitted model a part, on the CPU.
+        One model a part, on the CPU and in evaluation mode.
     """
     where = pick_device(device)
     if init is not None:
@@ -181,7 +159,7 @@ def start_from(model: STAG, init: STAG) -> None:
     if here != there:
         raise ModelError(
             f"the model to start from is for layout {there[0]} and {there[1]} steps, the clips have {here[0]} and "
-            f"{here[1]}; extract them with --set motion.layout={there[0]} and --set motion.steps={there[1]}"
+            f"{here[1]}; extract them with `motion.layout={there[0]}` and `motion.steps={there[1]}`"
         )
     weights = init.state_dict()
     if model.classes != init.classes:
@@ -189,13 +167,14 @@ def start_from(model: STAG, init: STAG) -> None:
     model.load_state_dict(weights, strict=False)
 
 
-def _fitted(fold: TrainingFold, motion: MotionSet, part: Part, config: Config) -> Fitted:
+def _fitted(fold: TrainingFold, motion: MotionSet, part: Part, config: Config) -> STAG:
     model = fold.model.cpu()
     clips = motion.subset(part.index)
     model.info = replace(
         model.info, motion=motion.settings, training=_summary(clips, config, part.seed, len(fold.history))
     )
-    return Fitted(model, fold.history)
+    model.history = fold.history
+    return model
 
 
 def _on_device(motion: MotionSet, device: torch.device) -> Clips:

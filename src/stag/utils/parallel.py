@@ -149,9 +149,9 @@ def spread(
     if (backend == "dask") != (address is not None):
         raise ConfigError(
             "backend dask needs the address of its scheduler; start one with `dask scheduler` and give "
-            "--scheduler tcp://HOST:8786"
+            "`scheduler=tcp://HOST:8786`"
             if address is None
-            else f"scheduler {address} belongs to backend dask; add --backend dask, or leave the scheduler out"
+            else f"scheduler {address} belongs to backend dask; add `backend=dask`, or leave the scheduler out"
         )
     how = "generator" if ordered else "generator_unordered"
     if address is None and jobs <= 1:
@@ -179,7 +179,7 @@ def _on_this_machine(function: Callable[..., T], calls: Iterable[tuple[Any, ...]
             yield from pool(delayed(_in_child)(function, arguments) for arguments in calls)
     except BrokenProcessPool as error:
         raise StagError(
-            "a worker process was killed, most likely for want of memory; run the same command again with fewer --jobs"
+            "a worker process was killed, most likely for want of memory; run the same command again with fewer `jobs`"
         ) from error
 
 
@@ -234,7 +234,7 @@ def _knock(distributed: Any, address: str) -> None:
             aside.submit(lambda: asyncio.run(knock())).result()
     except (OSError, TimeoutError, ValueError) as error:
         raise ConfigError(
-            f"no dask scheduler answers at {address}; start one with `dask scheduler`, or correct --scheduler"
+            f"no dask scheduler answers at {address}; start one with `dask scheduler`, or correct `scheduler`"
         ) from error
 
 

@@ -146,7 +146,7 @@ def check_address(host: str, port: int) -> None:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "no such address"
         raise StagError(
-            f"{host}, port {port}: cannot be served there ({reason}); choose another --port or --host"
+            f"{host}, port {port}: cannot be served there ({reason}); choose another `port` or `host`"
         ) from error
 
 

@@ -56,7 +56,7 @@ def test_a_copy_is_left_aside_and_a_table_that_differs_is_asked_about(small_copy
         tree.row(clip)[tree.rows[tree.header].index("EmotionId")] = None
     write_xlsx(copy, {"S": tree.rows})
     with pytest.raises(
-        DatasetError, match=rf"{tree.sheet.name}, Copy of it.xlsx all have .* --annotation FILE"
+        DatasetError, match=rf"{tree.sheet.name}, Copy of it.xlsx all have .* `annotation=FILE`"
     ) as asked:
         again(tree)
     assert "\n" not in str(asked.value)

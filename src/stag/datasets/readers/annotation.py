@@ -137,7 +137,7 @@ def choose_table(
         names = ", ".join(_shown(sheet.path, tables.root) for sheet in kept)
         raise DatasetError(
             f"{tables.root}: {names} all have the columns and name clips that are here, and differ; "
-            "--annotation FILE chooses one of them"
+            "`annotation=FILE` chooses one of them"
         )
     sheet = kept[0]
     more = _remarks(sheet, copies, [s for s in fitting if s not in by_edition[edition]], tables, form)
@@ -220,7 +220,7 @@ def _remarks(
         said.append(f"{sheet.path.name} is read, and not {names}, where nothing else is said")
     if editions:
         names = ", ".join(_shown(other.path, tables.root) for other in editions)
-        said.append(f"{sheet.path.name} is read, and not {names}; --annotation chooses the edition")
+        said.append(f"{sheet.path.name} is read, and not {names}; `annotation` chooses the edition")
     said += [f"left aside: {error}" for path, error in tables.problems.items() if form.published(path)]
     return [Remark("sheet", text) for text in said]
 

@@ -19,14 +19,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stag import __version__
+from stag.evaluation.prediction_file import read_run, refuse_foreign
+from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
 from stag.report.export import data_link, fitting, rows_csv, to_json, weight
 from stag.report.pages.face import View, au_notes, face_view, overview_row
 from stag.report.pages.run import run_view
-from stag.report.pages.run_file import parse_predictions, parse_result, read_run
-from stag.report.pages.study import study_csv, study_view
-from stag.report.pages.study_file import KINDS, parse_study, read_study
+from stag.report.pages.study import study_view
 from stag.report.wording import headline
+from stag.studies.results import STUDIES, StudyResult, parse_study, read_study
+from stag.studies.study import study_table
 from stag.types import Prediction
 from stag.utils.files import write_text
 
@@ -54,8 +56,8 @@ def prediction_page(
     Returns:
         An HTML document. Equal input gives equal text.
     """
-    rows = data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict --csv")
-    links = fitting([rows], "stag predict --csv writes it")
+    rows = data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict writes it")
+    links = fitting([rows], "stag predict writes it")
     room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures)) - weight(links)
     sections = _sections(predictions, attributions, level=2, room=room)
     shown, n = len(sections), len(predictions)
@@ -84,7 +86,7 @@ def prediction_page(
 
 
 def run_page(
-    result: Mapping[str, Any],
+    result: Mapping[str, Any] | RunResult,
     predictions: pd.DataFrame,
     *,
     examples: Sequence[Prediction] = (),
@@ -105,10 +107,11 @@ def run_page(
         RunError: The result lacks a key, or the predictions are not its own.
     """
     run = parse_result(result)
-    view = run_view(run, parse_predictions(predictions, run))
+    refuse_foreign(predictions, run)
+    view = run_view(run, predictions)
     files = [
         data_link("predictions.csv", predictions.to_csv(index=False), "every answer"),
-        data_link("result.json", to_json(result), "every score"),
+        data_link("result.json", to_json(run.plain()), "every score"),
     ]
     links = fitting(files, "it lies in the run folder")
     sections = _sections(examples, attributions, level=3, room=_FOR_FACES - weight(links))
@@ -125,7 +128,7 @@ def run_page(
     )
 
 
-def study_page(content: Mapping[str, Any]) -> str:
+def study_page(content: Mapping[str, Any] | StudyResult) -> str:
     """The report of an ablation or an audit.
 
     Args:
@@ -141,8 +144,8 @@ def study_page(content: Mapping[str, Any]) -> str:
     view = study_view(study)
     view["plot_view"] = view.pop("plot")
     links = [
-        data_link(f"{study.kind}.csv", study_csv(study), "the rows below"),
-        data_link(f"{study.kind}.json", to_json(content), "everything that was measured"),
+        data_link(f"{study.kind}.csv", study_table(study).to_csv(index=False), "the rows below"),
+        data_link(f"{study.kind}.json", to_json(study.plain()), "everything that was measured"),
     ]
     return _render("study.html.j2", **view, links=fitting(links, "the same numbers lie in the run folder"))
 
@@ -154,7 +157,7 @@ def report_run(folder: str | Path) -> str:
         RunError: A file is missing, damaged or incomplete, or the files are not of one run.
     """
     folder = Path(folder)
-    for kind in KINDS:
+    for kind in STUDIES:
         if (folder / f"{kind}.json").is_file():
             return study_page(read_study(folder / f"{kind}.json"))
     return run_page(*read_run(folder))

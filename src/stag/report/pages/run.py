@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stag.evaluation.results import RunResult
 from stag.report.pages.face import View, inline_plot
-from stag.report.pages.run_file import RunResult
 from stag.report.plots.scores import baseline_figure, confusion_figure, subject_figure
 from stag.report.wording import share, signed
 
@@ -146,6 +146,10 @@ def _tile(run: RunResult, metric: str) -> View:
     }
 
 
+def _name(run: RunResult) -> str:
+    return "STAG" if run.method == "stag" else run.method
+
+
 def _n_folds(run: RunResult) -> int:
     return run.units.total // len(run.seeds)
 
@@ -163,8 +167,8 @@ def _scores_note(run: RunResult) -> str:
 def _baseline_rows(run: RunResult) -> list[View]:
     rows = [
         {
-            "name": "STAG",
-            "meaning": "the model of this run",
+            "name": _name(run),
+            "meaning": "the method of this run",
             "uf1": share(run.pooled.uf1, 3),
             "uar": share(run.pooled.uar, 3),
             "difference": "",
@@ -187,7 +191,7 @@ def _baseline_rows(run: RunResult) -> list[View]:
 
 
 def _baseline_plot(run: RunResult, tag: str) -> View:
-    scores = [("STAG", run.pooled.uf1, run.pooled.uar)]
+    scores = [(_name(run), run.pooled.uf1, run.pooled.uar)]
     for key, value in run.baselines.items():
         if value is not None and value.uf1 is not None and value.uar is not None:
             scores.append((_BASELINES.get(key, (key.replace("_", " "), ""))[0], value.uf1, value.uar))

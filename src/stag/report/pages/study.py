@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from stag.evaluation.metrics import METRICS
 from stag.report.pages.face import View, inline_plot
-from stag.report.pages.study_file import Gap, StudyResult, StudyRow
 from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
 from stag.report.wording import share, signed
+from stag.studies.results import AblationRow, Gap, StudyResult, StudyRow
 
-METRICS = ("uf1", "uar", "war")
 _TITLES = {"ablation": "What each part is worth", "audit": "What each leak would be worth"}
 _LEADS = {
     "ablation": (
@@ -68,27 +65,6 @@ def study_view(study: StudyResult) -> View:
     }
 
 
-def study_csv(study: StudyResult) -> str:
-    """The rows as CSV."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    spans = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
-    gaps = [f"{metric}_difference{end}" for metric in METRICS for end in ("", "_low", "_high")]
-    writer.writerow(["category", "name", "against", *spans, *gaps, "explanation", "skipped", "simulated"])
-    for row in study.rows:
-        scores: list[Any] = []
-        differences: list[Any] = []
-        for metric in METRICS:
-            value = getattr(row.scores, metric) if row.scores else None
-            interval = (row.scores.ci95 or {}).get(metric) if row.scores else None
-            scores += [value, *(interval or (None, None))]
-            gap = _gap(row, metric)
-            differences += [gap.value, *(gap.ci95 or (None, None))]
-        told = [row.category, row.name, row.against or _BASES[study.kind]]
-        writer.writerow([*told, *scores, *differences, row.explanation, row.skipped or "", study.simulated])
-    return stream.getvalue()
-
-
 @mpl.rc_context(STYLE)
 def differences_figure(rows: Sequence[tuple[str, Gap]]) -> Figure:
     """Differences with their intervals beside a line at zero; in orange where the interval leaves zero out."""
@@ -129,18 +105,18 @@ def _gap(row: StudyRow, metric: str) -> Gap:
 def _row(row: StudyRow, base: float | None) -> View:
     gap = _gap(row, "uf1")
     low, high = gap.ci95 or (None, None)
-    scores = row.scores
+    scores, is_full = row.scores, isinstance(row, AblationRow) and row.is_full
     return {
         "name": row.name,
-        "category": row.category,
-        "explanation": row.explanation,
-        "against": row.against,
-        "reference": share(row.reference.uf1 if row.reference else base, 3),
-        "first": row.is_full,
+        "category": row.category if isinstance(row, AblationRow) else "",
+        "explanation": "" if isinstance(row, AblationRow) else row.explanation,
+        "against": "" if isinstance(row, AblationRow) else row.against,
+        "reference": share(base if isinstance(row, AblationRow) or not row.reference else row.reference.uf1, 3),
+        "first": is_full,
         **{metric: share(getattr(scores, metric) if scores else None, 3) for metric in METRICS},
         "interval": _interval(((scores.ci95 if scores else None) or {}).get("uf1")),
-        "difference": "the full model" if row.is_full else signed(gap.value),
-        "gap": "" if row.is_full else _gap_words(low, high),
+        "difference": "the full model" if is_full else signed(gap.value),
+        "gap": "" if is_full else _gap_words(low, high),
         "clear": low is not None and high is not None and (low > 0 or high < 0),
         "skipped": row.skipped or "",
     }
@@ -161,7 +137,9 @@ def _groups(rows: Sequence[View]) -> list[tuple[str, list[View]]]:
 
 
 def _finding(rows: Sequence[StudyRow], kind: str) -> str:
-    gaps = [(row.name, _gap(row, "uf1").value or 0.0) for row in rows if not row.is_full]
+    gaps = [
+        (row.name, _gap(row, "uf1").value or 0.0) for row in rows if not (isinstance(row, AblationRow) and row.is_full)
+    ]
     if not gaps:
         return "No row could be measured."
     pick = min if kind == "ablation" else max

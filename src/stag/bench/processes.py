@@ -1,10 +1,15 @@
-"""The most memory that a process needs for each kind of work, beside that of its libraries."""
+"""New processes: how long the program takes to start, and the most memory that each kind of work needs."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from functools import partial
+
+from stag.bench.rows import Row, compared, fastest
+
+_HELP = "import sys; sys.argv = ['stag', '--help']; from stag.cli import main; main()"
+STARTS = {"import stag": "import stag", "stag --help": _HELP}
 
 # Not ru_maxrss where there is a choice: on Linux a new process takes over the peak of the one that started it.
 _PEAK = """
@@ -31,10 +36,10 @@ track_motion(follow_faces(one_by_one, known, "clip")[0], MotionConfig())
 _TRAINED = """
 from stag.config import Config
 from stag.simulate.motion import simulate_motion
-from stag.training.fit import fit
-fit(simulate_motion({subjects}, 20, seed=1), Config().override(["train.epochs=1"]), device="cpu")
+from stag.training.fit import train
+train(simulate_motion({subjects}, 20, seed=1), Config().override(["train.epochs=1"]), device="cpu")
 """
-_JUDGED = """
+_CLASSIFIED = """
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion
@@ -47,32 +52,42 @@ WORKS = (
     ("a clip of 2,000 frames to motion", _FILMED.format(frames=2000), VISION),
     ("an epoch of 100 clips", _TRAINED.format(subjects=5), LEARNING),
     ("an epoch of 400 clips", _TRAINED.format(subjects=20), LEARNING),
-    ("400 clips judged", _JUDGED, LEARNING),
+    ("400 clips classified", _CLASSIFIED, LEARNING),
 )
 
 
-def memory_peaks() -> list[dict[str, Any]]:
-    """Peak memory of a new process for each kind of work.
+def startup_speed(seconds: float = 2.0) -> list[Row]:
+    """Time the start of new processes.
+
+    Args:
+        seconds: How long each is repeated on average; its fastest run counts.
 
     Returns:
-        Rows ``what``, ``value`` in MiB, ``reference`` (the same process with nothing but its imports) and ``ratio``.
+        Rows: milliseconds beyond a Python that does nothing, that Python, and the ratio of the whole to it.
+    """
+    runs = {name: partial(_run, code) for name, code in {"python": "pass", **STARTS}.items()}
+    best = {name: 1e3 * took for name, took in fastest(runs, seconds, at_least=3).items()}
+    bare = best.pop("python")
+    return [
+        compared(f"{name}, ms beyond python", took - bare, "python -c pass", bare, ratio=took / bare)
+        for name, took in best.items()
+    ]
+
+
+def memory_peaks() -> list[Row]:
+    """Measure the peak memory of a new process for each kind of work.
+
+    Returns:
+        Rows: MiB, those of the same process with nothing but its imports, and the ratio.
     """
     bare = {libraries: _peak(libraries) for libraries in (VISION, LEARNING)}
-    rows = []
-    for what, work, libraries in WORKS:
-        peak = _peak(work)
-        rows.append(
-            {
-                "what": f"{what}, MiB",
-                "value": peak,
-                "against": "imports alone",
-                "reference": bare[libraries],
-                "ratio": peak / bare[libraries],
-            }
-        )
-    return rows
+    peaks = [(what, _peak(work), bare[libraries]) for what, work, libraries in WORKS]
+    return [compared(f"{what}, MiB", peak, "imports alone", least, ratio=peak / least) for what, peak, least in peaks]
 
 
 def _peak(work: str) -> float:
-    done = subprocess.run([sys.executable, "-c", work + _PEAK], check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    return float(_run(work + _PEAK))
+
+
+def _run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,194 @@
+"""Types of what the studies write, and their readers: ablation, audit, and the tables of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field
+
+from stag.errors import RunError
+from stag.evaluation.results import FoldScores, Interval, Part, RunResult, Scores, parsed, read_json_object
+
+T = TypeVar("T", bound=Part)
+
+
+class Gap(Part):
+    """Score of a row minus the score of its reference, with the interval of that difference."""
+
+    value: float | None = None
+    ci95: Interval | None = None
+
+
+class StudyScores(Part):
+    """Scores of one row of a study, or of its reference."""
+
+    uf1: float | None = None
+    uar: float | None = None
+    war: float | None = None
+    ci95: dict[str, Interval | None] | None = None
+    f1: dict[str, float | None] | None = None
+    mean_of_folds: FoldScores | None = None
+
+    @classmethod
+    def of(cls, result: RunResult) -> StudyScores:
+        """Return the pooled scores of an evaluation beside its mean of folds."""
+        pooled = result.pooled
+        return cls(
+            uf1=pooled.uf1, uar=pooled.uar, war=pooled.war, ci95=result.ci95, f1=pooled.f1, mean_of_folds=result.folds
+        )
+
+
+class AblationRow(Part):
+    """One configuration of an ablation; ``run``, ``scores`` and ``difference`` are ``None`` where it was skipped."""
+
+    category: str = ""
+    configuration: str
+    settings: list[str] = Field(default_factory=list)
+    motion: str | None = None
+    paper: bool = False
+    is_full: bool = False
+    run: str | None = None
+    scores: StudyScores | None = None
+    difference: dict[str, Gap | None] | None = None
+    skipped: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the row is called."""
+        return self.configuration
+
+
+class AuditRow(Part):
+    """One leak of an audit; what could not be measured is ``None``."""
+
+    leak: str
+    explanation: str = ""
+    against: str = ""
+    run: str | None = None
+    reference: StudyScores | None = None
+    scores: StudyScores | None = None
+    difference: dict[str, Gap | None] | None = None
+    skipped: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the row is called."""
+        return self.leak
+
+
+StudyRow = AblationRow | AuditRow
+
+
+class _Study(Part):
+    """What an ablation and an audit say of themselves before their rows."""
+
+    kind: str
+    protocol: str = ""
+    subject_dependent: bool = False
+    classes: list[str] = Field(default_factory=list)
+    au_source: str = ""
+    selection: str = ""
+    seeds: list[int] = Field(default_factory=list)
+    n_clips: int = 0
+    n_subjects: int = 0
+    folds: int = 0
+    simulated: bool
+    baselines: dict[str, Scores | None] = Field(default_factory=dict)
+
+
+class AblationResult(_Study):
+    """``ablation.json``."""
+
+    full: StudyScores
+    rows: list[AblationRow]
+    notes: list[str] = Field(default_factory=list)
+
+    @property
+    def base(self) -> StudyScores:
+        """What every row is compared with."""
+        return self.full
+
+
+class AuditResult(_Study):
+    """``audit.json``."""
+
+    honest: StudyScores
+    rows: list[AuditRow]
+    notes: list[str] = Field(default_factory=list)
+
+    @property
+    def base(self) -> StudyScores:
+        """What rows are compared with that have no reference of their own."""
+        return self.honest
+
+
+StudyResult = AblationResult | AuditResult
+STUDIES: dict[str, type[AblationResult] | type[AuditResult]] = {"ablation": AblationResult, "audit": AuditResult}
+"""Kind of a study -> its type; the file is ``<kind>.json``."""
+
+
+class PaperRow(Part):
+    """One row of a table of the paper; ``measured`` is ``None`` where nothing was."""
+
+    labels: dict[str, Any]
+    published: dict[str, Any]
+    measured: dict[str, Any] | None = None
+    simulated: bool = False
+    note: str = ""
+
+
+class PaperTable(Part):
+    """``<table>.json`` of ``stag reproduce``."""
+
+    kind: str = "reproduction"
+    table: str
+    title: str
+    protocol: str
+    subject_dependent: bool
+    folds: int
+    seeds: list[int]
+    au_source: str
+    simulated: bool
+    missing: list[str]
+    rows: list[PaperRow]
+    conflicts: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Written(Generic[T]):
+    """What a study found: the content of its JSON file, and its folder."""
+
+    content: T
+    out: Path
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The content of the JSON file."""
+        return self.content.plain()
+
+
+def parse_study(content: Mapping[str, Any] | StudyResult, where: str = "study") -> StudyResult:
+    """Return the content of ``ablation.json`` or ``audit.json``, checked.
+
+    Raises:
+        RunError: The kind is not known, or a key is missing or malformed; the message names the first problem.
+    """
+    if isinstance(content, AblationResult | AuditResult):
+        return content
+    kind = content.get("kind", "")
+    if kind not in STUDIES:
+        raise RunError(f"{where}: kind {kind!r} is not known here; there are {', '.join(STUDIES)}")
+    return parsed(STUDIES[kind], content, where, "run the study with the same `out` again")
+
+
+def read_study(path: Path) -> StudyResult:
+    """Read ``ablation.json`` or ``audit.json``.
+
+    Raises:
+        RunError: The file cannot be read, or is not as documented.
+    """
+    return parse_study(read_json_object(path, "run the study again"), str(path))

@@ -1,0 +1,109 @@
+"""Any classifier by the same protocol, and evaluation without configuration or folder."""
+
+import tempfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from stag.config import Config
+from stag.errors import ConfigError, DatasetError, RunError
+from stag.evaluation.baselines import BASELINES
+from stag.evaluation.evaluate import evaluate, evaluate_split
+from stag.evaluation.methods import METHODS
+from stag.evaluation.protocols import split
+from synthetic import contents, synthetic_motion
+
+
+def pipeline(**settings):
+    return make_pipeline(StandardScaler(), SVC(**settings))
+
+
+def test_a_pipeline_gives_the_answers_of_a_loop_written_out_and_is_left_unfitted():
+    motion, method = synthetic_motion(5, 6, signal=0.3), make_pipeline(StandardScaler(), LinearDiscriminantAnalysis())
+    result = evaluate(motion, method=method, baselines=False)
+    flat = motion.X.reshape(len(motion), -1)
+    expected = cross_val_predict(
+        method, flat, motion.y, groups=motion.groups, cv=LeaveOneGroupOut(), method="predict_proba"
+    )
+    table = result.predictions.set_index("clip_id").loc[motion.clip_id.tolist()]
+    np.testing.assert_allclose(table[[f"p_{name}" for name in motion.classes]], expected, atol=1e-5)
+    assert not hasattr(method[0], "mean_")
+    assert (result.json["selection"], result.json["run"]["method"]) == ("none", "Pipeline")
+
+
+@pytest.mark.parametrize("name", ["svm", "logistic", "majority", "au-only"])
+def test_a_named_method_scores_as_the_baseline_that_it_is(motion, name):
+    result = evaluate(motion, method=name, protocol="gkf", folds=3)
+    assert result.content.baselines[METHODS[name]].uf1 == result.content.pooled.uf1
+    assert result.content.au_source == ("annotated" if name == "au-only" else "none")
+    folds = split("gkf", motion.group, motion.label, 3)
+    expected = [BASELINES[METHODS[name]](motion.subset(f.train), motion.subset(f.test), 0) for f in folds]
+    truth = np.concatenate([motion.label[f.test] for f in folds])
+    assert result.content.pooled.war == pytest.approx(np.mean(np.concatenate(expected) == truth), abs=1e-6)
+
+
+def test_classes_that_a_fold_lacks_and_answers_without_probabilities(motion):
+    common = motion.subset((motion.label != "surprise") | (motion.subject == motion.subject[0]))
+    for method in (RidgeClassifier(), pipeline(kernel="linear")):
+        result = evaluate(common, method=method, baselines=False)
+        values = result.predictions[[f"p_{name}" for name in common.classes]].to_numpy()
+        assert set(values.ravel()) == {0.0, 1.0}
+        assert (values.sum(axis=1) == 1).all()
+    one = common.subject == common.subject[0]
+    alike = common.subset(one | (common.label == "negative"))
+    assert set(evaluate(alike, method=pipeline(), baselines=False).predictions["predicted"]) >= {"negative"}
+
+
+def test_name_and_settings_are_part_of_the_run_and_seeds_reach_the_method(motion, tmp_path):
+    forest = RandomForestClassifier(n_estimators=3)
+    first = evaluate(motion, method=forest, seeds=(0, 1), out=tmp_path / "a", baselines=False)
+    evaluate(motion, method=forest, seeds=(0, 1), out=tmp_path / "b", baselines=False, jobs=2)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    probabilities = first.predictions.filter(like="p_").to_numpy().reshape(2, len(motion), -1)
+    assert (probabilities[0] != probabilities[1]).any()
+    with pytest.raises(RunError, match="its settings is"):
+        evaluate(motion, method=RandomForestClassifier(n_estimators=4), out=tmp_path / "a", baselines=False)
+    with pytest.raises(RunError, match="its method is"):
+        evaluate(motion, method="svm", out=tmp_path / "a", baselines=False)
+
+
+def test_what_is_no_method_is_refused(motion):
+    for method, says in (("swm", "did you mean 'svm'"), (Ridge(), "a scikit-learn classifier"), (SVC, "expected one")):
+        with pytest.raises(ConfigError, match=says):
+            evaluate(motion, method=method)
+    with pytest.raises(ConfigError, match="only method stag reads settings"):
+        evaluate(motion, Config(), method="svm")
+    with pytest.raises(DatasetError, match="no clip with annotated AU codes"):
+        evaluate(synthetic_motion(codes=False), method="au-only")
+    with pytest.raises(RunError, match=r"^no result, 6 of 6 units are missing") as error:
+        evaluate(motion, method=pipeline(C=-1.0), baselines=False)
+    assert "run it again" not in str(error.value)
+
+
+def test_without_folder_nothing_is_left_on_disk_and_the_result_speaks_for_itself(motion, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    result = evaluate(motion, method="svm")
+    assert list(tmp_path.iterdir()) == []
+    assert result.out is None
+    assert repr(result).startswith("Result(svm, loso, 36 clips, 6 subjects, UF1 ")
+    assert "\n" not in repr(result)
+    scores = result.scores
+    assert isinstance(scores, pd.DataFrame)
+    assert list(scores.index) == ["pooled", "mean of folds", "data set demo"]
+    assert scores.loc["pooled", ["uf1_low", "uf1_high"]].tolist() == result.json["ci95"]["uf1"]
+    assert scores.loc["data set demo", "uar"] == result.json["per_dataset"]["demo"]["uar"]
+    assert scores.loc["mean of folds", "uf1"] == result.json["folds"]["uf1_mean"]
+
+
+def test_across_data_sets(motion):
+    result = evaluate_split(motion, synthetic_motion(3, dataset="other"), method=pipeline())
+    assert result.json["protocol"] == "cross-dataset"
+    assert result.content.method == "Pipeline"
