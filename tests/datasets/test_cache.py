@@ -181,7 +181,7 @@ def test_the_program_is_known_by_the_code_that_makes_motion(tmp_path, monkeypatc
     try:
         assert changed() == now
         for name, counts in (
-            ("motion/extract.py", True),
+            ("motion/clip.py", True),
             ("faces/crop.py", True),
             ("video.py", True),
             ("cli/data.py", False),

@@ -11,6 +11,7 @@ from stag.facs import AU_VOCABULARY
 from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts, firing_levels, head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
+from stag.utils.values import ArrayValue
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Firing:
         return np.asarray(firing_levels(shape, np.asarray(time_s)[None])[0, :, 0])
 
 
-@dataclass(frozen=True)
-class HeadPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class HeadPath(ArrayValue):
     """Slow head motion: a sum of three swings for x, y, rotation and size, at rest position at the onset.
 
     Attributes:
@@ -61,8 +62,8 @@ class HeadPath:
         return np.asarray(head_pose(path, np.asarray(time_s)[None])[0])
 
 
-@dataclass(frozen=True)
-class ClipScript:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipScript(ArrayValue):
     """Everything that happens in a clip.
 
     Attributes:

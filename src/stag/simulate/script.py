@@ -16,6 +16,7 @@ from stag.simulate.anatomy import one_sided_share
 from stag.simulate.emotions import UNIT_SHARES, draw_preference, fires, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
+from stag.utils.values import ArrayValue
 
 _BLINK_UNIT = 45
 _SUBJECT_STRENGTH, _SUBJECT_SPEED = 0.2, 0.1  # assumed; spread of the logarithm between persons
@@ -65,8 +66,8 @@ class DisplayStyle:
         )
 
 
-@dataclass(frozen=True)
-class ScriptDraws:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScriptDraws(ArrayValue):
     """The randomness of ``B`` clips, drawn in bulk from the generators of their people.
 
     Attributes:
@@ -106,8 +107,8 @@ class ScriptDraws:
         return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
 
 
-@dataclass(frozen=True)
-class ScriptBlock:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScriptBlock(ArrayValue):
     """Scripts of ``B`` clips with ``K`` firings each, of which the last is the blink; unused ones have no amount.
 
     Attributes:
