@@ -77,7 +77,12 @@ def score_predictions(path: Path | str) -> ScoredFile:
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
     """Write ``predictions.csv`` by atomic rename."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    write_text(path, predictions_text(table))
+
+
+def predictions_text(table: pd.DataFrame) -> str:
+    """Return the content of ``predictions.csv``."""
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def read_run(folder: Path) -> tuple[RunResult, pd.DataFrame]:
