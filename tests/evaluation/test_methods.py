@@ -19,7 +19,7 @@ from stag.evaluation.baselines import BASELINES
 from stag.evaluation.evaluate import evaluate, evaluate_split
 from stag.evaluation.methods import METHODS
 from stag.evaluation.protocols import split
-from synthetic import contents, synthetic_motion
+from synthetic import contents, nearest_mean, synthetic_motion
 
 
 def pipeline(**settings):
@@ -101,6 +101,11 @@ def test_without_folder_nothing_is_left_on_disk_and_the_result_speaks_for_itself
     assert scores.loc["pooled", ["uf1_low", "uf1_high"]].tolist() == result.json["ci95"]["uf1"]
     assert scores.loc["data set demo", "uar"] == result.json["per_dataset"]["demo"]["uar"]
     assert scores.loc["mean of folds", "uf1"] == result.json["folds"]["uf1_mean"]
+
+
+def test_settings_are_the_default_preset_where_none_are_given(motion, tmp_path):
+    evaluate(motion, out=tmp_path, learner=nearest_mean, baselines=False)
+    assert Config.from_toml(tmp_path / "config.toml") == Config.preset("default")
 
 
 def test_across_data_sets(motion):

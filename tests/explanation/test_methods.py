@@ -67,7 +67,7 @@ def test_the_cams_weigh_the_nodes_by_the_gradient(make_model, make_motion, ask, 
     model, asked = make_model(3), None
     asked = ask(model, make_motion(seed=3))
     # The graph branch again, opened at its last layer.
-    seen = model.see(asked.motion)
+    seen = model.encode(asked.motion)
     from stag.model.graph import initial_graph
 
     branch = model.spatial

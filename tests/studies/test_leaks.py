@@ -66,11 +66,11 @@ def test_only_the_leaky_oversampling_mixes_test_clips_into_training(parts, shown
     whole, train, test = parts
     InterpolatedOversampling()(train, test, CONFIG, 0)
     LeakyOversampling(whole)(train, test, CONFIG, 0)
-    (honest, _), (leaky, judged) = shown
+    (honest, _), (leaky, tested) = shown
     assert "demo/003" not in set(honest.group)
     assert "demo/003" in set(leaky.group)
     assert not set(leaky.key) & set(test.key)  # the test clips themselves stay out
-    assert judged is test
+    assert tested is test
 
 
 def test_only_the_leaky_normalisation_moves_with_the_test_clips(parts, shown):
@@ -98,13 +98,13 @@ def test_the_leaky_choice_follows_the_training_of_the_honest_run_and_only_stops_
     monkeypatch.setattr("stag.training.fit.fit_many", keeping)
     answers = dict(zip(motion.key.tolist(), motion.label.tolist(), strict=True))
     train, clips = motion.subset(index), motion.subset(test)
-    judged = LeakyTestFoldSelection(answers)(train, clips, config, 0)
+    output = LeakyTestFoldSelection(answers)(train, clips, config, 0)
     (honest,) = fit_many(train, [Part(np.arange(len(train)), 0)], config, device="cpu")
     losses = [[row["train_loss"] for row in one.history] for one in (honest, fitted[0])]
     np.testing.assert_allclose(*losses, rtol=1e-5)
     wrong = [int(row["val_loss"]) for row in fitted[0].history]
     assert all(0 <= count <= len(test) for count in wrong)
-    said = np.array(clips.classes)[judged.probabilities.argmax(axis=1)]
+    said = np.array(clips.classes)[output.probabilities.argmax(axis=1)]
     assert (said != clips.label).sum() == min(wrong)
 
 

@@ -35,11 +35,11 @@ GRID = tuple((kernel, cost) for kernel in KERNELS for cost in COSTS)
 
 
 def majority(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """The most frequent training class for every test clip; the first by name among equals.
+    """Return the most frequent training class for every test clip; the first by name among equals.
 
     Args:
         train: Clips to learn from.
-        test: Clips to judge; their labels are not looked at.
+        test: Clips to classify; their labels are not read.
         seed: Not used; baselines share one signature.
 
     Returns:
@@ -50,7 +50,7 @@ def majority(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 
 
 def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Support vector machine on the flattened motion, each clip divided by its RMS.
+    """Classify by a support vector machine on the flattened motion, each clip divided by its RMS.
 
     Features are standardised by the training clips; classes are weighted inversely to their frequency. Kernel (linear
     or RBF) and cost are those with the best pooled UF1 in a group k-fold of the training subjects; a single training
@@ -58,7 +58,7 @@ def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 
     Args:
         train: Clips to learn from.
-        test: Clips to judge; their labels are not looked at.
+        test: Clips to classify; their labels are not read.
         seed: Seed of the inner folds.
 
     Returns:
@@ -71,7 +71,7 @@ def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 
 
 def motion_logistic(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Multinomial logistic regression on the features of :func:`motion_svm`, at a fixed penalty."""
+    """Classify by multinomial logistic regression on the features of :func:`motion_svm`, at a fixed penalty."""
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=_LOGISTIC_C, class_weight="balanced", max_iter=2000, random_state=seed)
     )
@@ -79,7 +79,7 @@ def motion_logistic(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 
 
 def au_only(train: MotionSet, test: MotionSet, seed: int = 0) -> Names | None:
-    """Logistic regression on the annotated action units, no video at all; what a score with such codes must beat.
+    """Classify by logistic regression on the annotated action units alone, which a score with such codes must beat.
 
     Returns:
         ``(n_test,)`` class names, or ``None`` where any clip has no codes.
@@ -99,7 +99,7 @@ BASELINES: dict[str, Callable[[MotionSet, MotionSet, int], Names | None]] = {
 
 
 def choose_svm(features: Matrix, labels: Names, groups: Names, seed: int = 0) -> tuple[str, float]:
-    """Kernel and cost with the best pooled UF1 over inner folds of whole subjects; the simpler among equals.
+    """Return kernel and cost with the best pooled UF1 over inner folds of whole subjects; the simpler among equals.
 
     Args:
         features: ``(n, features)`` of the training clips.
@@ -117,7 +117,7 @@ def choose_svm(features: Matrix, labels: Names, groups: Names, seed: int = 0) ->
 
 
 def _svm(train_x: Matrix, train_y: Names, test_x: Matrix, settings: Sequence[tuple[str, float]]) -> Names:
-    """Predictions of each setting. train_x (n, features), test_x (m, features) -> (settings, m)."""
+    """Return the predictions of each setting. train_x (n, features), test_x (m, features) -> (settings, m)."""
     if len(np.unique(train_y)) == 1:
         return np.full((len(settings), len(test_x)), train_y[0])
     scaler = StandardScaler().fit(train_x)
@@ -138,7 +138,7 @@ def _fit_predict(model: Any, train_x: Matrix, train_y: Names, test_x: Matrix) ->
 
 
 def _features(motion: MotionSet) -> Matrix:
-    """Motion of each clip over its RMS, flattened. (n, T, R, 2) -> (n, T * R * 2)."""
+    """Return the motion of each clip over its RMS, flattened. (n, T, R, 2) -> (n, T * R * 2)."""
     flat = motion.motion.reshape(len(motion), -1).astype(np.float64)
     rms = np.sqrt(np.mean(flat**2, axis=1, keepdims=True))
     scaled: Matrix = flat / np.maximum(rms, RMS_FLOOR_PX)

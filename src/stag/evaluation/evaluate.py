@@ -26,7 +26,7 @@ from stag.evaluation.protocols import Fold, split
 from stag.evaluation.results import PREDICTIONS, RESULT, Result, RunResult, Units
 from stag.evaluation.store import RunFolder, fingerprint_data
 from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
-from stag.evaluation.units import Judged, Learner, Plan, Task, judge, read_task, run_tasks, stag_learner
+from stag.evaluation.units import Answers, Learner, Plan, Task, classify, read_task, run_tasks, stag_learner
 from stag.motion_set import MotionSet
 from stag.utils.files import write_json
 
@@ -193,8 +193,8 @@ def evaluate_model(
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
 
-    def finished(_train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Judged:
-        return judge(model, test, config)
+    def finished(_train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Answers:
+        return classify(model, test, config)
 
     plan = _plan(motion, config, "fixed", [fold], (0,), "stag", finished, identity, False)
     return _run(replace(plan, selection="none"), out, 1, progress)

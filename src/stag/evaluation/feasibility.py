@@ -1,4 +1,4 @@
-"""What an evaluation can find out on its clips, checked before anything is trained."""
+"""Checks of clips against folds and settings, before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
 
     Args:
         motion: All clips.
-        folds: Folds of the protocol; one without training clips judges a finished model and is passed over.
+        folds: Folds of the protocol; one without training clips, for a finished model, is passed over.
 
     Raises:
         DatasetError: There is one class alone, a fold has fewer than two clips to learn from, or no fold could learn
@@ -44,7 +44,7 @@ def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
 
 
 def limits_of(motion: MotionSet, folds: Sequence[Fold]) -> list[str]:
-    """What the classes and folds keep the scores from showing, one sentence each.
+    """Return what limits the scores on these classes and folds, one sentence each.
 
     A clip is lost whose class no training clip of its fold has: under ``loso`` every clip of a class of one subject.
     """
@@ -94,5 +94,5 @@ def refuse_unknown_classes(motion: MotionSet, known: Sequence[str], whose: str) 
 
 
 def _unlearned(motion: MotionSet, fold: Fold) -> np.ndarray:
-    """Indices of the tested clips of a fold whose class none of its training clips has."""
+    """Return the indices of the tested clips of a fold whose class none of its training clips has."""
     return fold.test[~np.isin(motion.label[fold.test], motion.label[fold.train])]

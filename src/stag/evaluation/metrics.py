@@ -1,12 +1,12 @@
-"""Metrics of micro-expression recognition, in scikit-learn's hands, and their intervals over subjects.
+"""Metrics of micro-expression recognition, by scikit-learn, and their intervals over subjects.
 
 With the confusion matrix ``N[i, j]`` (clips of class ``i`` called ``j``)::
 
     F1_c = 2 N[c, c] / (sum_j N[c, j] + sum_i N[i, c])      recall_c = N[c, c] / sum_j N[c, j]
     UF1 = mean_c F1_c        UAR = mean_c recall_c          WAR = sum_c N[c, c] / sum_ij N[i, j]
 
-A quotient without a denominator is 0. Over a *fixed* class list (pooled scores, MEGC 2019) a class that nobody shows
-and nobody predicts therefore counts as 0 in UF1, and a class that nobody shows as 0 in UAR.
+A quotient without a denominator is 0. Over a *fixed* class list (pooled scores, MEGC 2019) a class without clips
+and predictions therefore counts as 0 in UF1, and a class without clips as 0 in UAR.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DIGITS = 6
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(ArrayValue):
-    """How well predictions meet the truth.
+    """Scores of one set of predictions.
 
     Attributes:
         classes: Class names, ``C`` of them, in the order of the arrays.
@@ -51,7 +51,7 @@ class Scores(ArrayValue):
 
 
 def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None = None) -> Scores:
-    """All metrics of one set of predictions.
+    """Return all metrics of one set of predictions.
 
     Args:
         truth: ``(n,)`` class names.
@@ -86,7 +86,7 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None 
 
 
 def fold_scores(truth: ArrayLike, predicted: ArrayLike, folds: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """UF1, UAR and WAR of each fold alone, over the classes that occur in it (see :func:`score`).
+    """Return UF1, UAR and WAR of each fold alone, over the classes that occur in it (see :func:`score`).
 
     A fold without one right answer scores 0; a fold of a single clip scores 0 or 1.
 
@@ -106,10 +106,10 @@ def fold_scores(truth: ArrayLike, predicted: ArrayLike, folds: ArrayLike) -> dic
 def bootstrap_replicates(
     truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike, classes: Sequence[str], n: int = 1000, seed: int = 0
 ) -> dict[str, NDArray[np.float64]]:
-    """UF1, UAR and WAR of ``n`` resamples of the subjects, drawn with replacement, all their clips together.
+    """Return UF1, UAR and WAR of ``n`` resamples of the subjects, drawn with replacement, all their clips together.
 
-    Clips of one person are alike, so a bootstrap over clips would call the result surer than it is. Each replicate is
-    the pooled metric over the fixed class list; a class held by a few subjects only is missing from some resamples
+    Clips of one person are alike, so intervals of a bootstrap over clips would be too narrow. Each replicate is
+    the pooled metric over the fixed class list; a class of a few subjects only is missing from some resamples
     and counts as 0 there, which pulls the low end down.
 
     Args:

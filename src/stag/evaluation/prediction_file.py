@@ -37,7 +37,7 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
         where the file names none, ``dataset`` empty.
 
     Raises:
-        DatasetError: The file cannot be read, lacks a column or a value, or tells of a clip twice.
+        DatasetError: The file cannot be read, lacks a column or a value, or has a duplicate row.
     """
     return _read(Path(path))[0]
 
@@ -77,7 +77,12 @@ def score_predictions(path: Path | str) -> ScoredFile:
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
     """Write ``predictions.csv`` by atomic rename."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    write_text(path, predictions_text(table))
+
+
+def predictions_text(table: pd.DataFrame) -> str:
+    """Return the content of ``predictions.csv``."""
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def read_run(folder: Path) -> tuple[RunResult, pd.DataFrame]:
@@ -123,7 +128,7 @@ def refuse_foreign(table: pd.DataFrame, result: RunResult, where: str = "predict
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The predictions, and remarks on the file."""
+    """Return the predictions, and remarks on the file."""
     sheet = read_sheet(path, COLUMNS, OPTIONAL)
     if sheet.skipped:
         raise DatasetError(f"{path}, {sheet.skipped[0].clip_id}: {sheet.skipped[0].reason}")
@@ -143,7 +148,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> dict[str, Any]:
-    """The values of a row, all text but the seed; columns that are absent take theirs from ``absent``."""
+    """Return the values of a row, all text but the seed; columns that are absent take theirs from ``absent``."""
     values: dict[str, Any] = {name: absent.get(name, text(row[name])) for name in COLUMNS}
     for name in (*NEEDED, "fold", "seed"):
         if not values[name]:
@@ -156,7 +161,7 @@ def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> di
 
 
 def _refuse_unequal_seeds(table: pd.DataFrame, path: Path) -> None:
-    """Every seed must judge the same clips, and a clip keep its subject and truth."""
+    """Refuse seeds that differ in their clips, or in the subject or truth of a clip."""
     clips = table.groupby(["dataset", "clip_id"])
     for name in ("truth", "subject"):
         changing = clips[name].nunique()

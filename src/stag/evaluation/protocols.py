@@ -22,7 +22,7 @@ class Fold(ArrayValue):
     Attributes:
         name: Subject key under ``loso``, else ``fold1``, ``fold2`` and so on; unique in the protocol.
         train: Sorted indices of the clips to learn from.
-        test: Sorted indices of the clips to be judged.
+        test: Sorted indices of the clips to classify.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Fold(ArrayValue):
 
 
 def split(protocol: str, subjects: ArrayLike, labels: ArrayLike, folds: int = 5, seed: int = 0) -> list[Fold]:
-    """Folds of a protocol; every clip is tested exactly once.
+    """Return the folds of a protocol; every clip is tested exactly once.
 
     ``loso`` leaves out one subject per fold. ``gkf`` deals whole subjects so that every fold has about the same mix
     of classes (:class:`sklearn.model_selection.StratifiedGroupKFold`): with a rare class, folds balanced by size only

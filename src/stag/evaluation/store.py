@@ -1,10 +1,10 @@
-"""A run folder: one owner at a time, one run only, and unit files that a later start can trust.
+"""The run folder: one process at a time, one run only, and unit files that are checked when a run resumes.
 
 ::
 
-    OUT/config.toml, versions.json, run.json     what this run is
+    OUT/config.toml, versions.json, run.json     identity of the run
     OUT/units/<fold>_seed<k>.json                probabilities of one unit
-    OUT/units/<fold>_baselines.json              what the baselines say in one fold
+    OUT/units/<fold>_baselines.json              predictions of the baselines in one fold
     OUT/predictions.csv, result.json             written once every unit is there
 """
 
@@ -39,13 +39,13 @@ class RunFolder:
     """The folder of one run.
 
     Attributes:
-        path: Where it is; made when the run is opened.
+        path: The folder; made when the run is opened.
     """
 
     path: Path
 
     def unit(self, fold: str, seed: int | None) -> Path:
-        """File of one unit, or of the baselines of a fold where ``seed`` is ``None``.
+        """Return the file of one unit, or of the baselines of a fold where ``seed`` is ``None``.
 
         Fold names are quoted like a URL, so that different names stay different files.
         """
@@ -54,10 +54,10 @@ class RunFolder:
 
     @contextmanager
     def opened(self, identity: Mapping[str, Any], config: Config) -> Iterator[None]:
-        """Own the folder while the block runs.
+        """Lock the folder while the block runs.
 
         Args:
-            identity: What the run is, as plain JSON values; a folder of another identity is refused.
+            identity: What tells the run from others, as plain JSON values; a folder of another identity is refused.
             config: Resolved configuration.
 
         Raises:
@@ -103,11 +103,11 @@ class RunFolder:
 
 
 def read_unit(path: Path, header: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Content of a unit file, or ``None`` where it is missing, damaged or of another unit.
+    """Return the content of a unit file, or ``None`` where it is missing, damaged or of another unit.
 
     Args:
         path: The file.
-        header: What the file must say of itself: fold, seed, fingerprints, clips, truth, AU source.
+        header: What the file must contain: fold, seed, fingerprints, clips, truth, AU source.
     """
     content = read_object(path)
     if content is None or any(content.get(name) != value for name, value in header.items()):
@@ -126,7 +126,7 @@ def read_unit(path: Path, header: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or ``None`` where the file is missing or is none."""
+    """Read a JSON object; ``None`` where the file is missing or holds something else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -135,12 +135,12 @@ def read_object(path: Path) -> dict[str, Any] | None:
 
 
 def fingerprint_text(text: str) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of a text."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def fingerprint_data(motion: MotionSet) -> str:
-    """First 16 hexadecimal digits of the SHA-256 over all that can change a result: arrays, texts, classes."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of arrays, texts and classes."""
     digest = hashlib.sha256()
     for array in (motion.motion, motion.action_units, motion.time_s):
         digest.update(str(array.shape).encode())
@@ -151,7 +151,7 @@ def fingerprint_data(motion: MotionSet) -> str:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of stag, Python and the packages that results rest on; ``None`` where one is not installed."""
+    """Return the versions of stag, Python and the packages that results depend on; ``None``: not installed."""
     found: dict[str, str | None] = {"stag": stag.__version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

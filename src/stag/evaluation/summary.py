@@ -17,7 +17,7 @@ from stag.motion_set import MotionSet
 
 
 def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_source: str) -> pd.DataFrame:
-    """One row per tested clip and seed; truth joins prediction by clip key, never by position.
+    """Return one row per tested clip and seed; truth joins prediction by clip key, never by position.
 
     Args:
         motion: The clips, in any order.
@@ -29,7 +29,7 @@ def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_s
         data set and clip.
 
     Raises:
-        pandas.errors.MergeError: A clip is judged twice with one seed.
+        pandas.errors.MergeError: A clip is predicted twice with one seed.
     """
     classes = motion.classes
     clips = pd.DataFrame(
@@ -58,7 +58,7 @@ def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_s
 
 
 def summarise(table: pd.DataFrame, classes: Sequence[str]) -> Summary:
-    """Metrics of a prediction table.
+    """Return the metrics of a prediction table.
 
     With several seeds every metric is computed for each seed and averaged; confusion matrices are summed; the spread
     over seeds is their (population) standard deviation. Per-fold scores are averaged over seeds first, so that
@@ -121,7 +121,7 @@ def seed_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dic
 def baseline_scores(
     motion: MotionSet, units: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, Scores | None]:
-    """Pooled scores of each baseline; ``None`` where a fold could not compute it, or there is no fold.
+    """Return the pooled scores of each baseline; ``None`` where a fold could not compute it, or there is no fold.
 
     Args:
         motion: The clips, in any order.
@@ -140,7 +140,7 @@ def baseline_scores(
 
 
 def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> UnitScores | None:
-    """How well the AU head reads the face, at probability .5, over all tested clips that have codes.
+    """Return how well the AU head recognises action units, at probability .5, over all tested clips with codes.
 
     Args:
         motion: The clips, in any order.
@@ -148,7 +148,7 @@ def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> UnitSc
 
     Returns:
         ``macro_f1`` over the AUs that occur, ``f1`` of each of these by number, ``n_clips`` with codes, averaged over
-        seeds; ``None`` where nobody judged AUs or no clip has codes.
+        seeds; ``None`` where the method predicts no AUs or no clip has codes.
     """
     if not units or any("units" not in unit for unit in units):
         return None
@@ -175,7 +175,7 @@ def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> UnitSc
 def notes(
     table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: bool, simulated: bool, leak: str = ""
 ) -> list[str]:
-    """Remarks without which the numbers would mislead."""
+    """Return the remarks without which the numbers would mislead."""
     shown = set(table["truth"])
     missing = [name for name in classes if name not in shown]
     remarks = [f"class {name} has no clip here; it counts as 0 in the pooled UF1 and UAR" for name in missing]
@@ -189,7 +189,7 @@ def notes(
 
 
 def people(table: pd.DataFrame) -> pd.Series[str]:
-    """Person key of each row: data set and subject, so that equal numbers of two sets stay two people."""
+    """Return the person key of each row: data set and subject, since two sets number their subjects alike."""
     return table["dataset"].astype(str) + "/" + table["subject"].astype(str)
 
 

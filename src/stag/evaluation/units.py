@@ -1,7 +1,7 @@
-"""Units of work: what each sees, what it writes, and how many run at once.
+"""Units of work: their input, their files, and how they run in parallel.
 
-The unit is (configuration, protocol, fold, seed). Its learner is handed the training clips, and the test clips without
-their labels; what comes back is written to the unit's own file by the process that computed it.
+A unit is (configuration, protocol, fold, seed). Its learner gets the training clips, and the test clips without their
+labels; the answers are written to the file of the unit by the process that computed them.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from stag.model.stag import STAG
 
 
-class Judged(NamedTuple):
-    """What a learner says of ``n`` clips: class probabilities ``(n, C)``, and AU probabilities ``(n, A)`` if any."""
+class Answers(NamedTuple):
+    """Output of a learner for ``n`` clips: class probabilities ``(n, C)``, and AU probabilities ``(n, A)`` if any."""
 
     probabilities: NDArray[np.float64]
     units: NDArray[np.float64] | None = None
 
 
-Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64] | Judged]
-"""(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities, or all of it."""
+Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64] | Answers]
+"""(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities, or answers."""
 
 STACKED_AT_MOST = 64
 """Folds that train as one stacked model on a GPU."""
@@ -53,11 +53,11 @@ class Plan:
         protocol: Name of the protocol.
         folds: Its folds.
         seeds: Seeds of training.
-        learner: What trains and judges.
+        learner: What trains and classifies.
         baselines: Names of the baselines to compute.
-        identity: What makes this run another than others, as plain JSON values; ``data`` is among them.
-        selection: What the choice of epochs looked at.
-        leak: What the learner is told that it should not know; empty for every honest one.
+        identity: What tells this run from others, as plain JSON values; ``data`` is among them.
+        selection: What the epoch is chosen by.
+        leak: What the learner knows that it should not; empty for every honest one.
         device: Where STAG trains: ``cpu`` one unit a process, ``cuda`` the folds of a seed as one stacked model.
     """
 
@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def tasks(self) -> list[Task]:
-        """Every unit, and the baselines of every fold."""
+        """Return every unit, and the baselines of every fold."""
         units = [Task(fold, seed) for seed in self.seeds for fold in self.folds]
         return units + [Task(fold, None) for fold in self.folds if self.baselines]
 
@@ -88,29 +88,29 @@ class Task:
     seed: int | None
 
     def __str__(self) -> str:
-        """Name for the reader of an error."""
+        """Return the name that errors use."""
         return f"fold {self.fold.name} " + ("baselines" if self.seed is None else f"seed {self.seed}")
 
 
-def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-    """The learner of an evaluation: trains STAG on the training clips alone and judges the test clips."""
+def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+    """Train STAG on the training clips alone and classify the test clips."""
     from stag.training import fit
 
-    return judge(fit.train(train, config, seed=seed, device="cpu"), test, config)
+    return classify(fit.train(train, config, seed=seed, device="cpu"), test, config)
 
 
-def judge(model: STAG, test: MotionSet, config: Config) -> Judged:
-    """What a model says of clips; class columns in the order of the classes of ``test``."""
+def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
+    """Apply a model to clips; class columns in the order of the classes of ``test``."""
     from stag.inference import probabilities as inference
     from stag.inference.views import clip_views
 
     views = clip_views(mirror_tta=config.train.mirror_tta, jitter_tta=config.train.jitter_tta)
     probabilities, units = inference.predict_probabilities(model, test, config.au, views=views)
-    return Judged(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
+    return Answers(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
 
 
 def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, str | None]]:
-    """Do tasks on ``jobs`` processes, in any order.
+    """Run tasks on ``jobs`` processes, in any order.
 
     Yields:
         As each ends: its name, and why it failed, or ``None`` where its file is written.
@@ -155,12 +155,12 @@ class _Finished:
 
     model: STAG
 
-    def __call__(self, _train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Judged:
-        return judge(self.model, test, config)
+    def __call__(self, _train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Answers:
+        return classify(self.model, test, config)
 
 
 def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | None:
-    """What the file of a task says, or ``None`` where it is still to be done."""
+    """Return the content of the file of a task, or ``None`` where it is still to be done."""
     path, header = folder.unit(task.fold.name, task.seed), _header(plan, task)
     content = read_unit(path, header)
     if content is None or task.seed is not None:
@@ -171,7 +171,7 @@ def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | Non
 def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
     train = plan.motion.subset(task.fold.train)
     test = plan.motion.subset(task.fold.test)
-    # From here on nothing that judges a clip can know its answer.
+    # From here on no learner can read the label of a test clip.
     test = replace(test, label=np.full(len(test), ""))
     if task.seed is not None and (plan.learner is stag_learner or plan.leak):
         import_module("stag.training.fit")  # torch has to be loaded before its threads can be limited
@@ -188,15 +188,15 @@ def _unit(plan: Plan, train: MotionSet, test: MotionSet, seed: int) -> dict[str,
     if plan.config.au != "annotated":
         test = replace(test, action_units=np.full_like(test.action_units, np.nan))
     said = plan.learner(train, test, plan.config, seed)
-    judged = said if isinstance(said, Judged) else Judged(said)
-    probabilities = np.asarray(judged.probabilities, dtype=np.float64)
+    answers = said if isinstance(said, Answers) else Answers(said)
+    probabilities = np.asarray(answers.probabilities, dtype=np.float64)
     expected = (len(test), len(test.classes))
     if probabilities.shape != expected:
         raise ModelError(f"the learner gave probabilities of shape {probabilities.shape}; expected {expected}")
     if not np.isfinite(probabilities).all():
         raise ModelError("the learner gave probabilities that are NaN or infinite; training diverged, lower train.lr")
     found = {"probabilities": probabilities.round(_DIGITS).tolist()}
-    return found if judged.units is None else {**found, "units": np.asarray(judged.units).round(_DIGITS).tolist()}
+    return found if answers.units is None else {**found, "units": np.asarray(answers.units).round(_DIGITS).tolist()}
 
 
 def _baselines(plan: Plan, train: MotionSet, test: MotionSet) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def _baselines(plan: Plan, train: MotionSet, test: MotionSet) -> dict[str, Any]:
 
 
 def _header(plan: Plan, task: Task) -> dict[str, Any]:
-    """What a file of this task must say of itself, so that no other file is taken for it."""
+    """Return what the file of this task must contain, so that no other file is taken for it."""
     tested = plan.motion.subset(task.fold.test)
     header = {
         "fold": task.fold.name,

@@ -13,7 +13,7 @@ from stag.motion.regions import LAYOUTS
 
 
 class ActionUnitEmbedding(nn.Module):
-    """Embedding of a clip's action units, or of not knowing them (Eq. 32-33).
+    """Embedding of a clip's action units, known or unknown (Eq. 32-33).
 
     ``e_a = W_6 relu(W_5 a + b_5) + b_6`` where the units are known, a learned vector where they are not. The final
     feature ``[z ; e_a]`` so has one width, and one model serves both kinds of clip in one batch.
@@ -49,7 +49,7 @@ def separate_unknown(au: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def anatomical_edges(layout: str, au_vocabulary: Sequence[int]) -> Tensor:
-    """The edges that each action unit switches on before training: regions that it moves together.
+    """Return the edges that each action unit adds before training: between regions that it moves together.
 
     Args:
         layout: Region layout.

@@ -1,4 +1,4 @@
-"""Dropout whose masks follow from a seed alone: not from the device, the order of folds, or how many train at once.
+"""Dropout whose masks depend on a seed alone: not on the device, the order of folds, or how many train at once.
 
 ``nn.Dropout`` draws from one global stream, so that under :func:`torch.func.vmap` a model's masks depend on which other
 models are stacked with it. Here a mask is a hash of (seed, number of the call, place in the tensor).
@@ -19,14 +19,14 @@ _HALF = 2**31
 
 
 class _Masks:
-    """Seed ``()`` int32 of one forward pass, and how many masks it has given."""
+    """The masks of one forward pass, from its seed ``()`` int32."""
 
     def __init__(self, seed: Tensor) -> None:
         self.seed = seed
         self.given = 0
 
     def __call__(self, shape: tuple[int, ...], share: float) -> Tensor:
-        """Mask of 0 and ``1 / (1 - share)``."""
+        """Return a mask of 0 and ``1 / (1 - share)``."""
         self.given += 1
         place = torch.arange(torch.Size(shape).numel(), dtype=torch.int32, device=self.seed.device)
         value = place * _STEP + (self.seed + self.given * 40503)
@@ -46,7 +46,8 @@ class Dropout(nn.Module):
     Args:
         share: Share of values that is dropped.
         step_locked: One mask for all steps of a clip (axis 1). Noise that flickers from step to step is what pooling
-            over steps averages away; and one mask costs ``T`` times less chance.  # assumed; the paper says dropout
+            over steps averages away; and one mask needs ``T`` times fewer random numbers.
+            # assumed; the paper says dropout
     """
 
     def __init__(self, share: float, *, step_locked: bool = False) -> None:

@@ -36,7 +36,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Everything that a model folder tells but the weights.
+    """Everything in a model folder but the weights.
 
     Attributes:
         model: Widths and depths.
@@ -62,7 +62,7 @@ class ModelInfo:
     version: str = __version__
 
     def motion_settings(self) -> MotionConfig:
-        """How to extract the motion of a video for this model.
+        """Return how to extract the motion of a video for this model.
 
         Raises:
             ModelError: A setting is unknown to this program.
@@ -205,7 +205,7 @@ def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], f
 
 @contextmanager
 def fresh_folder(folder: Path) -> Iterator[Path]:
-    """A temporary sibling that takes the place of ``folder`` when the block ends well, and vanishes when it does not.
+    """Yield a temporary sibling that replaces ``folder`` when the block succeeds, and is removed when it fails.
 
     Files of an existing folder that the new one does not have are kept.
 
@@ -248,7 +248,7 @@ def _put_in_place(fresh: Path, folder: Path, old: Path) -> None:
 
 
 def read_info(folder: Path) -> ModelInfo:
-    """Read and validate what a model folder tells beside the weights.
+    """Read and validate the description in a model folder.
 
     Raises:
         ModelError: A file is missing, or the description is damaged or does not fit this program.

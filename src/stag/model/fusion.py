@@ -20,7 +20,7 @@ class FusedView(NamedTuple):
 
 
 class CrossAttentionFusion(nn.Module):
-    """Regions ask the steps, steps ask the regions, before both are reduced (Eq. 26-31).
+    """Cross-attention of regions over steps and of steps over regions, before both are reduced (Eq. 26-31).
 
     ::
 

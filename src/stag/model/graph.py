@@ -35,7 +35,7 @@ class RoiEmbedding(nn.Module):
 
 
 def initial_graph(embedded: Tensor, frames: int, temperature: float) -> Tensor:
-    """The reference graph: cosine similarity of regions over the first steps (Eq. 13).
+    """Return the reference graph: cosine similarity of regions over the first steps (Eq. 13).
 
     ``A0[i, j] = softmax_j( cos(h_i, h_j) / temperature )`` with ``h_r = mean_{t < K} E0[t, r]``.
 
@@ -72,7 +72,7 @@ class EGAT(nn.Module):
         heads: Number of heads ``H``; divides ``dim``.
         regions: Number of regions ``R``.
         dropout: Dropout share of Eq. 17, see :class:`~stag.model.dropout.Dropout`, one mask for all steps.
-        au_edges: Initial ``U (A, R, R)``, or ``None`` for a layer that does not listen to action units.
+        au_edges: Initial ``U (A, R, R)``, or ``None`` for a layer without AU edges.
         evolving: Whether the adjacency evolves; without, Eq. 16 is taken once, from the mean over steps of ``E[t]``.
 
     Attributes:
@@ -103,7 +103,7 @@ class EGAT(nn.Module):
         self.dropout = Dropout(dropout, step_locked=True)
 
     def forward(self, nodes: Tensor, initial: Tensor, au: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Let regions look at each other.
+        """Apply the layer.
 
         Args:
             nodes: ``H (B, T, R, D)``.
@@ -111,7 +111,7 @@ class EGAT(nn.Module):
             au: ``(B, A)`` presence of each action unit in [0, 1]; a row of zeros modulates nothing.
 
         Returns:
-            New nodes ``(B, T, R, D)``, and the adjacency ``A (B, T, R, R)``; row ``i`` tells where region ``i`` looks.
+            New nodes ``(B, T, R, D)``, and the adjacency ``A (B, T, R, R)``; row ``i``: where region ``i`` attends.
         """
         lam = torch.sigmoid(self.smoothing)
         drive = self._scores(nodes, 1 - lam) + (1 - lam) * self._structure(au)
@@ -151,7 +151,7 @@ class EGAT(nn.Module):
 
 
 class TemporalPooling(nn.Module):
-    """Attention over steps: which moments carry the movement (Eq. 18-19).
+    """Attention pooling over steps (Eq. 18-19).
 
     ``w[t] = softmax_t( v . tanh( W_a mean_r H[t, r] + b_a ) )`` and ``G = sum_t w[t] H[t]``, with
     ``score = (W_a, b_a)`` and ``context = v``.
@@ -169,7 +169,7 @@ class TemporalPooling(nn.Module):
 
 
 class GraphView(NamedTuple):
-    """What the graph branch sees: feature ``(B, G)``, tokens ``(B, R, D)``, step weights, one adjacency a layer."""
+    """Output of the graph branch: feature ``(B, G)``, tokens ``(B, R, D)``, step weights, one adjacency a layer."""
 
     feature: Tensor
     tokens: Tensor
@@ -220,7 +220,7 @@ class GraphBranch(nn.Module):
         self.project = nn.Linear(regions * dim, out_dim)
 
     def forward(self, embedded: Tensor, au: Tensor | None = None) -> GraphView:
-        """See ``embedded (B, T, R, D)`` as a graph; ``au (B, A)`` as in :class:`EGAT`."""
+        """Apply the branch to ``embedded (B, T, R, D)``; ``au (B, A)`` as in :class:`EGAT`."""
         initial = initial_graph(embedded, self.init_frames, self.temperature)
         nodes, adjacency = embedded, []
         for layer in self.layers:

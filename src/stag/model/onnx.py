@@ -27,7 +27,7 @@ _OUTPUTS = ("logits", "au_logits", "adjacency", "temporal_attention")
 
 
 class OnnxAnswer(NamedTuple):
-    """What the file says of a batch: ``(B, C)``, ``(B, A)``, ``(B, L, T, R, R)``, ``(B, T)``."""
+    """Output of the file for a batch: ``(B, C)``, ``(B, A)``, ``(B, L, T, R, R)``, ``(B, T)``."""
 
     logits: NDArray[np.float32]
     au_logits: NDArray[np.float32]
@@ -69,12 +69,12 @@ def export_onnx(model: STAG, path: Path, *, au_source: str | None = None) -> Non
 
 
 def onnx_session(model: STAG, *, au_source: str | None = None) -> OnnxSession:
-    """A session that runs a model with onnxruntime; it is exported in memory first. Errors as :func:`export_onnx`."""
+    """Export a model in memory and return its onnxruntime session; errors as :func:`export_onnx`."""
     return OnnxSession(onnx_bytes(model, au_source=au_source))
 
 
 def onnx_bytes(model: STAG, *, au_source: str | None = None) -> bytes:
-    """The content of the file that :func:`export_onnx` writes."""
+    """Return the content of the file that :func:`export_onnx` writes."""
     if au_source == "annotated":
         raise ModelError("AU source 'annotated': an ONNX file has no input for expert codes; use none or predicted")
     au_source = model.info.au_source(au_source)
@@ -108,7 +108,7 @@ def onnx_bytes(model: STAG, *, au_source: str | None = None) -> bytes:
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """The exporter warns of its own future and logs its progress, neither of which a user can act on."""
+    """Silence the warnings and logs of the exporter, on which a user cannot act."""
     log = logging.getLogger("torch.onnx")
     before = log.level
     log.setLevel(logging.ERROR)
@@ -127,7 +127,7 @@ class OnnxSession:
         content: The bytes of an ONNX file written by :func:`export_onnx`, or its path.
 
     Attributes:
-        description: What the file tells of itself: classes, layout, steps, temperature, AU source, training.
+        description: Metadata of the file: classes, layout, steps, temperature, AU source, training.
 
     Raises:
         StagError: onnxruntime is not installed.
@@ -155,6 +155,6 @@ class OnnxSession:
             raise ModelError(f"{where}: cannot be read as ONNX ({reason}); export the model again") from error
 
     def __call__(self, motion: NDArray[np.float32]) -> OnnxAnswer:
-        """Judge ``motion (B, T, R, 2)``."""
+        """Classify ``motion (B, T, R, 2)``."""
         given = np.ascontiguousarray(motion, dtype=np.float32)
         return OnnxAnswer(*self._session.run(list(_OUTPUTS), {"motion": given}))

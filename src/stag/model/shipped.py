@@ -7,14 +7,14 @@ from pathlib import Path
 
 SHIPPED = ("megc3",)
 DEFAULT_MODEL = "megc3"
-"""What answers where no model is named; trained on simulated motion only."""
+"""Model that is used where none is named; trained on simulated motion only."""
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder of a model on this machine: that of the path ``name``, else the shipped one, else ``None``."""
+    """Return the folder of a model on this machine: that of the path ``name``, else the shipped one, else ``None``."""
     return Path(name) if Path(name).exists() else shipped_folder(name)
 
 
 def shipped_folder(name: str) -> Path | None:
-    """The model folder of that name inside the package, or ``None`` where no model of that name ships."""
+    """Return the model folder of that name inside the package, or ``None`` where no model of that name ships."""
     return Path(str(files("stag").joinpath("weights", name))) if name in SHIPPED else None

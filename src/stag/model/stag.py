@@ -22,14 +22,14 @@ from stag.motion.regions import LAYOUTS
 
 
 class StagOutput(NamedTuple):
-    """What the model says about a batch; attention only where it was asked for.
+    """Output of the model for a batch; attention only where it was requested.
 
     Attributes:
         logits: ``(B, C)`` class scores before softmax.
-        au_logits: ``(B, A)`` action-unit scores before sigmoid. They are a reading of the face only where the action
-            units were unknown to the model; else they also read what was put in.
+        au_logits: ``(B, A)`` action-unit scores before sigmoid. They depend on the motion alone only where
+            the action units were unknown to the model.
         features: ``(B, G + M + E)``, the final feature ``[z ; e_a]`` of Eq. 33.
-        adjacency: ``(B, L, T, R, R)`` graph attention, rows sum to 1; row ``i`` tells where region ``i`` looks.
+        adjacency: ``(B, L, T, R, R)`` graph attention, rows sum to 1; row ``i``: where region ``i`` attends.
         temporal_attention: ``(B, T)`` weights of the graph branch over steps, sum to 1.
         region_to_step: ``(B, H, R, T)`` cross-attention of regions over steps, rows sum to 1.
         step_to_region: ``(B, H, T, R)`` cross-attention of steps over regions, rows sum to 1.
@@ -44,8 +44,8 @@ class StagOutput(NamedTuple):
     step_to_region: Tensor | None = None
 
 
-class Seen(NamedTuple):
-    """What does not depend on action units: embedding ``(B, T, R, D)``, ``z_t (B, M)``, frame tokens ``(B, T, M)``."""
+class Encoded(NamedTuple):
+    """What no action unit changes: embedding ``(B, T, R, D)``, ``z_t (B, M)``, frame tokens ``(B, T, M)``."""
 
     embedded: Tensor
     temporal: Tensor
@@ -58,7 +58,7 @@ class STAG(PretrainedModule):
     The switches ``graph``, ``temporal``, ``cross_attention`` and ``evolving`` of the configuration take a part out of
     the computation for an ablation; its weights stay, unused, so that one model folder fits all of them.
 
-    Everything in it is friendly to :func:`torch.func.vmap` over stacked parameters (dropout within
+    All of it works under :func:`torch.func.vmap` over stacked parameters (dropout within
     :func:`stag.model.dropout.seeded`), so many folds can train as one model. A function that is mapped returns
     tensors: pick the fields of :class:`StagOutput` that are wanted.
 
@@ -151,7 +151,7 @@ class STAG(PretrainedModule):
 
     @classmethod
     def from_info(cls, info: ModelInfo) -> Self:
-        """A model of that description, with initial weights."""
+        """Return a model of that description, with initial weights."""
         model = cls(
             info.model,
             layout=info.layout,
@@ -173,7 +173,7 @@ class STAG(PretrainedModule):
         return self.info.classes
 
     def forward(self, motion: Tensor, au: Tensor | None = None, *, return_attention: bool = False) -> StagOutput:
-        """Judge a batch of clips.
+        """Classify a batch of clips.
 
         Args:
             motion: ``(B, T, R, 2)`` motion in crop pixels; it is normalised here.
@@ -183,33 +183,31 @@ class STAG(PretrainedModule):
         Raises:
             ModelError: ``motion`` or ``au`` does not have the shape that this model was made for.
         """
-        return self.judge(self.see(motion), au, return_attention=return_attention)
+        return self.classify(self.encode(motion), au, return_attention=return_attention)
 
     def forward_with_predicted_aus(
         self, motion: Tensor, *, return_attention: bool = False, detach: bool = False
     ) -> StagOutput:
-        """Judge twice: first without action units, then with the probabilities of those that the first pass saw.
-
-        Only what depends on action units is computed twice.
+        """Classify twice: first without action units, then with the AU probabilities of the first pass.
 
         Args:
             motion: As in :meth:`forward`.
             return_attention: Whether to return the attention of the second pass.
-            detach: Whether the classes' loss stops at the probabilities, so that in training it cannot turn the AU
-                head into a channel of its own. Attribution wants the whole path, hence not the default.
+            detach: Whether the loss of the classes stops at the probabilities, so that training cannot use the AU
+                head as a further feature. Attribution needs the whole path, hence not the default.
 
         Returns:
             Everything from the second pass, but ``au_logits`` from the first.
         """
-        seen = self.see(motion)
-        au_logits = self.judge(seen).au_logits
+        encoded = self.encode(motion)
+        au_logits = self.classify(encoded).au_logits
         probabilities = torch.sigmoid(au_logits.detach() if detach else au_logits)
-        return self.judge(seen, probabilities, return_attention=return_attention)._replace(au_logits=au_logits)
+        return self.classify(encoded, probabilities, return_attention=return_attention)._replace(au_logits=au_logits)
 
     def forward_from(
         self, motion: Tensor, au_source: str, au: Tensor | None = None, *, return_attention: bool = False
     ) -> StagOutput:
-        """Judge with the action units of an AU source, in one pass for the answer and the attention behind it.
+        """Classify with the action units of an AU source; one pass gives the answer and its attention.
 
         Args:
             motion: As in :meth:`forward`.
@@ -222,14 +220,14 @@ class STAG(PretrainedModule):
         """
         if au_source == "predicted":
             return self.forward_with_predicted_aus(motion, return_attention=return_attention)
-        seen = self.see(motion)
+        encoded = self.encode(motion)
         if au_source == "none":
-            return self.judge(seen, return_attention=return_attention)
-        blind = self.judge(seen)
-        return self.judge(seen, au, return_attention=return_attention)._replace(au_logits=blind.au_logits)
+            return self.classify(encoded, return_attention=return_attention)
+        blind = self.classify(encoded)
+        return self.classify(encoded, au, return_attention=return_attention)._replace(au_logits=blind.au_logits)
 
-    def see(self, motion: Tensor) -> Seen:
-        """The part of :meth:`forward` that does not depend on action units: :meth:`judge` it as often as needed."""
+    def encode(self, motion: Tensor) -> Encoded:
+        """Compute the part of :meth:`forward` that no action unit changes, for one or more :meth:`classify`."""
         expected = self.shape
         if motion.ndim != 4 or tuple(motion.shape[1:]) != expected:
             t, r, _ = expected
@@ -239,26 +237,26 @@ class STAG(PretrainedModule):
         embedded = self.embedding(motion)
         if not self.info.model.temporal:
             b, t, m = embedded.shape[0], expected[0], self.info.model.transformer_dim
-            return Seen(embedded, embedded.new_zeros(b, m), embedded.new_zeros(b, t, m))
+            return Encoded(embedded, embedded.new_zeros(b, m), embedded.new_zeros(b, t, m))
         temporal, frames = self.temporal(embedded)
-        return Seen(embedded, temporal, frames)
+        return Encoded(embedded, temporal, frames)
 
-    def judge(self, seen: Seen, au: Tensor | None = None, *, return_attention: bool = False) -> StagOutput:
-        """The rest of :meth:`forward`, given what was seen; ``au`` as there."""
-        clips, units = seen.temporal.shape[0], len(self.info.au_vocabulary)
+    def classify(self, encoded: Encoded, au: Tensor | None = None, *, return_attention: bool = False) -> StagOutput:
+        """Compute the rest of :meth:`forward` from its first part; ``au`` as there."""
+        clips, units = encoded.temporal.shape[0], len(self.info.au_vocabulary)
         if au is not None and tuple(au.shape) != (clips, units):
             raise ModelError(f"au has shape {tuple(au.shape)}; expected (B={clips}, A={units})")
         if au is None:
             present = None
             unit_feature = self.au_embedding.unknown.expand(clips, -1)
         else:
-            present, known = separate_unknown(au.to(seen.temporal.dtype))
+            present, known = separate_unknown(au.to(encoded.temporal.dtype))
             unit_feature = self.au_embedding(present, known)
-        graph = self.spatial(seen.embedded, present) if self.info.model.graph else self._no_graph(seen.embedded)
+        graph = self.spatial(encoded.embedded, present) if self.info.model.graph else self._no_graph(encoded.embedded)
         if self.info.model.graph and self.info.model.temporal and self.info.model.cross_attention:
-            fused = self.fusion(graph.tokens, seen.frames, graph.feature, seen.temporal)
+            fused = self.fusion(graph.tokens, encoded.frames, graph.feature, encoded.temporal)
         else:
-            fused = self._side_by_side(graph, seen)
+            fused = self._side_by_side(graph, encoded)
         features = torch.cat([fused.feature, unit_feature], dim=-1)  # Eq. 33
         output = StagOutput(
             logits=self.classifier(self.dropout(features)),
@@ -267,27 +265,27 @@ class STAG(PretrainedModule):
         )
         if not return_attention:
             return output
-        b, t, r, _ = seen.embedded.shape
+        b, t, r, _ = encoded.embedded.shape
         adjacency = [a.unsqueeze(1) for a in graph.adjacency]
         return output._replace(
-            adjacency=torch.cat([seen.embedded.new_zeros(b, 0, t, r, r), *adjacency], dim=1),
+            adjacency=torch.cat([encoded.embedded.new_zeros(b, 0, t, r, r), *adjacency], dim=1),
             temporal_attention=graph.temporal_attention,
             region_to_step=fused.region_to_step,
             step_to_region=fused.step_to_region,
         )
 
     def _no_graph(self, embedded: Tensor) -> GraphView:
-        """What takes the place of the graph branch where it is off: nothing seen, every step alike."""
+        """Return what replaces the graph branch where it is off: zeros, and equal weights of the steps."""
         b, t, r, d = embedded.shape
         nothing = embedded.new_zeros(b, self.info.model.graph_dim)
         return GraphView(nothing, embedded.new_zeros(b, r, d), embedded.new_full((b, t), 1 / t), ())
 
-    def _side_by_side(self, graph: GraphView, seen: Seen) -> FusedView:
-        """Both features next to each other, as Eq. 31 without Eq. 26-30; an attention that is off is even."""
-        b, t, r, _ = seen.embedded.shape
+    def _side_by_side(self, graph: GraphView, encoded: Encoded) -> FusedView:
+        """Concatenate both features, as Eq. 31 without Eq. 26-30; attention that is off is uniform."""
+        b, t, r, _ = encoded.embedded.shape
         h = self.info.model.heads
-        even = seen.embedded.new_ones
-        feature = torch.cat([graph.feature, seen.temporal], dim=-1)
+        even = encoded.embedded.new_ones
+        feature = torch.cat([graph.feature, encoded.temporal], dim=-1)
         return FusedView(feature, even(b, h, r, t) / t, even(b, h, t, r) / r)
 
 

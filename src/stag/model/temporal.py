@@ -67,7 +67,7 @@ class TemporalTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
-        """Read ``embedded (B, T, R, D)``.
+        """Apply the branch to ``embedded (B, T, R, D)``.
 
         Returns:
             Temporal feature ``z_t (B, M)``, and frame tokens ``(B, T, M)`` for the fusion.

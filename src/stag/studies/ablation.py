@@ -1,4 +1,4 @@
-"""What each part of the model is worth: the paper's Table 5 and further rows, and regions against AU sources."""
+"""Ablation: the paper's Table 5 and further rows, and regions by AU sources."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _evaluated(study: Study, category: str, row: Row, base: str, full: pd.DataFr
 
 
 def with_layout(motion: MotionSet, layout: str) -> MotionSet:
-    """The channels of a smaller layout.
+    """Return the motion of a smaller layout.
 
     Raises:
         MotionFileError: The motion lacks regions of it.
@@ -232,7 +232,7 @@ def with_layout(motion: MotionSet, layout: str) -> MotionSet:
 
 
 def with_reference(motion: MotionSet, reference: str) -> MotionSet:
-    """Motion since the first step, or between consecutive steps; each is the sum or difference of the other."""
+    """Return motion since the first step, or between consecutive steps; each is the sum or difference of the other."""
     if _reference(motion) == reference:
         return motion
     values = motion.motion
@@ -244,7 +244,7 @@ def with_reference(motion: MotionSet, reference: str) -> MotionSet:
 
 
 def with_even_times(motion: MotionSet) -> MotionSet:
-    """Steps even in time between the first and the last, interpolated from those at hand.
+    """Return steps even in time between the first and the last, by linear interpolation.
 
     Raises:
         MotionFileError: The times of a clip do not rise, so there is nothing to interpolate by.

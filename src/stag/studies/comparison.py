@@ -15,7 +15,7 @@ from stag.studies.results import Gap
 def paired_difference(
     run: pd.DataFrame, reference: pd.DataFrame, classes: Sequence[str], n: int = 1000
 ) -> dict[str, Gap]:
-    """Scores of one run minus those of another on the same clips, with 95 % intervals over subjects.
+    """Return the scores of one run minus those of another on the same clips, with 95 % intervals over subjects.
 
     Both are resampled by the same subjects, so what makes a person easy or hard for both cancels out, and the interval
     is narrower than the intervals of the two scores suggest. With several seeds, scores are averaged over them first.
@@ -44,7 +44,7 @@ def paired_difference(
 
 
 def _refuse_other_clips(run: pd.DataFrame, reference: pd.DataFrame) -> None:
-    """Both must be about the same clips, with the same subject and truth of each."""
+    """Refuse runs that differ in their clips, or in the subject or truth of a clip."""
     names = ["dataset", "clip_id", "subject", "truth"]
     here, there = (
         {f"{dataset}/{clip}": about for dataset, clip, *about in table[names].itertuples(index=False, name=None)}

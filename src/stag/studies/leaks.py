@@ -1,8 +1,8 @@
-"""Learners that are told what they must not know, each beside its honest twin, for ``stag audit`` alone.
+"""Learners with a leak, each beside the same step done correctly, for ``stag audit`` alone.
 
 Published work often leaks in these ways (Varanka et al., *Data leakage and evaluation issues in micro-expression
-analysis*, arXiv 2211.11425). Here the evaluation itself stays honest: it hands no learner the test labels. A leaky
-learner brings the answers along, and both its name and its result say so.
+analysis*, arXiv 2211.11425). The evaluation itself stays honest: no learner gets the test labels. A leaky learner
+has them from the start, and both its name and its result say so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.config import Config
-from stag.evaluation.units import Judged, judge
+from stag.evaluation.units import Answers, classify
 from stag.motion_set import MotionSet
 
 if TYPE_CHECKING:
@@ -34,20 +34,20 @@ class LeakyTestFoldSelection:
     selection: ClassVar[str] = "test-fold (leaky)"
     leak: ClassVar[str] = "the epoch is chosen by the right answers on the test fold"
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-        """Train on the honest training clips, choose on the test clips, judge the test clips."""
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Train on the honest training clips, choose the epoch on the test clips, classify the test clips."""
         from stag.training.fit import Part, fit_many
 
         right = np.array([test.classes.index(self.answers[key]) for key in test.key.tolist()])
 
         def wrong_answers(model: STAG) -> float:
-            """How many test clips are classified wrongly; of equally many the smaller loss counts."""
-            probabilities = judge(model, test, config).probabilities
+            """Return how many test clips are classified wrongly; of equally many the smaller loss counts."""
+            probabilities = classify(model, test, config).probabilities
             loss = float(-np.log(probabilities[np.arange(len(right)), right].clip(1e-12)).mean())
             return int((probabilities.argmax(axis=1) != right).sum()) + loss / (1 + loss)
 
         part = Part(np.arange(len(train)), seed, cost=wrong_answers)
-        return judge(fit_many(train, [part], config, device="cpu")[0], test, config)
+        return classify(fit_many(train, [part], config, device="cpu")[0], test, config)
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class InterpolatedOversampling:
 
     leak: ClassVar[str] = ""
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-        """Fill up, train, judge."""
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Fill up, train, classify."""
         return _trained(filled_up(train, seed), test, config, seed)
 
 
@@ -72,8 +72,8 @@ class LeakyOversampling:
     whole: MotionSet
     leak: ClassVar[str] = "rare classes are filled up before the split, so training holds mixtures of test clips"
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-        """Fill up everything, take out the test clips themselves, train, judge."""
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Fill up everything, take out the test clips themselves, train, classify."""
         filled = filled_up(self.whole, seed)
         kept = ~np.isin(filled.key, test.key)
         return _trained(filled.subset(kept), test, config, seed)
@@ -85,8 +85,8 @@ class TrainingNormalisation:
 
     leak: ClassVar[str] = ""
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-        """Standardise, train, judge."""
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Standardise, train, classify."""
         mean, deviation = _moments(train)
         return _trained(_scaled(train, mean, deviation), _scaled(test, mean, deviation), config, seed)
 
@@ -97,20 +97,20 @@ class LeakyNormalisation:
 
     leak: ClassVar[str] = "channels are standardised by all clips, those of the test fold included"
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
-        """Standardise, train, judge."""
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Standardise, train, classify."""
         mean, deviation = _moments(MotionSet.concatenate([train, test]))
         return _trained(_scaled(train, mean, deviation), _scaled(test, mean, deviation), config, seed)
 
 
 def filled_up(motion: MotionSet, seed: int) -> MotionSet:
-    """The clips, and for each class as many mixtures of two of its clips as it lacks to the largest.
+    """Return the clips, and for each class as many mixtures of two of its clips as it lacks to the largest.
 
     A mixture ``a + s (b - a)`` with ``s`` uniform in [0, 1) (Chawla et al., SMOTE, 2002; any two clips of the class
     here, not neighbours only) takes the person and the codes of ``a``.
 
     Args:
-        motion: Clips; the order in which they come does not matter.
+        motion: Clips in any order.
         seed: Seed of the mixtures.
     """
     generator = np.random.default_rng([seed, 17])
@@ -129,14 +129,14 @@ def filled_up(motion: MotionSet, seed: int) -> MotionSet:
     return MotionSet.concatenate(added)
 
 
-def _trained(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Judged:
+def _trained(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
     from stag.training import fit
 
-    return judge(fit.train(train, config, seed=seed, device="cpu"), test, config)
+    return classify(fit.train(train, config, seed=seed, device="cpu"), test, config)
 
 
 def _moments(motion: MotionSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation of each channel and component, ``(R, 2)`` each."""
+    """Return mean and deviation of each channel and component, ``(R, 2)`` each."""
     mean, deviation = motion.motion.mean(axis=(0, 1)), motion.motion.std(axis=(0, 1))
     return mean, np.where(deviation > 0, deviation, np.float32(1))
 

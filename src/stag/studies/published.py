@@ -57,7 +57,7 @@ SETS = {"CASME II": "casme2", "SAMM": "samm", "SMIC-HS": "smic", "4DME": "fourdm
 
 
 def published(table: str) -> pd.DataFrame:
-    """A table of the paper; empty cells are nan or empty text.
+    """Return a table of the paper; empty cells are nan or empty text.
 
     Raises:
         ConfigError: The paper has no such table of scores.

@@ -12,7 +12,6 @@ import numpy as np
 from stag.config import Config
 from stag.datasets.schemes import SCHEMES, Scheme
 from stag.errors import ConfigError, DatasetError
-from stag.facs import AU_VOCABULARY
 from stag.motion_set import MotionSet
 from stag.studies.published import SETS
 
@@ -54,14 +53,14 @@ class Sources:
     _extracted: dict[str, MotionSet] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse names that no table knows."""
+        """Refuse names that are not in any table."""
         known = set(SETS.values())
         for name in (*self.roots, *(name.partition(":")[0] for name in self.files)):
             if name not in known:
                 raise ConfigError(f"{name}=...: no data set of the paper; there are {', '.join(sorted(known))}")
 
     def motion(self, name: str, classes: str, split: str | None = None) -> MotionSet | None:
-        """Motion of a data set under a scheme of so many classes; ``None`` where the user has not named the set.
+        """Return the motion of a data set under a scheme of so many classes; ``None``: set not named by the user.
 
         Args:
             name: Data set, as this program writes it.
@@ -84,7 +83,7 @@ class Sources:
         return self._extracted[key]
 
     def _extract(self, key: str, name: str, classes: str, split: str | None) -> MotionSet:
-        """Clips that are as they were are taken from the cache, which goes by content; no motion file is trusted."""
+        """Extract the clips; unchanged ones come from the cache, which goes by content."""
         from stag.datasets.extract import extract_motion
 
         table = self.table(name, classes, split)
@@ -93,7 +92,7 @@ class Sources:
         return motion
 
     def table(self, name: str, classes: str, split: str | None = None) -> ClipTable:
-        """The annotated clips of a data set whose folder is known."""
+        """Return the annotated clips of a data set whose folder is known."""
         from stag.datasets.clips import labelled, load_dataset, load_set
         from stag.datasets.readers.result import Options
 
@@ -109,7 +108,7 @@ class Sources:
 
 
 def common_classes(train: MotionSet, test: MotionSet) -> tuple[MotionSet, MotionSet]:
-    """Both sets, the test set without clips of a class that training cannot teach.
+    """Return both sets, the test set without clips of a class that the training set lacks.
 
     Raises:
         DatasetError: No test clip is left.
@@ -126,11 +125,9 @@ def common_classes(train: MotionSet, test: MotionSet) -> tuple[MotionSet, Motion
 
 def has_codes(motion: MotionSet) -> bool:
     """Whether any clip has action unit codes."""
-    return bool((~np.isnan(motion.action_units)).all(axis=1).any()) and motion.action_units.shape[1] == len(
-        AU_VOCABULARY
-    )
+    return bool((~np.isnan(motion.action_units)).all(axis=1).any())
 
 
 def _named(motion: MotionSet, name: str) -> MotionSet:
-    """Simulated clips under the name that the user gives them, so that two simulated sets do not share people."""
+    """Return simulated clips under the name that the user gives them, so that two simulated sets share no people."""
     return replace(motion, dataset=np.full(len(motion), name)) if motion.simulated else motion

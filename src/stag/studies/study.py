@@ -32,7 +32,7 @@ _TEXTS = {
 
 @dataclass
 class Study:
-    """What all evaluations of a study share; a run that was already made in it is not made again.
+    """Settings that all evaluations of a study share; equal rows share one run.
 
     Attributes:
         motion: The clips.
@@ -146,7 +146,7 @@ def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
 
 @contextmanager
 def naming(row: str) -> Iterator[None]:
-    """Say which row of a study could not be run."""
+    """Name the row of a study in errors of its run."""
     try:
         yield
     except RunError as error:

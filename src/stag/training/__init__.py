@@ -1,1 +1,1 @@
-"""Losses, augmentation, folds that train side by side, inference, and the recipe of the weights that ship."""
+"""Losses, augmentation, folds that train side by side, and the classifier for scikit-learn."""

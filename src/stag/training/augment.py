@@ -1,6 +1,6 @@
-"""Augmentation of motion tensors: chance is drawn first, per clip, and applied afterwards.
+"""Augmentation of motion tensors: random numbers are drawn first, per clip, and applied afterwards.
 
-The two halves are apart so that many folds can be augmented as one batch while each draws from its own generator.
+Many folds can so be augmented as one batch while each draws from its own generator.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FLOOR_PX = 0.05  # a still clip stays still when clips are brought to one stren
 
 
 class Draws(NamedTuple):
-    """The chance of one batch of ``B`` clips, ``T`` steps, ``R`` regions.
+    """The random numbers of one batch of ``B`` clips, ``T`` steps, ``R`` regions.
 
     Attributes:
         flip: ``(B,)`` bool, mirror the clip.
@@ -32,7 +32,7 @@ class Draws(NamedTuple):
         own: ``(B, T, R)`` weight of the clip itself at each step and region; the partner has the rest.
         weight: ``(B,)`` weight of the clip's own label.
         hidden: ``(B, 1)`` bool, hide the AU codes.
-        own_codes: ``(B, 1)`` bool, show the AU head's own answer in place of annotated codes.
+        own_codes: ``(B, 1)`` bool, show the AU head's own prediction in place of annotated codes.
     """
 
     flip: Tensor
@@ -48,14 +48,14 @@ class Draws(NamedTuple):
 
 
 def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
-    """Draw the chance of one batch.
+    """Draw the random numbers of one batch.
 
     Args:
         clips: ``B``.
         steps: ``T``.
         regions: ``R``.
         settings: Shares and strengths.
-        generator: Source of chance, on the CPU, so that a seed means the same on every device.
+        generator: Source of random numbers, on the CPU, so that a seed means the same on every device.
     """
 
     def uniform(*shape: int) -> Tensor:
@@ -87,7 +87,7 @@ def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator:
 
 
 def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> Tensor:
-    """Each clip as it might have been seen; mixing with a partner is left to :func:`mix`.
+    """Augment each clip by itself; :func:`mix` mixes it with a partner.
 
     Args:
         motion: ``(B, T, R, 2)`` crop pixels.
@@ -107,7 +107,7 @@ def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> T
 
 
 def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tensor, Tensor, Tensor]:
-    """MixUp and CutMix over steps and regions: each clip with its partner, at one strength.
+    """Mix each clip with its partner over steps and regions (MixUp, CutMix), at one strength.
 
     Args:
         motion: ``(B, T, R, 2)``.
@@ -121,7 +121,7 @@ def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tenso
     Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; details in docs/method/training.md.
     """
     partner, own = drawn.partner, drawn.own.unsqueeze(-1)
-    # A strong partner would drown the clip, since a clip is divided by its RMS at the model's door.
+    # A strong partner would hide the clip, since the model divides each clip by its RMS.
     strength = motion.square().mean(dim=(1, 2, 3), keepdim=True).clamp_min(_FLOOR_PX**2).sqrt()
     other = clip_rms(motion, _FLOOR_PX)[partner] * strength
     alone = drawn.weight[:, None] == 1
@@ -141,13 +141,13 @@ def rotate(motion: Tensor, angle: Tensor) -> Tensor:
 
 
 def _beta(alpha: float, clips: int, generator: torch.Generator) -> Tensor:
-    """``(B,)`` of Beta(alpha, alpha); torch has none that listens to a generator."""
+    """Draw ``(B,)`` from Beta(alpha, alpha); that of torch takes no generator."""
     seed = int(torch.randint(2**62, (), generator=generator))
     return torch.from_numpy(np.random.default_rng(seed).beta(alpha, alpha, clips).astype(np.float32))
 
 
 def _boxes(clips: int, steps: int, regions: int, alpha: float, generator: torch.Generator) -> Tensor:
-    """Parts that a partner takes over: ``(B, T, R)`` of 0 and 1, a stretch of time times a set of regions.
+    """Draw the cells that a partner replaces: ``(B, T, R)`` of 0 and 1, an interval of time times a set of regions.
 
     The share of cells is about ``1 - lam`` with ``lam`` of Beta(alpha, alpha); its root is the share of either axis.
     """

@@ -8,7 +8,7 @@ from stag.errors import ConfigError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` takes a GPU where there is one.
+    """Return the device of that name; ``auto`` takes a GPU where there is one.
 
     Raises:
         ConfigError: ``cuda`` is asked for and there is none, or the name is unknown.

@@ -28,12 +28,12 @@ EpochProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part(ArrayValue):
-    """What one model of several learns from.
+    """Training clips and seed of one model among several.
 
     Attributes:
         index: ``(m,)`` positions of its training clips.
-        seed: Seed of weights, chance and inner validation split.
-        cost: What the kept epoch has least of, in place of the loss on the inner validation clips, which stay out of
+        seed: Seed of weights, random numbers and inner validation split.
+        cost: Criterion of the kept epoch in place of the loss on the inner validation clips, which stay out of
             training as before; no epoch is then the last but by number.
     """
 
@@ -124,7 +124,7 @@ def fit_many(
 
 
 def _epoch(folds: Sequence[TrainingFold]) -> None:
-    """One epoch of every fold that is not done; one with fewer batches waits for the others."""
+    """Run one epoch of every fold that is not done; one with fewer batches waits for the others."""
     batches = [fold.begin_epoch() for fold in folds]
     for number in range(max(batches, default=0)):
         now = [fold for fold, count in zip(folds, batches, strict=True) if number < count]
@@ -150,7 +150,7 @@ def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STA
 
 
 def start_from(model: STAG, init: STAG) -> None:
-    """Take over the weights of a trained model; where the classes differ, the classifier stays as it is.
+    """Copy the weights of a trained model; where the classes differ, the classifier keeps its own.
 
     Raises:
         ModelError: The models differ in layout or number of steps.

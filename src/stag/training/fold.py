@@ -1,4 +1,4 @@
-"""One fold in training: its clips, its chance, its schedule, and the weights that it keeps."""
+"""One fold in training: its clips, random numbers, schedule, and the weights that it keeps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stag.training.sampling import epoch_order
 from stag.utils.values import ArrayValue
 
 Cost = Callable[[STAG], float]
-"""What a model is chosen by: the less the better."""
+"""Criterion that chooses the epoch; lower is better."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,8 +52,8 @@ class TrainingFold:
         training: ``(m,)`` positions to learn from.
         validation: ``(k,)`` positions that choose the epoch; may be empty.
         config: Settings.
-        seed: Seed of the fold's chance.
-        cost: What the kept epoch has least of, in place of the validation loss; training then runs to the end.
+        seed: Seed of the fold's random numbers.
+        cost: Criterion of the kept epoch in place of the validation loss; training then runs to the end.
 
     Attributes:
         history: One row an epoch: ``epoch``, ``lr``, ``train_loss``, ``val_loss``.
@@ -98,7 +98,7 @@ class TrainingFold:
         self._total = 0.0
 
     def begin_epoch(self) -> int:
-        """Deal the batches of the next epoch; returns how many there are."""
+        """Order the batches of the next epoch; return how many there are."""
         self.model.train()
         self._total = 0.0
         settings = self._config.train
@@ -106,7 +106,7 @@ class TrainingFold:
         return len(self.order)
 
     def batch(self, number: int) -> Batch:
-        """Batch ``number`` of the epoch: drawn, augmented, mixed."""
+        """Return batch ``number`` of the epoch, augmented and mixed."""
         settings, clips = self._config.train, self._clips
         index = self._training[self.order[number].to(self._training.device)]
         motion = clips.motion[index]
@@ -120,7 +120,7 @@ class TrainingFold:
         return Batch(motion, target, au, drawn.hidden, drawn.own_codes, self._alpha, seed.to(motion.device))
 
     def step(self, loss: float, number: int) -> None:
-        """Follow the gradients of batch ``number``, at the rate of that moment."""
+        """Update the weights by the gradients of batch ``number``."""
         epoch = len(self.history) + number / len(self.order)
         self._total += loss
         for group in self._optimiser.param_groups:
@@ -129,7 +129,7 @@ class TrainingFold:
         self._optimiser.step()
 
     def end_epoch(self) -> None:
-        """Validate, keep the weights that are best so far, average where it is time, and see whether to go on."""
+        """Validate, keep the best weights so far, average late epochs, and decide whether to stop."""
         settings, epoch = self._config.train, len(self.history)
         row = {
             "epoch": float(epoch),
@@ -155,7 +155,7 @@ class TrainingFold:
 
     @torch.no_grad()
     def validation_loss(self, model: STAG) -> float:
-        """Class-weighted cross entropy: smoother than a score on the few clips of the validation subjects."""
+        """Return the class-weighted cross entropy, which is smoother than a score on few validation clips."""
         model.eval()
         clips = self._clips
         total, weight = 0.0, 0.0
@@ -168,7 +168,7 @@ class TrainingFold:
         return total / weight if weight else total
 
     def _settle(self) -> None:
-        """Leave the chosen weights in the model: the better of best epoch and average, by the validation clips."""
+        """Load the chosen weights: the better of best epoch and average, by the validation clips."""
         best = self._best_state
         if self._averaged is not None:
             average = cast(STAG, self._averaged.module)
@@ -180,7 +180,7 @@ class TrainingFold:
 
 
 def learning_rate(epoch: float, settings: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine: down to zero, or to the rate at which weights are averaged.
+    """Return the learning rate: linear warm-up, then half a cosine to zero, or to ``swa_lr``.
 
     Args:
         epoch: Epochs done, with fractions.

@@ -1,4 +1,4 @@
-"""What training minimises, for one model or for many stacked ones (Eq. 34-35)."""
+"""The training loss of one model, or of many stacked ones (Eq. 34-35)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from stag.training.losses import au_bce, focal_loss, smooth_labels
 
 
 class Batch(NamedTuple):
-    """What one training step of one model sees; stacked models have one more axis in front.
+    """Input of one training step of one model; stacked models have one more axis in front.
 
     Attributes:
         motion: ``(B, T, R, 2)``, augmented and mixed.
         target: ``(B, C)`` class shares.
         au: ``(B, A)``, nan where there is no code.
         hidden: ``(B, 1)`` bool, whether the codes are hidden from the classifier.
-        own_codes: ``(B, 1)`` bool, whether the AU head's answer takes the place of annotated codes.
+        own_codes: ``(B, 1)`` bool, whether the AU head's prediction replaces annotated codes.
         alpha: ``(C,)`` class weights.
-        seed: ``()`` int32, what dropout follows from.
+        seed: ``()`` int32, seed of dropout.
     """
 
     motion: Tensor
@@ -38,9 +38,9 @@ class Batch(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Focal loss of the classes plus the loss of the AU head, as a module so that parameters can be put in.
+    """Focal loss of the classes plus the loss of the AU head, as a module so that its parameters can be replaced.
 
-    The AU head always judges clips whose codes the model did not read. The classifier reads codes by ``config.au``:
+    The AU head always predicts without reading codes. The classifier reads codes by ``config.au``:
     none at all; the head's own answer, which the classes' loss does not reach; or the annotated ones, with the head's
     answer for some clips and none for others, so that one trained model serves all three sources.
     """
@@ -51,24 +51,24 @@ class Objective(nn.Module):
         self.config = config
 
     def forward(self, batch: Batch) -> Tensor:
-        """The loss of one batch, a scalar."""
+        """Return the loss of one batch, a scalar."""
         settings = self.config.train
         with seeded(self.model, batch.seed):
-            seen = self.model.see(batch.motion)
-            blind = self.model.judge(seen)
+            encoded = self.model.encode(batch.motion)
+            blind = self.model.classify(encoded)
             logits = blind.logits
             if self.config.au != "none":
                 source = torch.sigmoid(blind.au_logits).detach()
                 if self.config.au == "annotated":
                     source = torch.where(batch.own_codes, source, batch.au)
-                logits = self.model.judge(seen, torch.where(batch.hidden, torch.nan, source)).logits
+                logits = self.model.classify(encoded, torch.where(batch.hidden, torch.nan, source)).logits
         target = smooth_labels(batch.target, batch.target.shape[-1], settings.smoothing)
         loss = focal_loss(logits, target, batch.alpha, settings.gamma)
         return loss + settings.au_weight * au_bce(blind.au_logits, batch.au)
 
 
 def put_gradients(objectives: Sequence[Objective], batches: Sequence[Batch]) -> list[float]:
-    """Gradients of each model on its own batch, left in its parameters; several models compute as one.
+    """Compute the gradients of each model on its own batch into its parameters; several models compute as one.
 
     Args:
         objectives: Models of one shape.

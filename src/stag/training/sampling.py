@@ -1,4 +1,4 @@
-"""Which clips an epoch shows, and in which order."""
+"""The clips of an epoch, and their order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, oversample: bool) -> Tensor:
-    """Full batches of clip positions for one epoch.
+    """Return full batches of clip positions for one epoch.
 
     With ``oversample`` each class is shown as often as the largest: every clip of it equally often but for a random
     remainder. The number of clips is rounded to whole batches by leaving out, or repeating, some at random; so all
@@ -16,7 +16,7 @@ def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, 
     Args:
         labels: ``(n,)`` class ids.
         batch_size: ``B``.
-        generator: Source of chance, on the CPU.
+        generator: Source of random numbers, on the CPU.
         oversample: Whether to bring every class to the size of the largest.
 
     Returns:
@@ -33,7 +33,7 @@ def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, 
 
 
 def _repeated(values: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """``size`` of ``values`` in random order, each as often as the others but for one."""
+    """Return ``size`` of ``values`` in random order, each as often as the others but for one."""
     rounds = [values[torch.randperm(len(values), generator=generator)] for _ in range(-(-size // len(values)))]
     kept = torch.cat(rounds)[:size]
     return kept[torch.randperm(size, generator=generator)]

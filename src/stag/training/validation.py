@@ -51,7 +51,7 @@ def inner_validation(groups: ArrayLike, labels: ArrayLike, share: float, seed: i
 
 
 def _best_draw(counts: NDArray[np.int64], share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Which subjects to hold out. counts (subjects, C) -> (subjects,)."""
+    """Return the subjects to hold out. counts (subjects, C) -> (subjects,)."""
     total = counts.sum(axis=0)
 
     def cost(chosen: NDArray[np.bool_]) -> tuple[int, float]:

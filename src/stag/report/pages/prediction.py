@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stag import __version__
-from stag.evaluation.prediction_file import read_run, refuse_foreign
+from stag.evaluation.prediction_file import predictions_text, read_run, refuse_foreign
 from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
 from stag.report.export import data_link, fitting, rows_csv, to_json, weight
@@ -110,7 +110,7 @@ def run_page(
     refuse_foreign(predictions, run)
     view = run_view(run, predictions)
     files = [
-        data_link("predictions.csv", predictions.to_csv(index=False), "every answer"),
+        data_link("predictions.csv", predictions_text(predictions), "every answer"),
         data_link("result.json", to_json(run.plain()), "every score"),
     ]
     links = fitting(files, "it lies in the run folder")
