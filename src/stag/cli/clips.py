@@ -235,11 +235,10 @@ def serve(
 ) -> None:
     """Open a web page that looks at uploaded or recorded clips, on this machine only unless --host says otherwise."""
     from stag.inference.predictor import Predictor
-    from stag.web.page import load_gradio
-    from stag.web.serve import check_address, is_loopback
+    from stag.web.serve import check_address, check_web_packages, is_loopback
     from stag.web.serve import serve as serve_page
 
-    load_gradio()
+    check_web_packages()
     check_address(host, port)
     predictor = Predictor(model)
     if not is_loopback(host):
