@@ -14,7 +14,8 @@ import numpy as np
 import stag
 from stag.motion.regions import channel_names
 from stag.report.pages.prediction import prediction_page, write_page
-from stag.report.plots.motion import figure_png, motion_figure
+from stag.report.plots.motion import motion_figure
+from stag.report.theme import figure_png
 from stag.report.wording import regions_in_words
 from stag.utils.parallel import one_thread
 from stag.video import read_frames

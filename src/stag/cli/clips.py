@@ -211,7 +211,8 @@ def motion(
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
     from stag.motion.video_motion import video_motion
-    from stag.report.plots.motion import figure_png, figure_svg, motion_figure
+    from stag.report.plots.motion import motion_figure
+    from stag.report.theme import figure_png, figure_svg
     from stag.utils.files import write_bytes
     from stag.utils.parallel import one_thread
 

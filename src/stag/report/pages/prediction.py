@@ -38,7 +38,7 @@ def prediction_page(
     *,
     attributions: Sequence[Attribution | None] = (),
 ) -> str:
-    """The report of ``stag predict --report``.
+    """Return the report of ``stag predict --report``.
 
     Args:
         predictions: What the model said, one per face.
@@ -85,7 +85,7 @@ def run_page(
     examples: Sequence[Prediction] = (),
     attributions: Sequence[Attribution | None] = (),
 ) -> str:
-    """The report of an evaluation.
+    """Return the report of an evaluation.
 
     Args:
         result: Content of ``result.json``.
@@ -121,7 +121,7 @@ def run_page(
 
 
 def study_page(content: Mapping[str, Any]) -> str:
-    """The report of an ablation or an audit.
+    """Return the report of an ablation or an audit.
 
     Args:
         content: Content of ``ablation.json`` or ``audit.json``.
@@ -143,7 +143,7 @@ def study_page(content: Mapping[str, Any]) -> str:
 
 
 def report_run(folder: str | Path) -> str:
-    """The report of a folder that ``stag evaluate``, ``stag ablate`` or ``stag audit`` wrote.
+    """Return the report of a folder that ``stag evaluate``, ``stag ablate`` or ``stag audit`` wrote.
 
     Raises:
         RunError: A file is missing, damaged or incomplete, or the files are not of one run.
@@ -163,11 +163,11 @@ def write_page(path: str | Path, html: str) -> None:
 def _sections(
     predictions: Sequence[Prediction], attributions: Sequence[Attribution | None], level: int, room: int
 ) -> list[Markup]:
-    """The faces in full, as many as fit into ``room`` bytes."""
+    """Return the faces in full, as many as fit into ``room`` bytes."""
     sections: list[Markup] = []
     for i, prediction in enumerate(predictions):
-        found = attributions[i] if i < len(attributions) else None
-        view: View = face_view(prediction, f"face-{i + 1}", found)
+        attribution = attributions[i] if i < len(attributions) else None
+        view: View = face_view(prediction, f"face-{i + 1}", attribution)
         # Rendered by an escaping template, so it is markup already.
         section = Markup(render("_face.html.j2", face=view, level=level, alone=len(predictions) == 1))
         room -= len(section.encode("utf-8"))

@@ -125,7 +125,7 @@ def parse_predictions(table: pd.DataFrame, result: RunResult, where: str = "pred
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """``result.json`` and ``predictions.csv`` of a run folder, checked against each other.
+    """Read ``result.json`` and ``predictions.csv`` of a run folder, checked against each other.
 
     Raises:
         RunError: A file is missing, damaged or incomplete, or the two are not of one run.
@@ -134,12 +134,7 @@ def read_run(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     for path in (result_file, table_file):
         if not path.is_file():
             raise RunError(f"{folder}: has no {path.name}; name the folder of a finished `stag evaluate` run")
-    try:
-        content = json.loads(result_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{result_file}: cannot be read as JSON ({reason(error)}); run `stag evaluate` again") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{result_file}: holds {type(content).__name__}, not an object; run `stag evaluate` again")
+    content = read_object(result_file, "run `stag evaluate` again")
     text_columns = dict.fromkeys((*_COLUMNS, "fold"), str)
     try:
         # A subject or class may be called "NA" or "None"; nothing in a text column means missing.
@@ -148,3 +143,18 @@ def read_run(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise RunError(f"{table_file}: cannot be read as CSV ({reason(error)}); run `stag evaluate` again") from error
     parse_predictions(table, parse_result(content, str(result_file)), str(table_file))
     return content, table
+
+
+def read_object(path: Path, remedy: str) -> dict[str, Any]:
+    """Return the object that a JSON file contains.
+
+    Raises:
+        RunError: The file cannot be read or is not an object; the message ends with ``remedy``.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read as JSON ({reason(error)}); {remedy}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path}: holds {type(content).__name__}, not an object; {remedy}")
+    return content

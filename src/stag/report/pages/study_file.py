@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from stag.errors import RunError, reason
+from stag.errors import RunError
+from stag.report.pages.run_file import read_object
 
 KINDS = ("ablation", "audit")
 
@@ -34,6 +34,17 @@ class Gap(_Part):
 
     value: float | None = None
     ci95: Interval | None = None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Return the interval, or ``None`` where an end is missing."""
+        low, high = self.ci95 or (None, None)
+        return None if low is None or high is None else (low, high)
+
+    @property
+    def is_clear(self) -> bool:
+        """Return whether the interval leaves zero out."""
+        return self.ends is not None and (self.ends[0] > 0 or self.ends[1] < 0)
 
 
 class StudyRow(_Part):
@@ -84,16 +95,11 @@ def parse_study(content: Mapping[str, Any], where: str = "study") -> StudyResult
 
 
 def read_study(path: Path) -> dict[str, Any]:
-    """The content of ``ablation.json`` or ``audit.json``, checked.
+    """Read the content of ``ablation.json`` or ``audit.json``, checked.
 
     Raises:
         RunError: The file cannot be read, or is not as documented.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as JSON ({reason(error)}); run the study again") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: holds {type(content).__name__}, not an object; run the study again")
+    content = read_object(path, "run the study again")
     parse_study(content, str(path))
     return content
