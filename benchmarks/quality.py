@@ -18,11 +18,12 @@ from stag.bench.extraction import Known
 from stag.bench.table import markdown
 from stag.datasets.schemes import scheme
 from stag.inference.predictor import Predictor
-from stag.inference.softening import soften
+from stag.inference.probabilities import soften
 from stag.motion.clip import extract_clip
 from stag.simulate.emotions import draw_emotions, draw_units, unit_odds
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, Landmarks
 from stag.utils.parallel import spread
+from stag.utils.values import ArrayValue
 
 CONFIDENT = 0.6
 _SEED = 1300
@@ -31,8 +32,8 @@ _STRENGTHS = (0.5, 1.0, 1.6)
 _BINS = 10
 
 
-@dataclass(frozen=True)
-class Judged:
+@dataclass(frozen=True, eq=False, repr=False)
+class Judged(ArrayValue):
     """One clip in one way of filming.
 
     Attributes:
@@ -147,7 +148,7 @@ def _person(number: int) -> list[Judged]:
             seen = Landmarks(points, face.score, face.box)
             frames = [Frame(image, float(at)) for image, at in zip(images, clip.time_s, strict=True)]
             tensor = extract_clip(frames, Known(seen), predictor.settings, name)[0]
-            before = predictor.judge(replace(tensor, quality=None), name).probabilities
+            before = predictor.classify(replace(tensor, quality=None), name).probabilities
             found.append(
                 Judged(
                     film=name,

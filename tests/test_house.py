@@ -12,8 +12,8 @@ import stag
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
     "errors", "utils", "types", "facs", "config", "frames", "video", "faces", "motion", "motion_set", "datasets",
-    "simulate", "model", "inference", "training", "evaluation", "studies", "explanation", "report", "doctor", "bench",
-    "web", "cli",
+    "simulate", "model", "inference", "training", "evaluation", "studies", "explanation", "report", "api", "doctor",
+    "bench", "web", "cli",
 )  # fmt: skip
 """From the ground floor up; a room imports only rooms named before it, or itself."""
 
@@ -67,10 +67,17 @@ def test_torch_begins_at_the_model():
 
 
 def test_public_names():
-    expected = {"load_dataset", "extract_motion", "STAG", "Config", "train", "evaluate", "explain", "predict"}
-    assert set(stag.__all__) == expected | {"Predictor", "StagError", "__version__"}
-    for name in stag.__all__:
-        assert getattr(stag, name) is not None
-    assert callable(stag.predict)
+    assert set(stag.__all__) == {
+        "Config", "MotionSet", "Predictor", "STAG", "StagError", "__version__", "compare", "datasets", "evaluate",
+        "evaluate_model", "evaluate_split", "explain", "extract_motion", "load_dataset", "predict", "schemes",
+        "simulate_corpus", "simulate_motion", "train",
+    }  # fmt: skip
+    assert dir(stag) == sorted(stag.__all__)
+    assert all(getattr(stag, name) is not None for name in stag.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = stag.nothing
+
+
+@pytest.mark.parametrize("name", ["datasets", "schemes", "load_dataset", "extract_motion", "MotionSet", "evaluate"])
+def test_torch_waits_until_a_model_is_needed(name):
+    assert "torch" not in loaded_by(f"import stag; stag.{name}")

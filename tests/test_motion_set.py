@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stag.errors import MotionFileError
 from stag.facs import AU_VOCABULARY
 from stag.motion_set import MotionSet
+from stag.simulate.motion import simulate_motion
 
 
 def arrays(n=4, steps=8, regions=18, seed=0):
@@ -181,3 +182,13 @@ def test_a_composite_keeps_equal_subject_numbers_apart(tmp_path):
     short = MotionSet.load(write(tmp_path / "s.npz", **arrays(steps=5)))
     with pytest.raises(MotionFileError, match="differ in shape"):
         MotionSet.concatenate([a, short])
+
+
+def test_the_names_of_scikit_learn_and_the_table():
+    motion = simulate_motion(2, 3, steps=4)
+    assert motion.X is motion.motion
+    assert motion.y is motion.label
+    assert motion.groups.tolist() == motion.group.tolist()
+    table = motion.table
+    assert table["label"].tolist() == motion.label.tolist()
+    assert table["subject"].nunique() == 2

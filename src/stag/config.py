@@ -44,7 +44,7 @@ class MotionConfig(_Section):
     layout: Literal["roi18", "roi14"] = setting("roi18", "facial regions: 18, or 14 without the whole ones", "paper")
     steps: int = setting(16, "motion steps T of a clip", "assumed", ge=2, le=256)
     flow: Literal["dis", "farneback", "farneback-fine", "lucas-kanade"] = setting(
-        "lucas-kanade", "optical flow algorithm (docs/motion.md)", "measured"
+        "lucas-kanade", "optical flow algorithm (docs/measurements/motion.md)", "measured"
     )
     reference: Literal["previous", "first"] = setting(
         "first", "motion since the first frame, or since the previous step as the paper has it", "measured"
@@ -94,7 +94,7 @@ class ModelConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Training recipe (Eq. 34-35 and docs/model.md); every part can be switched off, most by 0."""
+    """Training recipe (Eq. 34-35 and docs/method/training.md); every part can be switched off, most by 0."""
 
     epochs: int = setting(60, "epochs; the paper has 200", "measured", ge=1)
     batch_size: int = setting(32, "clips in a batch", "assumed", ge=1)
@@ -146,7 +146,7 @@ class Config(_Section):
     """The whole configuration of a run; frozen, and hashable by its TOML text.
 
     Example:
-        >>> Config.preset("quick").override(["train.epochs=5"]).train.epochs
+        >>> stag.Config.preset("quick").override(["train.epochs=5"]).train.epochs
         5
     """
 

@@ -19,7 +19,15 @@ _REASON_AT_MOST = 200  # characters; some libraries quote the whole file
 
 
 class StagError(Exception):
-    """Base of all errors that a user can act on."""
+    """Base of all errors that a user can act on.
+
+    Example:
+        >>> try:
+        ...     stag.predict("no_such_clip.mp4")
+        ... except stag.StagError as error:
+        ...     print(error)
+        no_such_clip.mp4: ...
+    """
 
 
 class ConfigError(StagError):

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from stag.utils import limits
 from stag.utils.cells import text
 from stag.utils.files import atomic_path, no_such, refuse_bomb
 from stag.utils.values import ArrayValue, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
 _LARGEST_PX = 1e6  # assumed; a crop is 256 px wide, and squares of such values still fit into float32
@@ -44,6 +47,14 @@ class MotionSet(ArrayValue):
         apex_s: ``(n,)`` float32, time of the apex since the first frame of the clip, nan where unknown; all nan where
             omitted.
         meta: What made it: layout, classes, scheme, flow, program version, whether it is simulated.
+
+    Example:
+        >>> motion = stag.simulate_motion(4, 3, seed=1)
+        >>> motion.X.shape, motion.y.shape
+        ((12, 16, 18, 2), (12,))
+        >>> motion.save("simulated.npz")
+        >>> stag.MotionSet.load("simulated.npz").table.columns.tolist()
+        ['clip_id', 'dataset', 'subject', 'label', 'apex_s', 'flags']
     """
 
     motion: NDArray[np.float32]
@@ -121,6 +132,29 @@ class MotionSet(ArrayValue):
     def settings(self) -> dict[str, Any]:
         """How the motion was extracted, as far as the file says: the fields of ``config.MotionConfig``."""
         return {name: self.meta[name] for name in MotionConfig.model_fields if name in self.meta}
+
+    @property
+    def X(self) -> NDArray[np.float32]:  # noqa: N802 - the name that scikit-learn gives it
+        """Motion ``(n, T, R, 2)``, as an estimator reads it."""
+        return self.motion
+
+    @property
+    def y(self) -> NDArray[np.str_]:
+        """Labels ``(n,)``."""
+        return self.label
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Person keys ``(n,)``, for a splitter of scikit-learn; the same as :attr:`group`."""
+        return self.group
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a clip: clip_id, dataset, subject, label, apex_s and flags."""
+        import pandas as pd
+
+        names = ("clip_id", "dataset", "subject", "label", "apex_s", "flags")
+        return pd.DataFrame({name: getattr(self, name) for name in names})
 
     def subset(self, index: Any) -> MotionSet:
         """The clips at ``index`` (integers or a boolean mask)."""

@@ -21,14 +21,16 @@ FloatArray = NDArray[np.floating]
 GreyImage = NDArray[np.uint8]
 
 NO_MOVEMENT = "no clear movement"
-"""The remark on a clip whose motion does not rise above the noise of extraction."""
+"""Remark on a clip whose motion is not above the noise of extraction."""
 
 SIMULATED_FLOW = "simulated"
-"""What ``meta["flow"]`` of a motion file says of motion that was drawn and not measured."""
+"""Value of ``meta["flow"]`` in a motion file of simulated motion."""
+
 NOT_MEASURABLE = "not measurable"
-"""Beginning of the remark on a clip that is too poor to be judged; the reason follows, as in ``: too dark``."""
+"""Start of the remark on a clip of too low quality; the reason follows, as in ``: too dark``."""
 
 AU_SOURCES = ("none", "annotated", "predicted")
+"""Sources of the AU input of the classifier."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +40,7 @@ class Frame(ArrayValue):
     Attributes:
         image: Grey image ``(height, width)`` uint8.
         time_s: Presentation time in seconds since the first frame of the clip.
-        flags: Remarks on the clip that became known with this frame, e.g. ``"30 fps assumed"``.
+        flags: Remarks on the clip that are known from this frame on, e.g. ``"30 fps assumed"``.
     """
 
     image: GreyImage
@@ -56,7 +58,7 @@ class Landmarks(ArrayValue):
 
     Attributes:
         points: ``(68, 2)`` float64, columns x (right) and y (down), in pixels of the frame.
-        score: Detector confidence; larger is surer. ``nan`` where the points came from a file.
+        score: Detector confidence; ``nan`` where the points came from a file.
         box: ``(left, top, right, bottom)`` of the detection, pixels of the frame.
     """
 
@@ -65,7 +67,7 @@ class Landmarks(ArrayValue):
     box: tuple[float, float, float, float]
 
     def __post_init__(self) -> None:
-        """Validate once, at the seam."""
+        """Check the shape of the points."""
         if self.points.shape != (68, 2):
             raise ValueError(f"landmarks have shape {self.points.shape}; expected (68, 2)")
 
@@ -111,17 +113,17 @@ class Clip:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Quality(ArrayValue):
-    """How well the motion of one clip could be measured; see :mod:`stag.motion.quality`.
+    """Quality of the measurement of one clip; see :mod:`stag.motion.quality`.
 
     Attributes:
         noise_px: ``(R,)`` estimated RMS error of each channel, crop pixels.
         drift_px: RMS false motion of the parts of the face that cannot move, crop pixels.
-        texture: ``(R,)`` share of a motion that the detail in each channel's window lets optical flow see, 0 to 1.
+        texture: ``(R,)`` share of a motion that optical flow can measure, given the detail in each window, 0 to 1.
         noise_grey: Standard deviation of the image noise, grey levels.
         brightness: Mean of the face, grey levels.
-        saturated: Share of the face that is white beyond measure.
+        saturated: Share of the face that is overexposed.
         block_grid: Strength of the 8-pixel grid that a video or JPEG codec leaves; 0 for none, 1 is clearly seen.
-        frozen: Share of the face's pixels that do not change at all from one frame to the next.
+        frozen: Share of the face's pixels that do not change from one frame to the next.
         eyes_px: Distance between the inner eye corners, frame pixels.
     """
 
@@ -144,7 +146,7 @@ class MotionTensor(ArrayValue):
         motion: ``(T, R, 2)`` float32, ``u`` right-positive and ``v`` down-positive, crop pixels.
         time_s: ``(T,)`` float32, time of each step since the first frame of the clip.
         frame_index: ``(T,)`` float64, (fractional) frame position of each step.
-        flags: Short remarks about the clip, e.g. ``"no clear movement"``; empty when all went well.
+        flags: Short remarks on the clip, e.g. ``"no clear movement"``.
         strength_px: RMS of the motion over steps and channels, crop pixels.
         crop: First aligned crop ``(256, 256)`` uint8, for pictures.
         points: The 68 points on that crop ``(68, 2)``.
@@ -153,8 +155,8 @@ class MotionTensor(ArrayValue):
         start_s: Time of the first frame with this face, seconds since the start of the clip.
         face_id: Rank of the face in the first frame, 0 is the largest.
         face_score: Detector confidence, ``nan`` where unknown.
-        pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None`` where nobody asked for them.
-        quality: How well it could be measured, or ``None`` for motion that was not measured on frames.
+        pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None`` if not requested.
+        quality: Quality of the measurement, or ``None`` for motion that was not measured on frames.
     """
 
     motion: NDArray[np.float32]
@@ -174,16 +176,16 @@ class MotionTensor(ArrayValue):
 
     def _summary(self) -> str:
         steps, regions = self.motion.shape[:2]
-        about = (
+        parts = (
             f"{self.n_frames} frames, {self.duration_s:.2f} s, {steps} steps, {regions} regions",
             f"strength {self.strength_px:.2f} px, face {self.face_id}",
         )
-        return ", ".join([*about, *self.flags])
+        return ", ".join([*parts, *self.flags])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction(ArrayValue):
-    """What a model says about one face in one clip.
+    """The answer of a model for one face in one clip.
 
     Attributes:
         file: The clip as the user named it.
@@ -196,12 +198,12 @@ class Prediction(ArrayValue):
         au_probabilities: ``(A,)`` float64 in [0, 1], from the AU head.
         au_source: Where the AU input of the classifier came from: ``none``, ``predicted`` or ``annotated``.
         layout: Name of the region layout, ``roi18`` or ``roi14``.
-        motion: The motion that was judged.
-        adjacency: ``(L, T, R, R)`` graph attention, rows sum to 1; row ``i`` tells where region ``i`` looks.
+        motion: The motion that was classified.
+        adjacency: ``(L, T, R, R)`` graph attention, rows sum to 1; row ``i`` has the weights of all regions for ``i``.
         temporal_attention: ``(T,)`` weights of the graph branch over motion steps, sums to 1.
         flags: Remarks, e.g. ``"no clear movement"``.
         simulated: Whether the model was trained on simulated motion only.
-        codes: Numbers of the annotated action units that came with the clip and that the classifier read, or ``None``.
+        codes: Numbers of the annotated action units that the classifier read, or ``None``.
     """
 
     file: str
@@ -223,7 +225,7 @@ class Prediction(ArrayValue):
 
     @property
     def abstains(self) -> bool:
-        """Whether no class is named: no clear movement, or not measurable; the probabilities then mean little."""
+        """Whether no class is named, because the clip has no clear movement or is not measurable."""
         return self._abstention is not None
 
     @property
@@ -243,8 +245,8 @@ class Prediction(ArrayValue):
         return self._abstention or self.most_probable
 
     def _summary(self) -> str:
-        certain = "" if self.abstains else f" {float(np.max(self.probabilities)):.2f}".replace(" 0.", " .")
-        return f"{self.predicted}{certain}, {self.file}, face {self.face_id}"
+        probability = "" if self.abstains else f" {float(np.max(self.probabilities)):.2f}".replace(" 0.", " .")
+        return f"{self.predicted}{probability}, {self.file}, face {self.face_id}"
 
     def _repr_html_(self) -> str:
         """A small table for a notebook."""

@@ -10,7 +10,9 @@ from stag.datasets.published_counts import COMPOSITE_MEGC3, EDITIONS, expected
 from stag.datasets.schemes import SCHEMES
 from stag.motion_set import MotionSet
 
-PAGE = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGE = (REFERENCE / "data-sets.md").read_text(encoding="utf-8")
+FILES = (REFERENCE / "files.md").read_text(encoding="utf-8")
 TITLES = {
     "casme2": "CASME II", "samm": "SAMM", "smic": "SMIC-HS", "dfme": "DFME", "fourdme": "4DME", "name": "NaME",
 }  # fmt: skip
@@ -32,7 +34,7 @@ ROWS = rows()
 
 def test_every_set_and_scheme_is_on_the_page():
     for name in DATASETS:
-        assert f"`{name}`" in PAGE or f"extract {name} " in PAGE
+        assert f"`{name}`" in PAGE or f"extract {name} " in PAGE + FILES
     assert {scheme for scheme, _ in ROWS} == set(SCHEMES)
     for title in TITLES.values():
         assert f"\n## {title}\n" in PAGE
@@ -66,4 +68,4 @@ def test_the_composite_and_the_splits():
 
 def test_every_array_of_the_motion_file_is_described():
     for name in MotionSet.__dataclass_fields__:
-        assert f"`{name}`" in PAGE
+        assert f"`{name}`" in FILES

@@ -121,7 +121,7 @@ def test_of_two_processes_on_one_folder_the_second_leaves_it_alone(tmp_path):
     process.start()
     while not list((tmp_path / "run").glob("units/[!.]*")):
         time.sleep(0.002)
-    with pytest.raises(RunError, match="another process is working in this run folder"):
+    with pytest.raises(RunError, match="another process is working on it"):
         killable(tmp_path / "run")
     process.join()
     assert process.exitcode == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stag.config import ModelConfig
-from stag.explanation.score_function import Question, own_scale
+from stag.explanation.score_function import ScoreFunction, own_scale
 from stag.model.stag import STAG
 
 CLASSES = ("negative", "positive", "surprise")
@@ -42,6 +42,6 @@ def make_motion():
 @pytest.fixture
 def ask():
     def make(model, motion, target=(0, 1, 2), **options):
-        return Question(model, own_scale(model, motion), torch.tensor(target[: len(motion)]), **options)
+        return ScoreFunction(model, own_scale(model, motion), torch.tensor(target[: len(motion)]), **options)
 
     return make

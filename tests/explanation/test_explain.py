@@ -2,13 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-import stag
 from stag.errors import ConfigError, ModelError
 from stag.explanation.explain import explain, explain_many
 from stag.explanation.methods import METHODS
 from stag.inference.views import mirror, model_views
 from stag.motion.regions import mirror_order
-from stag.simulate.motion import simulate_motion
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -96,17 +94,6 @@ def test_it_leaves_the_model_and_the_global_generator_alone(make_model, make_mot
     assert torch.random.get_rng_state().equal(state)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
-
-
-def test_a_motion_set_row_a_folder_and_the_front_door(make_model, tmp_path):
-    motion = simulate_motion(1, 2, steps=6)
-    model = make_model()
-    model.save_pretrained(tmp_path / "model")
-    by_row = stag.explain(tmp_path / "model", motion.subset([1]), method="gradcam")
-    by_array = explain(model, motion.motion[1], method="gradcam")
-    np.testing.assert_allclose(by_row.values, by_array.values, atol=1e-5)
-    with pytest.raises(ModelError, match="has 2 clips"):
-        explain(model, motion, method="gradcam")
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_one_who_knows_the_truth_gets_everything_and_one_who_knows_nothing_gets_
     _, truth = simulate_motion_and_truth(40, 1, steps=6, seed=5)
     marked = torch.from_numpy(moving_cells(truth).astype(np.float32))
     monkeypatch.setattr(scoring, "_CHUNK", 40)
-    oracle = Method("Oracle", lambda question: Raw(marked, None, {}), False, False, "")
+    oracle = Method("Oracle", lambda function: Raw(marked), False, False, "")
     monkeypatch.setitem(methods.METHODS, "oracle", oracle)
     found = score_methods(model, clips=40, seed=5, methods=("oracle",))
     knows = found.methods[0].metrics

@@ -71,7 +71,7 @@ def given_to(model, view, source, codes):
 def test_prediction_explanation_report_and_page_are_one_answer(tensor, trained, aus):
     model = model_of(trained)
     predictor = predictor_of(model)
-    p = predictor.judge(tensor, "clip.avi", predictor.codes(aus))
+    p = predictor.classify(tensor, "clip.avi", predictor.codes(aus))
     why = explain(model, p)
     source = "annotated" if aus else "predicted" if trained == "predicted" else "none"
     # By hand: the mean over the views, each read with the action units of that source.
@@ -110,7 +110,7 @@ def test_prediction_explanation_report_and_page_are_one_answer(tensor, trained, 
 @pytest.mark.parametrize("trained", ["annotated", "predicted"])
 def test_both_engines_say_the_same(tensor, trained):
     model = model_of(trained)
-    here, there = (predictor_of(model, engine).judge(tensor, "clip.avi") for engine in ("torch", "onnx"))
+    here, there = (predictor_of(model, engine).classify(tensor, "clip.avi") for engine in ("torch", "onnx"))
     assert here.au_source == there.au_source
     for name in ("probabilities", "au_probabilities", "adjacency", "temporal_attention"):
         np.testing.assert_allclose(getattr(here, name), getattr(there, name), atol=1e-5)
@@ -125,13 +125,13 @@ def test_the_evaluation_of_a_finished_model_says_what_its_prediction_does(tensor
     assert scored.json["au_source"] == model.info.au_source()
     rows = scored.predictions.set_index("clip_id").loc[clips.clip_id.tolist(), [f"p_{name}" for name in CLASSES]]
     for motion, row in zip(clips.motion, rows.to_numpy(), strict=True):
-        one = predictor_of(model).judge(replace(tensor, motion=motion), "clip.avi")
+        one = predictor_of(model).classify(replace(tensor, motion=motion), "clip.avi")
         np.testing.assert_allclose(row, one.probabilities, atol=1e-5)
 
 
 def test_codes_change_the_answer_and_need_a_model_that_reads_them(tensor):
     predictor = predictor_of(model_of())
-    free, coded = (predictor.judge(tensor, "a", predictor.codes(aus)) for aus in (None, "AU4 + L7B"))
+    free, coded = (predictor.classify(tensor, "a", predictor.codes(aus)) for aus in (None, "AU4 + L7B"))
     assert (free.codes, coded.codes, coded.au_source) == (None, (4, 7), "annotated")
     assert np.abs(free.probabilities - coded.probabilities).max() > 1e-3
     np.testing.assert_allclose(free.au_probabilities, coded.au_probabilities, atol=1e-5)
@@ -158,7 +158,7 @@ def test_the_views_are_those_of_the_model_folder(tensor, tmp_path):
     predictor = predictor_of(STAG.from_pretrained(tmp_path / "model"))
     with torch.no_grad():
         logits = predictor.model(torch.from_numpy(tensor.motion)[None]).logits.double()
-    found = predictor.judge(tensor, "clip.avi").probabilities
+    found = predictor.classify(tensor, "clip.avi").probabilities
     np.testing.assert_allclose(found, torch.softmax(logits / 1.7, dim=-1)[0], atol=1e-5)
     config = tmp_path / "model" / "config.json"
     text = json.loads(config.read_text())
@@ -174,7 +174,7 @@ def test_the_views_are_those_of_the_model_folder(tensor, tmp_path):
 
 def test_a_prediction_is_explained_as_it_was_made(tensor):
     model = model_of()
-    p = predictor_of(model).judge(tensor, "clip.avi")
+    p = predictor_of(model).classify(tensor, "clip.avi")
     with pytest.raises(ConfigError, match="explained as it was made"):
         explain(model, p, au_source="predicted")
     other = STAG(SMALL, layout="roi18", steps=8, classes=("a", "b"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stag.inference.softening import MOST_UNMEASURED, soften
+from stag.inference.probabilities import MOST_UNMEASURED, soften
 from stag.motion.quality import LEAST_TRUST, trust
 from stag.types import Quality
 

@@ -89,7 +89,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_smile_filmed_badly_gets_no_wrong_answer_above_sixty_percent(measured, name):
     tensor = measured(name)
-    prediction = Predictor().judge(tensor, name)
+    prediction = Predictor().classify(tensor, name)
     assert prediction.predicted == "positive" or prediction.abstains or prediction.probabilities.max() <= 0.6
     assert not any(flag == "head turned" for flag in tensor.flags)
     if BAD[name] is not None:

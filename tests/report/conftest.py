@@ -79,8 +79,8 @@ def make_attribution():
         for name, value in by_channel.items():
             values[3, names.index(name)] = value
         return Attribution(
-            values, None, "ig", "surprise", probability, 1.0, "none", layout, "still face", signed=True,
-            class_specific=True,
+            values=values, vectors=None, method="ig", class_name="surprise", probability=probability, score=1.0,
+            au_source="none", layout=layout,
         )  # fmt: skip
 
     return make

@@ -34,8 +34,8 @@ def content(link):
 def why(p, rng):
     values = rng.normal(size=p.motion.motion.shape[:2])
     return Attribution(
-        values, None, "ig", p.most_probable, 0.5, 1.0, p.au_source, p.layout, "still face", True, True,
-        {"completeness_gap": float("nan")},
+        values=values, vectors=None, method="ig", class_name=p.most_probable, probability=0.5, score=1.0,
+        au_source=p.au_source, layout=p.layout, checks={"completeness_gap": float("nan")},
     )  # fmt: skip
 
 

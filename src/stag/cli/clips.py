@@ -66,7 +66,7 @@ def predict(
         with one_thread(), progress_bar("predict", quiet) as progress:
             for done, video in enumerate(videos, start=1):
                 try:
-                    found = [predictor.judge(tensor, str(video), codes) for tensor in next_motion()]
+                    found = [predictor.classify(tensor, str(video), codes) for tensor in next_motion()]
                 except StagError as error:
                     failures.append((str(video), str(error)))
                 else:
@@ -177,7 +177,7 @@ def _explain_clip(
         predictor = Predictor(loaded)
         with one_thread():
             codes = predictor.codes(aus)
-            prediction = predictor.judge(next_motion()[0], str(video), codes)
+            prediction = predictor.classify(next_motion()[0], str(video), codes)
             found = attribute(predictor.model, prediction, method=method, target=class_)
             remarks = f"  [{'; '.join(prediction.flags)}]" if prediction.flags else ""
             say(f"{found.class_name} {found.probability:.2f}  {found.title}{remarks}")

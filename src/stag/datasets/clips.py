@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from stag.datasets.readers.result import Joined, Loaded, Options, Remark
 from stag.datasets.schemes import Scheme, covering
 from stag.errors import DatasetError
 from stag.types import Clip
+from stag.utils.values import ArrayValue, html_table
 
 DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {
     "casme2": casme2.load,
@@ -30,8 +32,8 @@ DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {
 """Data set name -> its adapter."""
 
 
-@dataclass(frozen=True)
-class ClipTable:
+@dataclass(frozen=True, repr=False)
+class ClipTable(ArrayValue):
     """Annotated clips with their class under one label scheme.
 
     Attributes:
@@ -49,6 +51,18 @@ class ClipTable:
     skipped: tuple[tuple[str, str], ...] = ()
     simulated: bool = False
     remarks: tuple[Remark, ...] = ()
+
+    def _summary(self) -> str:
+        counts = ", ".join(f"{count} {name}" for name, count in self._counts().items())
+        return f"{counts}, scheme {self.scheme.name}" + (", simulated" if self.simulated else "")
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return html_table("clips", self._counts() | dict(Counter(sorted(self.classes))))
+
+    def _counts(self) -> dict[str, int]:
+        people = {(clip.dataset, clip.subject) for clip in self.clips}
+        return {"clips": len(self), "subjects": len(people), "skipped": len(self.skipped)}
 
     def __len__(self) -> int:
         """Number of usable clips."""
@@ -96,7 +110,9 @@ def load_dataset(
             or no clip is usable.
 
     Example:
-        >>> clips = load_dataset("manifest", "my_clips", "megc3")  # doctest: +SKIP
+        >>> clips = stag.load_dataset("manifest", "my_clips", scheme="megc3")
+        >>> clips.table.loc[0, ["subject", "label"]].tolist()
+        ['s01', 'surprise']
     """
     labels = schemes.scheme(scheme)
     loaded = load_set(name, root, Options(annotation, layout, split, joined))

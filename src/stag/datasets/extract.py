@@ -68,7 +68,9 @@ def extract_motion(
         OSError: The cache cannot be written.
 
     Example:
-        >>> motion = stag.extract_motion(clips, jobs=2, cache="samm.cache")  # doctest: +SKIP
+        >>> clips = stag.load_dataset("manifest", "my_clips", scheme="megc3")
+        >>> motion = stag.extract_motion(clips, cache="my_clips.cache")
+        >>> motion.save("my_clips.npz")
     """
     settings = (config or Config()).motion
     work = _Work(settings, _folder(cache), program_fingerprint(), Path.cwd())

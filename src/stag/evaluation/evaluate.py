@@ -91,9 +91,11 @@ def evaluate(
         RunError: The folder is in use or of another run, or units failed; those that did not are kept.
 
     Example:
-        >>> result = stag.evaluate(motion, Config.preset("quick"), out="runs/samm")  # doctest: +SKIP
-        >>> result.json["pooled"]["uf1"]  # doctest: +SKIP
-        0.61
+        >>> motion = stag.simulate_motion(3, 3, seed=1)
+        >>> config = stag.Config.preset("quick").override(["train.epochs=1"])
+        >>> result = stag.evaluate(motion, config, protocol="loso", out="runs/mine", baselines=False)
+        >>> len(result.predictions)
+        9
     """
     motion = _ordered(motion, motion.classes)
     dealt = split(protocol, motion.group, motion.label, folds)
@@ -132,6 +134,14 @@ def evaluate_split(
         DatasetError: A subject is in both sets, or the test set has a class that training cannot teach.
         MotionFileError: The sets differ in steps or layout, or share a clip.
         RunError: As for :func:`evaluate`.
+
+    Example:
+        >>> ours, theirs = stag.simulate_motion(6, 3, seed=1), stag.simulate_motion(3, 3, seed=2)
+        >>> ours = ours.subset(~np.isin(ours.group, theirs.group))
+        >>> config = stag.Config.preset("quick").override(["train.epochs=1"])
+        >>> result = stag.evaluate_split(ours, theirs, config, out="runs/cross", baselines=False)
+        >>> result.json["protocol"]
+        'cross-dataset'
     """
     shared = sorted(set(train.group.tolist()) & set(test.group.tolist()))
     if shared:
@@ -173,6 +183,12 @@ def evaluate_model(
             to read them.
         DatasetError: A label is not among the classes of the model.
         RunError: As for :func:`evaluate`.
+
+    Example:
+        >>> model = stag.STAG.from_pretrained("megc3")
+        >>> result = stag.evaluate_model(stag.simulate_motion(3, 3, seed=1), model, out="runs/shipped")
+        >>> result.json["protocol"]
+        'fixed'
     """
     from stag.inference.probabilities import conformed
 

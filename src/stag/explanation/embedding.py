@@ -1,4 +1,4 @@
-"""What the model makes of clips before it decides, and a map of it in three dimensions."""
+"""Features of clips before the classifier, and their map in three dimensions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import torch
 
 from stag.config import AuSource
 from stag.errors import ModelError
-from stag.explanation.score_function import Question
 from stag.model.stag import STAG
 from stag.motion_set import MotionSet
 from stag.types import FloatArray
@@ -17,29 +16,26 @@ _FEWEST = 5
 
 
 def clip_features(model: STAG, motion: MotionSet, au_source: AuSource | None = None) -> FloatArray:
-    """The final feature of every clip, ``[z ; e_a]`` of Eq. 33: ``(n, G + M + E)`` float64.
+    """Return the final feature of every clip, ``[z ; e_a]`` of Eq. 33: ``(n, G + M + E)`` float64.
 
     Args:
         model: A trained model.
         motion: ``n`` clips; their codes are read only if ``au_source`` is ``annotated``.
-        au_source: Where the AU input comes from; as the model answers for a new clip where omitted.
+        au_source: Source of the AU input; that of the model for a new clip where omitted.
     """
     au_source = model.info.au_source(au_source, coded=au_source == "annotated")
     values, codes = torch.from_numpy(motion.motion), torch.from_numpy(motion.action_units)
-    asked = Question(model.eval(), values, torch.zeros(len(values)), au_source=au_source)
-    found = []
+    parts = []
     with torch.no_grad():
-        for begin in range(0, len(values), _BATCH):
-            some = slice(begin, begin + _BATCH)
-            au = codes[some] if au_source == "annotated" else None
-            found.append(asked.output(values[some], au).features.double().numpy())
-    return np.concatenate(found)
+        for some, au in zip(torch.split(values, _BATCH), torch.split(codes, _BATCH), strict=True):
+            parts.append(model.eval().forward_from(some, au_source, au).features.double().numpy())
+    return np.concatenate(parts)
 
 
 def tsne(features: FloatArray, *, seed: int = 0, perplexity: float = 30.0) -> FloatArray:
-    """Features laid out in three dimensions so that neighbours stay neighbours: ``(n, F) -> (n, 3)``.
+    """Lay features out in three dimensions so that neighbours stay neighbours: ``(n, F) -> (n, 3)``.
 
-    Only who lies beside whom can be read from it; distances between groups and their sizes mean nothing.
+    Only neighbourhood can be read from it; distances between groups and their sizes mean nothing.
 
     Args:
         features: ``(n, F)``; columns are brought to unit variance.
@@ -52,12 +48,12 @@ def tsne(features: FloatArray, *, seed: int = 0, perplexity: float = 30.0) -> Fl
     Source: van der Maaten and Hinton, Visualizing data using t-SNE, JMLR 2008.
     """
     from sklearn.manifold import TSNE
+    from sklearn.preprocessing import StandardScaler
 
     if len(features) < _FEWEST:
-        raise ModelError(f"a t-SNE map of {len(features)} clips says nothing; give at least {_FEWEST}")
-    spread = features.std(axis=0)
-    scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+        raise ModelError(f"a t-SNE map of {len(features)} clips is meaningless; give at least {_FEWEST}")
+    scaled = StandardScaler().fit_transform(features)
     near = min(perplexity, (len(features) - 1) / 3)
-    # The exaggeration of the first publication: at today's 12 a map of some hundred clips flies apart into a shell.
+    # As in the first publication: at the default of 12 a map of some hundred clips becomes a hollow shell.
     layout = TSNE(3, perplexity=near, early_exaggeration=4.0, init="pca", random_state=seed, n_jobs=1)
     return np.asarray(layout.fit_transform(scaled), dtype=np.float64)

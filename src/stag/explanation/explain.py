@@ -1,10 +1,9 @@
-"""One door to every method: a clip and a class in, an :class:`Attribution` out."""
+"""Explain one answer of a model: a clip and a class in, an :class:`Attribution` out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -15,28 +14,27 @@ from torch import Tensor
 from stag.config import AuSource
 from stag.errors import ConfigError, ModelError
 from stag.explanation.methods import METHODS, attention_output
-from stag.explanation.score_function import Question, own_scale
+from stag.explanation.score_function import ScoreFunction, own_scale
 from stag.facs import au_vector
-from stag.inference.probabilities import answer
-from stag.inference.softening import soften
+from stag.inference.probabilities import answer, soften
 from stag.inference.views import View, model_views
 from stag.model.stag import STAG
-from stag.motion_set import MotionSet
-from stag.types import FloatArray, MotionTensor, Prediction, Quality
+from stag.types import FloatArray, MotionTensor, Prediction
+from stag.utils.values import ArrayValue
 
 DEFAULT_METHOD = "ig"
-"""What the report shows, see ``stag explain --score``."""
+"""The method that ``stag explain --score`` ranks first."""
 
-Motion = Prediction | MotionTensor | MotionSet | NDArray[np.floating] | Tensor
+Motion = Prediction | MotionTensor | NDArray[np.floating] | Tensor
 Target = str | int | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AttentionMaps:
+class AttentionMaps(ArrayValue):
     """The model's own attention on one clip; each sums to 1 over its last axis.
 
     Attributes:
-        adjacency: ``(L, T, R, R)``, row ``i`` tells where region ``i`` looks.
+        adjacency: ``(L, T, R, R)``, weights of all regions for region ``i`` in row ``i``.
         temporal: ``(T,)`` weights of the steps in the graph branch.
         region_to_step: ``(H, R, T)``.
         step_to_region: ``(H, T, R)``.
@@ -47,29 +45,25 @@ class AttentionMaps:
     region_to_step: FloatArray
     step_to_region: FloatArray
 
-    def __repr__(self) -> str:
-        """Return one line: the sizes, not the numbers."""
+    def _summary(self) -> str:
         layers, steps, regions, _ = self.adjacency.shape
-        return f"<AttentionMaps: {layers} layers, {steps} steps, {regions} regions>"
+        return f"{layers} layers, {steps} steps, {regions} regions"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Attribution:
-    """How much every channel at every step counts for one answer.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Attribution(ArrayValue):
+    """How much every channel at every step counts for one class.
 
     Attributes:
         values: ``(T, R)`` float64; positive speaks for the class, negative, where the method is signed, against it.
-        vectors: ``(T, R, 2)`` the same for ``u`` and ``v``, or ``None`` where the method does not tell them apart.
+        vectors: ``(T, R, 2)`` the same for ``u`` and ``v``, or ``None`` where the method does not separate them.
         method: Short name, a key of :data:`~stag.explanation.methods.METHODS`.
-        class_name: The class that was asked for.
-        probability: What the model gives that class, as a prediction shows it.
+        class_name: The class that is explained.
+        probability: Probability of that class, as in the prediction.
         score: What is explained: the class's logit less the mean of all.
         au_source: Where the AU input of the classifier came from.
         layout: Region layout.
-        baseline: What the motion was compared with; empty where nothing was.
-        signed: Whether values can be negative.
-        class_specific: Whether the values depend on ``class_name``; attention does not.
-        checks: Numbers about this answer, such as ``completeness_gap``.
+        checks: Numbers about this explanation, such as ``completeness_gap``.
         attention: The model's own attention, for the methods that show it.
     """
 
@@ -81,22 +75,32 @@ class Attribution:
     score: float
     au_source: str
     layout: str
-    baseline: str
-    signed: bool
-    class_specific: bool
     checks: Mapping[str, float] = field(default_factory=dict)
     attention: AttentionMaps | None = None
 
-    def __repr__(self) -> str:
-        """Return one line: what was explained and how, not the numbers."""
+    def _summary(self) -> str:
         steps, regions = self.values.shape
-        asked = f"{self.class_name} {self.probability:.2f} by {self.title}"
-        return f"<Attribution of {asked}: {steps} steps, {regions} regions>"
+        return f"{self.class_name} {self.probability:.2f} by {self.title}, {steps} steps, {regions} regions"
 
     @property
     def title(self) -> str:
-        """The method's name for people."""
+        """Full name of the method."""
         return METHODS[self.method].title
+
+    @property
+    def baseline(self) -> str:
+        """What the motion was compared with; empty where nothing was."""
+        return METHODS[self.method].baseline
+
+    @property
+    def signed(self) -> bool:
+        """Whether values can be negative."""
+        return METHODS[self.method].signed
+
+    @property
+    def class_specific(self) -> bool:
+        """Whether the values depend on ``class_name``; attention does not."""
+        return METHODS[self.method].class_specific
 
     @property
     def by_channel(self) -> FloatArray:
@@ -110,55 +114,57 @@ class Attribution:
 
 
 def explain(
-    model: STAG | str | Path,
+    model: STAG,
     motion: Motion,
     *,
     method: str = DEFAULT_METHOD,
     target: Target = None,
     au_source: AuSource | None = None,
     au: FloatArray | None = None,
-    views: Sequence[View] | None = None,
 ) -> Attribution:
-    """Say how much every channel at every step of one clip counts for a class.
+    """Explain how much every channel at every step of one clip counts for a class.
 
     Args:
-        model: A trained model or its folder.
-        motion: One clip: a :class:`~stag.types.Prediction` of that model, which is explained as it was made;
-            ``(T, R, 2)`` in crop pixels, a :class:`MotionTensor`, or a motion set of one clip.
+        model: A trained model.
+        motion: One clip: a prediction of that model, which is explained as it was made; a :class:`MotionTensor`, or
+            ``(T, R, 2)`` in crop pixels.
         method: A key of :data:`~stag.explanation.methods.METHODS`.
         target: Name or number of the class; the most probable one where omitted.
-        au_source: Where the AU input comes from; as the model answers for a new clip where omitted.
+        au_source: Source of the AU input; that of the model for a new clip where omitted.
         au: ``(A,)`` annotated action units, for ``au_source="annotated"``.
-        views: Explain the mean over these views of the clip; over those that the model answers with where omitted.
 
     Raises:
         ConfigError: There is no such method, class or AU source, or a prediction comes with another one.
         ModelError: The motion does not fit the model, or the model cannot read action units.
         MissingDependency: The method needs captum.
-
-    Example:
-        >>> stag.explain(model, tensor, method="ig").by_channel.argmax()  # doctest: +SKIP
     """
-    model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
-    shown = None
+    probabilities = None
     if isinstance(motion, Prediction):
-        if au_source is not None or au is not None or views is not None:
-            raise ConfigError("a prediction is explained as it was made; leave out au_source, au and views")
+        if au_source is not None or au is not None:
+            raise ConfigError("a prediction is explained as it was made; leave out au_source and au")
         if motion.classes != model.classes:
             raise ModelError(f"the prediction is of the classes {motion.classes}, the model knows {model.classes}")
-        shown = torch.from_numpy(np.array(motion.probabilities, dtype=np.float64))[None]
+        probabilities = motion.probabilities[None]
         au = None if motion.codes is None else np.array(au_vector(set(motion.codes)))
         au_source = cast(AuSource, motion.au_source)
         motion = motion.motion
     quality = motion.quality if isinstance(motion, MotionTensor) else None
-    clip = torch.from_numpy(np.array(_one_clip(motion), dtype=np.float32))[None]
+    values = np.asarray(motion.motion if isinstance(motion, MotionTensor) else motion)
+    if values.ndim != 3:
+        raise ModelError(f"motion has shape {values.shape}; expected one clip of shape (T, R, 2)")
+    clip = torch.from_numpy(np.array(values, dtype=np.float32))[None]
     codes = None if au is None else torch.from_numpy(np.array(au, dtype=np.float32))[None]
-    (found,) = _explained(model, clip, method, target, au_source, codes, views, shown, quality)
-    return found
+    if quality is not None and probabilities is None:
+        source = model.info.au_source(au_source, coded=au is not None)
+        probabilities = soften(answer(model, clip, au_source=source, au=codes).probabilities, quality)
+    (attribution,) = explain_many(
+        model, clip, method=method, target=target, au_source=au_source, au=codes, probabilities=probabilities
+    )
+    return attribution
 
 
 def explain_many(
-    model: STAG | str | Path,
+    model: STAG,
     motion: Tensor,
     *,
     method: str = DEFAULT_METHOD,
@@ -166,48 +172,43 @@ def explain_many(
     au_source: AuSource | None = None,
     au: Tensor | None = None,
     views: Sequence[View] | None = None,
+    probabilities: FloatArray | None = None,
 ) -> list[Attribution]:
-    """As :func:`explain` for ``motion (B, T, R, 2)`` at once; ``target`` may be a class number for each clip."""
-    model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
-    return _explained(model, motion, method, target, au_source, au, views, None)
+    """Explain ``n`` clips at once; else as :func:`explain`.
 
-
-def _explained(
-    model: STAG,
-    motion: Tensor,
-    method: str,
-    target: Target | Sequence[int],
-    au_source: AuSource | None,
-    au: Tensor | None,
-    views: Sequence[View] | None,
-    shown: Tensor | None,
-    quality: Quality | None = None,
-) -> list[Attribution]:
-    """Explain clips whose probabilities ``(B, C)`` were ``shown`` already, or else are computed here."""
+    Args:
+        model: A trained model.
+        motion: ``(n, T, R, 2)`` crop pixels.
+        method: A key of :data:`~stag.explanation.methods.METHODS`.
+        target: A class for all clips, or a class number for each.
+        au_source: Source of the AU input.
+        au: ``(n, A)`` annotated action units.
+        views: Views to average over; those of the model where omitted.
+        probabilities: ``(n, C)`` of predictions that were made already; computed where omitted.
+    """
     model.eval()
     source = model.info.au_source(au_source, coded=au is not None)
     if method not in METHODS:
         raise ConfigError(f"no explanation method {method!r}; there are {', '.join(METHODS)}")
     if not bool(torch.isfinite(motion).all()):
-        raise ModelError("the motion holds NaN or infinity, which cannot be explained; extract the clip again")
+        raise ModelError("the motion contains NaN or infinity, which cannot be explained; extract the clip again")
     views = model_views(model.info) if views is None else views
     n, layout = len(motion), model.info.layout
-    found = answer(model, motion, au_source=source, au=au, views=views)  # the model says best what does not fit
-    probabilities = torch.from_numpy(soften(found.probabilities, quality)) if shown is None else shown
-    number = _numbers(model.classes, target, probabilities)
-    seen = [own_scale(model, view.of(motion, layout, cumulative=model.info.cumulative)) for view in views]
+    if probabilities is None:
+        probabilities = answer(model, motion, au_source=source, au=au, views=views).probabilities
+    number = _class_numbers(model.classes, target, probabilities)
+    scaled = [own_scale(model, view.of(motion, layout, cumulative=model.info.cumulative)) for view in views]
     codes = None if au is None else au.repeat(len(views), 1)
-    asked = Question(model, torch.cat(seen), number.repeat(len(views)), codes, source)
-    what = METHODS[method]
-    raw = what.run(asked)
+    function = ScoreFunction(model, torch.cat(scaled), number.repeat(len(views)), codes, source)
+    raw = METHODS[method].run(function)
     with torch.no_grad():
-        score = asked.score(asked.motion, asked.target, codes).double().view(-1, n).mean(dim=0)
-    values = _of_the_clip(raw.values, views, layout)
+        score = function.score(function.motion, function.target, codes).double().view(-1, n).mean(dim=0)
+    values = _mean_over_views(raw.values, views, layout)
     vectors = None
     if raw.vectors is not None:
-        vectors = np.stack([_of_the_clip(part, views, layout) for part in raw.vectors.unbind(-1)], axis=-1)
+        vectors = np.stack([_mean_over_views(part, views, layout) for part in raw.vectors.unbind(-1)], axis=-1)
     checks = {name: value.double().view(-1, n).mean(dim=0).numpy() for name, value in raw.checks.items()}
-    attention = _attention(Question(model, motion, number, au, source)) if "attention" in method else None
+    attention = _attention(ScoreFunction(model, motion, number, au, source)) if "attention" in method else None
     return [
         Attribution(
             values=values[i],
@@ -218,9 +219,6 @@ def _explained(
             score=float(score[i]),
             au_source=source,
             layout=layout,
-            baseline=what.baseline,
-            signed=what.signed,
-            class_specific=what.class_specific,
             checks={name: float(value[i]) for name, value in checks.items()},
             attention=None if attention is None else attention[i],
         )
@@ -228,38 +226,25 @@ def _explained(
     ]
 
 
-def _of_the_clip(found: Tensor, views: Sequence[View], layout: str) -> FloatArray:
-    """Mean over the views ``(V n, T, R)`` -> ``(n, T, R)``, each given back to the channels and steps of the clip."""
-    parts = found.double().chunk(len(views))
-    given_back = [view.back(part, layout) for view, part in zip(views, parts, strict=True)]
-    return np.asarray(torch.stack(given_back).mean(dim=0).numpy())
+def _mean_over_views(values: Tensor, views: Sequence[View], layout: str) -> FloatArray:
+    """Average ``(V n, T, R)`` over the views, each on the channels and steps of the clip: ``(n, T, R)``."""
+    parts = values.double().chunk(len(views))
+    returned = [view.back(part, layout) for view, part in zip(views, parts, strict=True)]
+    return np.asarray(torch.stack(returned).mean(dim=0).numpy())
 
 
-def _attention(question: Question) -> list[AttentionMaps]:
-    out = attention_output(question)
-    fields = (out.adjacency, out.temporal_attention, out.region_to_step, out.step_to_region)
-    stacked = [values.double().numpy() for values in fields if values is not None]
-    return [AttentionMaps(*(values[i] for values in stacked)) for i in range(len(question.motion))]
+def _attention(function: ScoreFunction) -> list[AttentionMaps]:
+    out = attention_output(function)
+    maps = (out.adjacency, out.temporal_attention, out.region_to_step, out.step_to_region)
+    stacked = [values.double().numpy() for values in maps if values is not None]
+    return [AttentionMaps(*(values[i] for values in stacked)) for i in range(len(function.motion))]
 
 
-def _one_clip(motion: MotionTensor | MotionSet | NDArray[np.floating] | Tensor) -> FloatArray:
-    if isinstance(motion, MotionTensor):
-        return motion.motion
-    if isinstance(motion, MotionSet):
-        if len(motion) != 1:
-            raise ModelError(f"the motion set has {len(motion)} clips; take one of them")
-        return np.asarray(motion.motion[0])
-    values = motion.detach().cpu().numpy() if isinstance(motion, Tensor) else np.asarray(motion)
-    if values.ndim != 3:
-        raise ModelError(f"one clip has shape (T, R, 2); it was given {values.shape}")
-    return values
-
-
-def _numbers(classes: Sequence[str], target: Target | Sequence[int], probabilities: Tensor) -> Tensor:
-    """The class number of every clip ``(B,)``."""
+def _class_numbers(classes: Sequence[str], target: Target | Sequence[int], probabilities: FloatArray) -> Tensor:
+    """Return the class number of every clip ``(n,)``."""
     n = len(probabilities)
     if target is None:
-        return probabilities.argmax(dim=-1)
+        return torch.from_numpy(probabilities.argmax(axis=-1))
     if isinstance(target, str):
         if target not in classes:
             raise ConfigError(f"no class {target!r}; the model knows {', '.join(classes)}")

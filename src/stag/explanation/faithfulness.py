@@ -1,6 +1,6 @@
-"""How far an attribution can be believed: measured against known motion, against the model, against chance.
+"""Faithfulness of attributions: compared with known motion, with the model, and with chance.
 
-Pure functions of arrays, but for the curves, which ask the model. ``n`` clips at once.
+Functions of arrays of ``n`` clips; only the removal curves run the model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from stag.explanation.score_function import Question
+from stag.explanation.score_function import ScoreFunction
 from stag.model.stag import STAG
 from stag.types import FloatArray
 
@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 
 
 def moving_cells(truth: FloatArray) -> Mask:
-    """Which channels truly move at which steps: at least a quarter of the clip's largest true displacement.
+    """Return which channels truly move at which steps: by at least a quarter of the clip's largest true displacement.
 
     Args:
         truth: ``(n, T, R, 2)`` true motion of the expression.
@@ -39,9 +39,9 @@ def moving_cells(truth: FloatArray) -> Mask:
 
 
 def mass_share(values: FloatArray, mask: Mask) -> FloatArray:
-    """Share of the absolute attribution that lies on the marked cells, clip by clip.
+    """Return the share of the absolute attribution on the marked cells of each clip.
 
-    An attribution of zeros says nothing and gets the share of chance, that of the cells that are marked.
+    An attribution of zeros gets the share of chance: that of the cells that are marked.
 
     Args:
         values: ``(n, ...)``.
@@ -58,25 +58,27 @@ def mass_share(values: FloatArray, mask: Mask) -> FloatArray:
 
 
 def top_hits(values: FloatArray, mask: Mask, k: int = TOP_CELLS) -> FloatArray:
-    """Share of the ``k`` cells of largest absolute attribution that are marked ``(n,)``; ties count in proportion."""
+    """Return the share of the ``k`` largest absolute attributions that are marked ``(n,)``; ties count in part."""
     mass, marked = np.abs(values).reshape(len(values), -1), mask.reshape(len(mask), -1)
     k = min(k, mass.shape[1])
     last = np.sort(mass, axis=1)[:, -k][:, None]
     above, tied = mass > last, mass == last
-    drawn = (k - above.sum(axis=1)) * (tied & marked).sum(axis=1) / tied.sum(axis=1)
-    return np.asarray(((above & marked).sum(axis=1) + drawn) / k)
+    by_tie = (k - above.sum(axis=1)) * (tied & marked).sum(axis=1) / tied.sum(axis=1)
+    return np.asarray(((above & marked).sum(axis=1) + by_tie) / k)
 
 
-def removal_curves(question: Question, values: FloatArray, steps: int = CURVE_STEPS) -> tuple[FloatArray, FloatArray]:
-    """Probability of the class while the strongest cells are held still, and while they alone move.
+def removal_curves(
+    function: ScoreFunction, values: FloatArray, steps: int = CURVE_STEPS
+) -> tuple[FloatArray, FloatArray]:
+    """Return the probability of the class while the strongest cells are held still, and while they alone move.
 
     Args:
-        question: Model, motion and classes.
-        values: ``(n, T, R)``; the largest values go, or come, first.
+        function: Model, motion and classes.
+        values: ``(n, T, R)``; the largest values are removed, or inserted, first.
         steps: Number of equal shares.
 
     Returns:
-        Deletion and insertion curves, each ``(n, steps + 1)``, over the share of cells that went or came.
+        Deletion and insertion curves, each ``(n, steps + 1)``, over the share of cells.
 
     Source: Petsiuk et al., RISE, BMVC 2018.
     """
@@ -85,23 +87,23 @@ def removal_curves(question: Question, values: FloatArray, steps: int = CURVE_ST
     order = np.argsort(-flat, axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(cells)[None], axis=1)
-    reached = np.rint(np.linspace(0, cells, steps + 1)).astype(int)
-    first = torch.from_numpy(rank[None] < reached[:, None, None]).view(steps + 1, n, *values.shape[1:], 1)
-    target = question.target[None, :, None].expand(steps + 1, n, 1)
+    counts = np.rint(np.linspace(0, cells, steps + 1)).astype(int)
+    first = torch.from_numpy(rank[None] < counts[:, None, None]).view(steps + 1, n, *values.shape[1:], 1)
+    target = function.target[None, :, None].expand(steps + 1, n, 1)
     curves = []
     for kept in (~first, first):
-        changed = torch.where(kept, question.motion, torch.zeros(()))
-        curves.append(question.probabilities(changed).gather(2, target)[..., 0].T.cpu().numpy())
+        changed = torch.where(kept, function.motion, torch.zeros(()))
+        curves.append(function.probabilities(changed).gather(2, target)[..., 0].T.cpu().numpy())
     return curves[0], curves[1]
 
 
 def area(curve: FloatArray) -> FloatArray:
-    """Area under curves over equal shares from 0 to 1, by trapezoids: ``(n, K) -> (n,)``."""
+    """Return the area under curves over equal shares from 0 to 1, by trapezoids: ``(n, K) -> (n,)``."""
     return np.asarray((curve[:, 1:] + curve[:, :-1]).mean(axis=1) / 2)
 
 
 def rank_similarity(one: FloatArray, other: FloatArray) -> FloatArray:
-    """Spearman correlation of absolute attributions, clip by clip ``(n,)``; 0 where one of them is constant."""
+    """Return the Spearman correlation of absolute attributions of each clip ``(n,)``; 0 where one is constant."""
     a, b = (rankdata(np.abs(values).reshape(len(values), -1), axis=1) for values in (one, other))
     a, b = (values - values.mean(axis=1, keepdims=True) for values in (a, b))
     norm = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
@@ -109,24 +111,21 @@ def rank_similarity(one: FloatArray, other: FloatArray) -> FloatArray:
 
 
 def shuffled(model: STAG, seed: int) -> STAG:
-    """A copy whose weights are in random order within each tensor: what it learned is gone, its statistics stay.
+    """Return a copy with the weights of each tensor in random order: the same statistics, nothing learned.
 
     Source: the model parameter randomisation test of Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018.
     """
-    other = copy.deepcopy(model).eval()
+    copied = copy.deepcopy(model).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in other.parameters():
+        for parameter in copied.parameters():
             order = torch.randperm(parameter.numel(), generator=generator)
             parameter.copy_(parameter.flatten()[order.to(parameter.device)].view_as(parameter))
-    return other
+    return copied
 
 
 def bootstrap_mean(values: FloatArray, seed: int, repeats: int = 2000) -> tuple[float, float, float]:
-    """Mean of ``(n,)`` and its 95 % interval over clips: percentiles of resampled means.
-
-    A single clip has no interval but itself.
-    """
+    """Return the mean of ``(n,)`` and its 95 % interval over clips: percentiles of resampled means."""
     generator = np.random.default_rng(seed)
     index = generator.integers(len(values), size=(repeats, len(values)))
     low, high = np.percentile(values[index].mean(axis=1), (2.5, 97.5))

@@ -1,15 +1,16 @@
-"""The methods: each takes a :class:`Question` and says how much every channel at every step counts."""
+"""The methods: each returns how much every channel at every step counts for a :class:`ScoreFunction`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from stag.errors import MissingDependency
-from stag.explanation.score_function import Question
+from stag.explanation.score_function import ScoreFunction
 from stag.model.stag import StagOutput
 from stag.utils.extras import install_hint
 
@@ -19,32 +20,32 @@ _IG_BATCH = 128
 
 
 class Raw(NamedTuple):
-    """What a method finds: ``values (B, T, R)``, maybe ``vectors (B, T, R, 2)``, and checks, each ``(B,)``."""
+    """Output of a method: ``values (B, T, R)``, perhaps ``vectors (B, T, R, 2)``, and checks, each ``(B,)``."""
 
     values: Tensor
-    vectors: Tensor | None
-    checks: dict[str, Tensor]
+    vectors: Tensor | None = None
+    checks: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Method(NamedTuple):
-    """A method and what can be said of it.
+    """A method and its properties.
 
     Attributes:
-        title: For people.
+        title: Full name.
         run: The method.
         signed: Whether a value below 0 speaks against the class.
-        class_specific: Whether it depends on the class that is asked for.
+        class_specific: Whether it depends on the class that is explained.
         baseline: What motion is compared with; empty where nothing is.
     """
 
     title: str
-    run: Callable[[Question], Raw]
+    run: Callable[[ScoreFunction], Raw]
     signed: bool
     class_specific: bool
     baseline: str
 
 
-def integrated_gradients(question: Question) -> Raw:
+def integrated_gradients(function: ScoreFunction) -> Raw:
     """Integrated Gradients from the still face (Sundararajan et al. 2017).
 
     The values of a clip add up to its score less that of the still face; the check ``completeness_gap`` is what is
@@ -53,84 +54,84 @@ def integrated_gradients(question: Question) -> Raw:
     Raises:
         MissingDependency: captum is not installed.
     """
-    attributor = _captum().IntegratedGradients(question.score, multiply_by_inputs=True)
+    attributor = _captum().IntegratedGradients(function.score, multiply_by_inputs=True)
     with torch.enable_grad():
         vectors = attributor.attribute(
-            question.motion,
+            function.motion,
             baselines=0.0,
-            additional_forward_args=(question.target, question.au),
+            additional_forward_args=(function.target, function.au),
             n_steps=IG_STEPS,
             method="gausslegendre",
-            internal_batch_size=max(_IG_BATCH, len(question.motion)),
+            internal_batch_size=max(_IG_BATCH, len(function.motion)),
         ).detach()
     with torch.no_grad():
-        here = question.score(question.motion, question.target, question.au).double()
-        still = question.score(torch.zeros_like(question.motion), question.target, question.au).double()
+        here = function.score(function.motion, function.target, function.au).double()
+        still = function.score(torch.zeros_like(function.motion), function.target, function.au).double()
     gap = (vectors.double().sum(dim=(1, 2, 3)) - (here - still)).abs() / (here - still).abs().clamp_min(1)
     return Raw(vectors.sum(dim=-1), vectors, {"completeness_gap": gap, "still_score": still})
 
 
-def grad_cam(question: Question) -> Raw:
+def grad_cam(function: ScoreFunction) -> Raw:
     """Grad-CAM on the nodes of the last E-GAT layer (Selvaraju et al. 2017).
 
     ``relu( sum_d alpha_d H[t,r,d] )`` with ``alpha_d`` the gradient of the score, averaged over steps and regions.
     """
-    nodes, gradient = _nodes_and_gradient(question)
+    nodes, gradient = _nodes_and_gradient(function)
     weight = gradient.mean(dim=(1, 2), keepdim=True)
-    return Raw(torch.relu((weight * nodes).sum(dim=-1)), None, {})
+    return Raw(torch.relu((weight * nodes).sum(dim=-1)))
 
 
-def hires_cam(question: Question) -> Raw:
+def hires_cam(function: ScoreFunction) -> Raw:
     """HiResCAM on the nodes of the last E-GAT layer (Draelos and Carin 2020).
 
     ``relu( sum_d dS/dH[t,r,d] H[t,r,d] )``: the gradient is not averaged over places, because the layer that reads the
     nodes (Eq. 20) has a weight of its own for every region.
     """
-    nodes, gradient = _nodes_and_gradient(question)
-    return Raw(torch.relu((gradient * nodes).sum(dim=-1)), None, {})
+    nodes, gradient = _nodes_and_gradient(function)
+    return Raw(torch.relu((gradient * nodes).sum(dim=-1)))
 
 
-def occlusion(question: Question) -> Raw:
-    """How much the score falls when a channel is held still for three steps (Zeiler and Fergus 2014).
+def occlusion(function: ScoreFunction) -> Raw:
+    """Fall of the score when a channel is held still for three steps (Zeiler and Fergus 2014).
 
-    A value is the mean over the windows that hold the step.
+    A value is the mean over the windows that contain the step.
 
     Raises:
         MissingDependency: captum is not installed.
     """
-    attributor = _captum().Occlusion(question.score)
-    steps = min(OCCLUSION_STEPS, question.motion.shape[1])
+    attributor = _captum().Occlusion(function.score)
+    steps = min(OCCLUSION_STEPS, function.motion.shape[1])
     with torch.no_grad():
-        found = attributor.attribute(
-            question.motion,
+        falls = attributor.attribute(
+            function.motion,
             sliding_window_shapes=(steps, 1, 2),
             strides=(1, 1, 2),
             baselines=0.0,
-            additional_forward_args=(question.target, question.au),
+            additional_forward_args=(function.target, function.au),
         )
     # Both components are held still together, so both carry the same value.
-    return Raw(found[..., 0], None, {})
+    return Raw(falls[..., 0])
 
 
-def graph_attention(question: Question) -> Raw:
-    """Where the graph looks: attention rolled out over the E-GAT layers, times the weight of each step (Eq. 16, 18).
+def graph_attention(function: ScoreFunction) -> Raw:
+    """Graph attention, rolled out over the E-GAT layers, times the weight of each step (Eq. 16, 18).
 
-    Rollout with a half for the residual path (Abnar and Zuidema 2020), averaged over the regions that look; sums to 1.
+    Rollout with a half for the residual path (Abnar and Zuidema 2020), averaged over the rows; sums to 1.
     """
-    out = attention_output(question)
-    looked_at = rollout(_asked(out.adjacency)).mean(dim=2)
-    return Raw(looked_at * _asked(out.temporal_attention)[:, :, None], None, {})
+    out = attention_output(function)
+    assert out.adjacency is not None
+    assert out.temporal_attention is not None
+    return Raw(rollout(out.adjacency).mean(dim=2) * out.temporal_attention[:, :, None])
 
 
-def cross_attention(question: Question) -> Raw:
-    """Where the fusion looks: the mean over heads of steps that ask regions and of regions that ask steps (Eq. 27-28).
-
-    The two maps, each summing to 1, are averaged.
-    """
-    out = attention_output(question)
-    steps_ask, regions_ask = _asked(out.step_to_region).mean(dim=1), _asked(out.region_to_step).mean(dim=1).mT
-    t, r = steps_ask.shape[1:]
-    return Raw((steps_ask / t + regions_ask / r) / 2, None, {})
+def cross_attention(function: ScoreFunction) -> Raw:
+    """Cross-attention of the fusion, averaged over heads and over both directions (Eq. 27-28); sums to 1."""
+    out = attention_output(function)
+    assert out.step_to_region is not None
+    assert out.region_to_step is not None
+    to_regions, to_steps = out.step_to_region.mean(dim=1), out.region_to_step.mean(dim=1).mT
+    t, r = to_regions.shape[1:]
+    return Raw((to_regions / t + to_steps / r) / 2)
 
 
 METHODS: dict[str, Method] = {
@@ -141,11 +142,11 @@ METHODS: dict[str, Method] = {
     "attention": Method("Graph attention", graph_attention, False, False, ""),
     "cross-attention": Method("Cross-attention", cross_attention, False, False, ""),
 }
-"""Every method by its short name."""
+"""Short name -> method."""
 
 
 def rollout(adjacency: Tensor) -> Tensor:
-    """Product over layers of ``(A + I) / 2``: ``(B, L, T, R, R) -> (B, T, R, R)``; the identity without layers."""
+    """Return the product over layers of ``(A + I) / 2``: ``(B, L, T, R, R) -> (B, T, R, R)``."""
     b, _, t, r, _ = adjacency.shape
     identity = torch.eye(r, dtype=adjacency.dtype, device=adjacency.device)
     total = identity.expand(b, t, r, r)
@@ -155,20 +156,14 @@ def rollout(adjacency: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def attention_output(question: Question) -> StagOutput:
-    """The model's output with its attention."""
-    return question.output(question.motion, question.au, return_attention=True)
+def attention_output(function: ScoreFunction) -> StagOutput:
+    """Return the output of the model with its attention."""
+    return function.output(function.motion, function.au, return_attention=True)
 
 
-def _asked(attention: Tensor | None) -> Tensor:
-    if attention is None:
-        raise ValueError("the model was asked for its attention and returned none")
-    return attention
-
-
-def _nodes_and_gradient(question: Question) -> tuple[Tensor, Tensor]:
-    """Nodes ``(B, T, R, D)`` that the pooling reads, and the gradient of the score there."""
-    model, kept = question.model, []
+def _nodes_and_gradient(function: ScoreFunction) -> tuple[Tensor, Tensor]:
+    """Return the nodes ``(B, T, R, D)`` that the pooling reads, and the gradient of the score there."""
+    model, kept = function.model, []
     layer: nn.Module = model.spatial.layers[-1] if len(model.spatial.layers) else model.embedding
 
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -177,9 +172,9 @@ def _nodes_and_gradient(question: Question) -> tuple[Tensor, Tensor]:
     handle = layer.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            # The input asks for a gradient so that a model with frozen weights can be explained too.
-            motion = question.motion.detach().requires_grad_()
-            total = question.score(motion, question.target, question.au).sum()
+            # The input requires a gradient so that a model with frozen weights can be explained too.
+            motion = function.motion.detach().requires_grad_()
+            total = function.score(motion, function.target, function.au).sum()
             # With predicted AUs the layer runs twice; the class is read from the second run.
             (gradient,) = torch.autograd.grad(total, kept[-1])
     finally:

@@ -1,4 +1,4 @@
-"""What an explanation explains: one score of the model for each clip, as a function of the model's own motion."""
+"""The score that is explained: one number of the model for each clip, as a function of motion on the model's scale."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BATCH = 512
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Question(ArrayValue):
-    """Why does the model give these clips that score for these classes?
+class ScoreFunction(ArrayValue):
+    """The score of one class for each of ``B`` clips, which the methods of explanation attribute to the motion.
 
-    The score is the class's logit less the mean of all logits: what is added to every class alike cannot change an
-    answer, so it must not enter the reason.
+    The score is the class's logit less the mean of all logits: an equal change of every logit does not change the
+    probabilities, so it must not change the explanation.
 
     Attributes:
         model: In evaluation mode.
@@ -36,18 +36,18 @@ class Question(ArrayValue):
     au_source: str = "none"
 
     def output(self, motion: Tensor, au: Tensor | None, *, return_attention: bool = False) -> StagOutput:
-        """What the model says of ``motion (B, T, R, 2)``."""
+        """Return the output of the model for ``motion (B, T, R, 2)``."""
         return self.model.forward_from(motion, self.au_source, au, return_attention=return_attention)
 
     def score(self, motion: Tensor, target: Tensor, au: Tensor | None) -> Tensor:
-        """The score that is explained: ``(B, T, R, 2)`` and ``(B,)`` class numbers -> ``(B,)``."""
+        """Return the score: ``(B, T, R, 2)`` and ``(B,)`` class numbers -> ``(B,)``."""
         logits = self.output(motion, au).logits
         centred = logits - logits.mean(dim=-1, keepdim=True)
         return centred.gather(1, target[:, None])[:, 0]
 
     @torch.no_grad()
     def probabilities(self, motion: Tensor) -> Tensor:
-        """Calibrated class probabilities of changed motion, in chunks: ``(K, B, T, R, 2) -> (K, B, C)`` float64."""
+        """Return calibrated class probabilities of changed motion: ``(K, B, T, R, 2) -> (K, B, C)`` float64."""
         flat = motion.flatten(0, 1)
         au = None if self.au is None else self.au.repeat(motion.shape[0], 1)
         parts = []
@@ -59,14 +59,14 @@ class Question(ArrayValue):
 
 
 def own_scale(model: STAG, motion: Tensor) -> Tensor:
-    """The motion as the model measures it, at a strength at which the model leaves it alone.
+    """Scale motion so that the normalisation of the model leaves it unchanged.
 
-    A model with ``clip-rms`` divides a clip by its RMS, but not by less than a floor. Scaled down to that floor a clip
-    gets the same answer, and from there on the normalisation is linear: taking a channel away does not blow up the
-    rest, and a straight path to the still face is straight for the model too.
+    A model with ``clip-rms`` divides a clip by its RMS, but not by less than a floor. A clip scaled down to that
+    floor has the same probabilities, and below it the normalisation is linear: removing a channel does not enlarge the
+    others, and a straight path to the still face is straight for the model too.
 
     Args:
-        model: Whose normalisation.
+        model: The model whose normalisation applies.
         motion: ``(B, T, R, 2)`` crop pixels.
     """
     config = model.info.model

@@ -1,4 +1,4 @@
-"""Every method scored on simulated clips, of which it is known which regions moved: ``stag explain --score``."""
+"""Score every method on simulated clips, whose true motion is known: ``stag explain --score``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -15,23 +16,12 @@ from stag import __version__
 from stag.config import MotionConfig
 from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError, ModelError
+from stag.explanation import faithfulness
 from stag.explanation.explain import explain_many
-from stag.explanation.faithfulness import (
-    CURVE_STEPS,
-    MOVING_SHARE,
-    TOP_CELLS,
-    Mask,
-    area,
-    bootstrap_mean,
-    mass_share,
-    moving_cells,
-    rank_similarity,
-    removal_curves,
-    shuffled,
-    top_hits,
-)
+from stag.explanation.faithfulness import MOVING_SHARE, TOP_CELLS, Mask, mass_share, moving_cells
 from stag.explanation.methods import METHODS
-from stag.explanation.score_function import Question, own_scale
+from stag.explanation.score_function import ScoreFunction, own_scale
+from stag.inference.probabilities import answer
 from stag.inference.views import PLAIN
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion_and_truth
@@ -52,10 +42,10 @@ METRICS = {
     "shuffled_share": "mass on moving cells, shuffled weights",
     "similarity": "rank correlation with shuffled weights",
 }
-"""Every number of the table, with what it says."""
+"""Key of every metric -> its title."""
 
 CONTROLS = {"motion": "Size of the motion", "random": "Random order"}
-"""What a method must beat: a map that does not know the model, and one that knows nothing."""
+"""Controls that a method must beat: a map of the motion alone, and a random one."""
 
 Progress = Callable[[int, int], None]
 _CHUNK = 50
@@ -63,11 +53,11 @@ _CHUNK = 50
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MethodScore(ArrayValue):
-    """One method, or control, over all clips.
+    """Scores of one method, or control, over all clips.
 
     Attributes:
         method: Short name.
-        title: For people.
+        title: Full name.
         metrics: Key of :data:`METRICS` -> mean and 95 % interval over clips; only those that apply.
         deletion: ``(K,)`` mean deletion curve over the share of cells.
         insertion: ``(K,)`` mean insertion curve.
@@ -82,14 +72,14 @@ class MethodScore(ArrayValue):
 
 @dataclass(frozen=True)
 class Scores:
-    """What ``stag explain --score`` measures; all of it on simulated motion.
+    """Scores of all methods on simulated motion.
 
     Attributes:
         methods: Methods, then controls.
-        chance: Key of :data:`METRICS` -> what an attribution without any knowledge gets.
+        chance: Key of :data:`METRICS` -> value of an attribution without any knowledge.
         clips: Number of clips, each of another person.
         seed: Of the simulation, the shuffle and the bootstrap.
-        accuracy: Of the model on these clips; ``None`` where its classes are of no known scheme.
+        accuracy: Of the model on these clips; ``None`` where its classes are of no label scheme.
     """
 
     methods: tuple[MethodScore, ...]
@@ -98,23 +88,28 @@ class Scores:
     seed: int
     accuracy: float | None
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per method and metric: ``method, metric, mean, low, high, chance``."""
-        return [
-            {
-                "method": scored.method,
-                "metric": name,
-                "mean": mean,
-                "low": low,
-                "high": high,
-                "chance": self.chance.get(name),
-            }
+    def table(self) -> pd.DataFrame:
+        """Return one row per method and metric: method, metric, mean, low, high, chance."""
+        rows = [
+            (scored.method, name, *scored.metrics[name], self.chance.get(name))
             for scored in self.methods
-            for name, (mean, low, high) in scored.metrics.items()
+            for name in scored.metrics
         ]
+        return pd.DataFrame(rows, columns=["method", "metric", "mean", "low", "high", "chance"])
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for a JSON file."""
+        """Return the scores as plain data for a JSON file."""
+        interval = ("mean", "low", "high")
+        methods = [
+            {
+                "method": scored.method,
+                "title": scored.title,
+                "metrics": {name: dict(zip(interval, value, strict=True)) for name, value in scored.metrics.items()},
+                "deletion": scored.deletion.tolist(),
+                "insertion": scored.insertion.tolist(),
+            }
+            for scored in self.methods
+        ]
         return {
             "simulated": True,
             "clips": self.clips,
@@ -124,31 +119,16 @@ class Scores:
             "top_cells": TOP_CELLS,
             "metrics": METRICS,
             "chance": self.chance,
-            "methods": [
-                {
-                    "method": scored.method,
-                    "title": scored.title,
-                    "metrics": {
-                        name: {"mean": mean, "low": low, "high": high}
-                        for name, (mean, low, high) in scored.metrics.items()
-                    },
-                    "deletion": scored.deletion.tolist(),
-                    "insertion": scored.insertion.tolist(),
-                }
-                for scored in self.methods
-            ],
+            "methods": methods,
             "version": __version__,
         }
 
     def save(self, folder: Path) -> None:
         """Write ``faithfulness.json`` and ``faithfulness.csv``."""
         write_json(folder / "faithfulness.json", self.as_dict())
-        columns = ("method", "metric", "mean", "low", "high", "chance")
-        lines = [",".join(columns)]
-        for row in self.rows():
-            cells = (row[column] for column in columns)
-            lines.append(",".join("" if c is None else c if isinstance(c, str) else f"{c:.6f}" for c in cells))
-        write_text(folder / "faithfulness.csv", "\n".join(lines) + "\n")
+        write_text(
+            folder / "faithfulness.csv", self.table().to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        )
 
 
 def score_methods(
@@ -159,14 +139,14 @@ def score_methods(
     methods: Sequence[str] = tuple(METHODS),
     progress: Progress | None = None,
 ) -> Scores:
-    """Explain simulated clips by every method, and measure how far each can be believed.
+    """Explain simulated clips by every method, and score the attributions against the true motion.
 
-    The class that is explained is the one that the model holds most probable. Each clip as it is, without the
-    other views of an answer: the methods are compared, not the answer.
+    The class that is explained is the most probable one. Only the unchanged clip is explained, without the other views
+    of test-time augmentation.
 
     Args:
         model: A trained model.
-        clips: Number of clips, each of another simulated person.
+        clips: Number of clips, each of another person.
         seed: Of the simulation, the shuffle and the bootstrap.
         methods: Which methods.
         progress: Called with (methods done, methods).
@@ -182,63 +162,67 @@ def score_methods(
     if unknown:
         raise ConfigError(f"no explanation method {unknown[0]!r}; there are {', '.join(METHODS)}")
     motion, mask, accuracy, target = _clips(model, clips, seed)
-    asked = Question(model.eval(), own_scale(model, motion), target, au_source=model.info.au_source())
+    function = ScoreFunction(model.eval(), own_scale(model, motion), target, au_source=model.info.au_source())
     random = np.random.default_rng(seed).random(mask.shape)
     size = np.hypot(*np.moveaxis(motion.numpy().astype(float), -1, 0))
-    wrecked = shuffled(model, seed)
-    found = []
+    randomised = faithfulness.shuffled(model, seed)
+    scores = []
     for number, name in enumerate(methods):
-        values, others = (_values(judge, motion, name, target) for judge in (model, wrecked))
-        found.append(_scored(name, METHODS[name].title, values, mask, asked, seed, others))
+        values, others = (_values(one, motion, name, target) for one in (model, randomised))
+        scores.append(_scored(name, METHODS[name].title, values, mask, function, seed, others))
         if progress is not None:
             progress(number + 1, len(methods))
-    found += [_scored("motion", CONTROLS["motion"], size, mask, asked, seed, size)]
-    found += [_scored("random", CONTROLS["random"], random, mask, asked, seed, None)]
+    scores.append(_scored("motion", CONTROLS["motion"], size, mask, function, seed, size))
+    scores.append(_scored("random", CONTROLS["random"], random, mask, function, seed, None))
+    by_chance = float(mask.mean())
     chance = {
-        "share": float(mask.mean()),
+        "share": by_chance,
         "channel_share": float(mask.any(axis=1).mean()),
         "step_share": float(mask.any(axis=2).mean()),
-        "top_hits": float(mask.mean()),
-        "deletion": found[-1].metrics["deletion"][0],
-        "insertion": found[-1].metrics["insertion"][0],
-        "shuffled_share": float(mask.mean()),
+        "top_hits": by_chance,
+        "deletion": scores[-1].metrics["deletion"][0],
+        "insertion": scores[-1].metrics["insertion"][0],
+        "shuffled_share": by_chance,
         "similarity": 0.0,
     }
-    return Scores(tuple(found), chance, clips, seed, accuracy)
+    return Scores(tuple(scores), chance, clips, seed, accuracy)
 
 
 def _clips(model: STAG, clips: int, seed: int) -> tuple[Tensor, Mask, float | None, Tensor]:
-    """Motion ``(n, T, R, 2)``, cells that truly move, the model's accuracy, and the class it holds most probable."""
+    """Return motion ``(n, T, R, 2)``, cells that truly move, the model's accuracy, and the most probable classes."""
     default = MotionConfig()
-    if model.info.motion.get("reference", default.reference) != "first":
+    if not model.info.cumulative:
         raise ModelError(
             "this model reads motion between consecutive frames, whose truth is not simulated; train one with "
             "motion.reference=first"
         )
-    schemes = [scheme.name for scheme in SCHEMES.values() if scheme.classes == model.classes]
+    scheme = next((scheme.name for scheme in SCHEMES.values() if scheme.classes == model.classes), None)
     simulated, truth = simulate_motion_and_truth(
         clips,
         1,
         steps=model.info.steps,
         seed=seed,
-        scheme=schemes[0] if schemes else "megc3",
+        scheme=scheme or "megc3",
         layout=model.info.layout,
         sampling=model.info.motion.get("sampling", default.sampling),
     )
     motion = torch.from_numpy(simulated.motion)
-    nothing = torch.zeros(clips, dtype=torch.long)
-    blank = Question(model.eval(), own_scale(model, motion), nothing, au_source=model.info.au_source())
-    target = blank.probabilities(blank.motion[None])[0].argmax(dim=-1)
-    right = np.array(model.classes)[target.numpy()] == simulated.label
-    return motion, moving_cells(truth), float(right.mean()) if schemes else None, target
+    source = model.info.au_source()
+    probabilities = np.concatenate(
+        [
+            answer(model, own_scale(model, part), au_source=source, views=PLAIN).probabilities
+            for part in torch.split(motion, _CHUNK)
+        ]
+    )
+    target = probabilities.argmax(axis=-1)
+    right = np.array(model.classes)[target] == simulated.label
+    return motion, moving_cells(truth), float(right.mean()) if scheme else None, torch.from_numpy(target)
 
 
 def _values(model: STAG, motion: Tensor, method: str, target: Tensor) -> FloatArray:
     parts = []
-    for begin in range(0, len(motion), _CHUNK):
-        some = slice(begin, begin + _CHUNK)
-        chosen = target[some].tolist()
-        parts += explain_many(model, motion[some], method=method, target=chosen, views=PLAIN)
+    for clips, classes in zip(torch.split(motion, _CHUNK), torch.split(target, _CHUNK), strict=True):
+        parts += explain_many(model, clips, method=method, target=classes.tolist(), views=PLAIN)
     return np.stack([part.values for part in parts])
 
 
@@ -247,26 +231,29 @@ def _scored(
     title: str,
     values: FloatArray,
     mask: Mask,
-    asked: Question,
+    function: ScoreFunction,
     seed: int,
     others: FloatArray | None,
 ) -> MethodScore:
     mass = np.abs(values)
-    deletion, insertion = removal_curves(asked, values, CURVE_STEPS)
+    deletion, insertion = faithfulness.removal_curves(function, values)
     measured = {
         "share": mass_share(values, mask),
         "channel_share": mass_share(mass.sum(axis=1), np.any(mask, axis=1)),
         "step_share": mass_share(mass.sum(axis=2), np.any(mask, axis=2)),
-        "top_hits": top_hits(values, mask),
-        "deletion": area(deletion),
-        "insertion": area(insertion),
+        "top_hits": faithfulness.top_hits(values, mask),
+        "deletion": faithfulness.area(deletion),
+        "insertion": faithfulness.area(insertion),
     }
     if others is not None:
-        measured |= {"shuffled_share": mass_share(others, mask), "similarity": rank_similarity(values, others)}
+        measured |= {
+            "shuffled_share": mass_share(others, mask),
+            "similarity": faithfulness.rank_similarity(values, others),
+        }
     return MethodScore(
         name,
         title,
-        {key: bootstrap_mean(per_clip, seed) for key, per_clip in measured.items()},
+        {key: faithfulness.bootstrap_mean(per_clip, seed) for key, per_clip in measured.items()},
         deletion.mean(axis=0),
         insertion.mean(axis=0),
     )

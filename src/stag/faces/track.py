@@ -8,7 +8,7 @@ robust similarity is fitted to their answers, each weighted by what its texture 
 The patches lie on the ridge of the nose down to its tip and beside the four eye corners. Nothing between or above the
 brows and nothing on nose wings, mouth, cheeks or lids is used: an alignment that follows a muscle hides it. With
 patches that touch the lids, AU 5 loses a third of its motion. The tip of the nose moves a little with AU 9 and costs it
-.005 px, but steadies everything else (docs/motion.md).
+.005 px, but steadies everything else (docs/measurements/motion.md).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""From a trained model and motion to its answer."""
+"""Inference: motion in, probabilities out."""

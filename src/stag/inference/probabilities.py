@@ -1,4 +1,4 @@
-"""From a trained model and motion to its answer: probabilities and the attention behind them, in one pass."""
+"""Apply a trained model to motion: probabilities and attention in one pass, softened by the quality of the clip."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ from stag.errors import ModelError
 from stag.inference.views import View, model_views
 from stag.model.folder import ModelInfo
 from stag.model.stag import STAG
+from stag.motion.quality import LEAST_TRUST, trust
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
+from stag.types import FloatArray, Quality
 
 _CHUNK = 256
+_LEAST = 1e-12
+
+MOST_UNMEASURED = 0.55
+"""Largest probability of a clip that is not measurable: so often the most probable class was right."""
 
 
 class Answer(NamedTuple):
-    """What a model says about ``B`` clips.
+    """Output of a model for ``B`` clips.
 
     Attributes:
         probabilities: ``(B, C)`` float64, calibrated means over the views; rows sum to 1.
         au_probabilities: ``(B, A)`` float64, means over the views, always without AU input.
         adjacency: ``(B, L, T, R, R)`` float64 graph attention of the clip as it is, from the pass that led to the
-            classes; ``None`` where it was not asked for.
+            classes; ``None`` where it was not requested.
         temporal_attention: ``(B, T)`` float64, likewise.
     """
 
@@ -53,16 +59,16 @@ def answer(
     attention: bool = False,
     forward: Forward | None = None,
 ) -> Answer:
-    """Return what a model says about clips; every probability that is shown of a clip is made here.
+    """Return the probabilities of clips; every probability that the program shows is computed here.
 
     Args:
         model: A trained model.
         motion: ``(B, T, R, 2)`` crop pixels, on the device of the model.
         au_source: From :meth:`stag.model.folder.ModelInfo.au_source`.
         au: ``(B, A)``, read only under ``annotated``; a row with nan is unknown.
-        views: What the answer is the mean of; the views of the model where omitted.
+        views: Views to average over; the views of the model where omitted.
         attention: Whether to return the attention too.
-        forward: Another way to run the model under that source.
+        forward: Replacement for the forward pass, such as an exported model.
     """
     model.eval()
     classes, units, graphs, weights = [], [], [], []
@@ -97,7 +103,7 @@ def predict_probabilities(
         model: A trained model.
         motion: ``n`` clips; their labels are not read, and their AU codes only if ``au_source`` is ``annotated``.
         au_source: ``none``, ``annotated`` or ``predicted``.
-        views: What an answer is the mean of; the views of the model where omitted.
+        views: Views to average over; the views of the model where omitted.
 
     Returns:
         ``(n, C)`` class probabilities and ``(n, A)`` AU probabilities, the latter always free of AU input.
@@ -111,13 +117,44 @@ def predict_probabilities(
     return np.concatenate([p.probabilities for p in parts]), np.concatenate([p.au_probabilities for p in parts])
 
 
+def soften(probabilities: FloatArray, quality: Quality | None) -> FloatArray:
+    """Move probabilities towards equal ones, the further the lower the quality of the clip.
+
+    Log probabilities are scaled by :func:`~stag.motion.quality.trust`, as by a temperature: the order of the classes
+    stays, and a clip of full quality keeps its numbers. Where a clip is not measurable none exceeds
+    :data:`MOST_UNMEASURED`.
+
+    Args:
+        probabilities: ``(..., C)``, each row sums to 1.
+        quality: How well the clip could be measured; ``None`` changes nothing.
+
+    Returns:
+        ``(..., C)`` float64, each row sums to 1.
+
+    Example:
+        >>> soften(np.array([0.9, 0.05, 0.05]), None).tolist()
+        [0.9, 0.05, 0.05]
+    """
+    scale = trust(quality)
+    if scale == 1.0:
+        return np.asarray(probabilities, dtype=np.float64)
+    powers = np.maximum(probabilities, _LEAST) ** scale
+    softened = np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float64)
+    if scale >= LEAST_TRUST:
+        return softened
+    equal = 1 / softened.shape[-1]
+    most = softened.max(axis=-1, keepdims=True)
+    kept = np.minimum(1.0, max(MOST_UNMEASURED - equal, 0.0) / np.maximum(most - equal, _LEAST))
+    return np.asarray(equal + kept * (softened - equal), dtype=np.float64)
+
+
 def is_cumulative(motion: MotionSet) -> bool:
-    """Whether motion counts from the first step; files that do not say are taken to."""
+    """Whether motion counts from the first step, as it does where the file does not say."""
     return bool(motion.meta.get("reference", "first") != "previous")
 
 
 def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
-    """Clips as a model wants them: its regions, its reference and its number of steps.
+    """Bring clips to the regions, the reference and the number of steps of a model.
 
     Regions that the model does not use are left out; motion between consecutive steps is summed up, or the other way
     round; another number of steps is met by linear interpolation between them.
@@ -129,13 +166,13 @@ def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
     Raises:
         ModelError: The file lacks regions that the model needs.
     """
-    here, wanted = LAYOUTS[motion.layout], LAYOUTS[info.layout]
-    if not set(wanted) <= set(here):
+    available, needed = LAYOUTS[motion.layout], LAYOUTS[info.layout]
+    if not set(needed) <= set(available):
         raise ModelError(
             f"the model is for layout {info.layout}, the motion file has {motion.layout}, which lacks regions of it; "
             f"extract it again with --set motion.layout={info.layout}"
         )
-    values = motion.motion[:, :, [here.index(region) for region in wanted]]
+    values = motion.motion[:, :, [available.index(region) for region in needed]]
     reference = info.motion.get("reference", "first")
     cumulative = is_cumulative(motion)
     if not cumulative:

@@ -1,4 +1,4 @@
-"""The views of a clip that a model's answer is the mean of: cut a little at either end, and in a mirror."""
+"""Views of a clip for test-time augmentation: cut a little at either end, and mirrored."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _JITTER_SPANS = ((0.0, 0.95), (0.05, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95),
 
 
 class View(NamedTuple):
-    """One way to see a clip.
+    """One view of a clip.
 
     Attributes:
         span: First and last position kept, shares of the clip in [0, 1].
-        mirrored: Whether it is seen in a mirror.
+        mirrored: Whether left and right change places.
     """
 
     span: tuple[float, float] = (0.0, 1.0)
@@ -31,7 +31,7 @@ class View(NamedTuple):
         return mirror(motion, layout) if self.mirrored else motion
 
     def back(self, values: Tensor, layout: str) -> Tensor:
-        """Give values of the view's channels and steps back to those of the clip; sums over a clip stay.
+        """Return values of the view's channels and steps as values of those of the clip; the sum stays.
 
         Args:
             values: ``(B, T, R)``. A value goes to the steps that its own step was interpolated from.
@@ -47,16 +47,16 @@ class View(NamedTuple):
             return cut_to_span(clip[..., None], span, cumulative=False)[..., 0]
 
         # Interpolation is linear, so that its transposed is the gradient anywhere.
-        given_back: Tensor = torch.func.vjp(cut, torch.zeros_like(values))[1](values)[0]
-        return given_back
+        returned: Tensor = torch.func.vjp(cut, torch.zeros_like(values))[1](values)[0]
+        return returned
 
 
 PLAIN = (View(),)
-"""The clip as it is, and nothing else."""
+"""The unchanged clip alone."""
 
 
 def clip_views(*, mirror_tta: bool, jitter_tta: int) -> tuple[View, ...]:
-    """Return the views by the settings of test-time augmentation; the first is the clip as it is.
+    """Return the views by the settings of test-time augmentation; the first is the unchanged clip.
 
     Args:
         mirror_tta: Whether to add mirror images.
@@ -67,12 +67,12 @@ def clip_views(*, mirror_tta: bool, jitter_tta: int) -> tuple[View, ...]:
 
 
 def model_views(info: ModelInfo) -> tuple[View, ...]:
-    """Return the views that a model answers with: those of its training settings."""
+    """Return the views that a model averages over: those of its training settings."""
     return clip_views(mirror_tta=info.mirror_tta, jitter_tta=info.jitter_tta)
 
 
 def mirror(motion: Tensor, layout: str) -> Tensor:
-    """Motion of the clip seen in a mirror: paired channels change places, ``u`` changes sign.
+    """Mirror motion: paired channels change places, ``u`` changes sign.
 
     Args:
         motion: ``(B, T, R, 2)``.
@@ -86,7 +86,7 @@ def mirror(motion: Tensor, layout: str) -> Tensor:
 
 
 def cut_to_span(motion: Tensor, span: Tensor, *, cumulative: bool) -> Tensor:
-    """The part of each clip between two positions, stretched over all steps by linear interpolation.
+    """Cut each clip to the part between two positions, stretched over all steps by linear interpolation.
 
     Args:
         motion: ``(B, T, R, 2)``.

@@ -78,7 +78,7 @@ class STAG(PretrainedModule):
         ModelError: The layout is unknown, or there are fewer than two classes.
 
     Example:
-        >>> model = STAG(ModelConfig(), layout="roi18", steps=16, classes=("negative", "positive", "surprise"))
+        >>> model = stag.STAG.from_pretrained("megc3")
         >>> model(torch.zeros(2, 16, 18, 2)).logits.shape
         torch.Size([2, 3])
     """

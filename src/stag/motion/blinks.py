@@ -14,7 +14,7 @@ from stag.types import FloatArray, GreyImage
 
 _EYES = ((36, 42), (42, 48))
 _GROWN_PX = 2
-_CHANGED = 0.33  # measured on simulated clips: docs/motion.md
+_CHANGED = 0.33  # measured on simulated clips: docs/measurements/motion.md
 _LONGEST_S = 0.4  # assumed; a blink lasts .1 to .4 s
 _SLOWEST_S = 0.07  # assumed; frames further apart than that may step over a blink or invent one
 _ENOUGH = 24  # frames that tell what is usual

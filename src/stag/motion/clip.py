@@ -37,7 +37,7 @@ SEARCH_S = 0.1
 GAP_S = 0.5
 """Longest absence of a face that is bridged."""
 TURNED_DEG = 6.0
-"""Turn out of the picture plane that is worth a remark: docs/quality.md has what still heads reach."""
+"""Turn out of the picture plane that is worth a remark: docs/measurements/quality.md has what still heads reach."""
 SAME_PLACE = 1.5
 """Inter-ocular distances within which a detection is a face that is known already."""
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor

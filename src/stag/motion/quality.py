@@ -8,7 +8,7 @@ Four things are measured on the way, none of which needs to know what the face d
 - the detail in each channel's window, without which optical flow sees only a part of a motion (*texture*);
 - the 8-pixel grid of a codec in the frames as they came, and pixels that it leaves unchanged.
 
-The factors below are fitted on simulated clips of some people and reported on others: docs/quality.md.
+The factors below are fitted on simulated clips of some people and reported on others: docs/measurements/quality.md.
 """
 
 from __future__ import annotations

@@ -76,9 +76,16 @@ _FILE_DPI = 160
 _PAGE_DPI = 110  # a little over the 96 of CSS, so that the names read at 12 px
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook shows, although it is not one of pyplot's."""
+
+    def _repr_png_(self) -> bytes:
+        return figure_png(self)
+
+
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Draw an empty figure in the house style, on an Agg canvas; call it inside the style context."""
-    figure = Figure(figsize=(width_in, height_in), **options)
+    """Return an empty figure in the house style, on an Agg canvas; call it inside the style context."""
+    figure = NotebookFigure(figsize=(width_in, height_in), **options)
     FigureCanvasAgg(figure)
     return figure
 

@@ -86,7 +86,7 @@ class SimulatedClip:
 
 
 def simulate_corpus(
-    out: Path,
+    out: str | Path,
     *,
     subjects: int = 12,
     clips: int = 6,
@@ -125,7 +125,8 @@ def simulate_corpus(
         ConfigError: A number is out of range.
 
     Example:
-        >>> simulate_corpus(Path("corpus"), subjects=12, clips=6, jobs=2)  # doctest: +SKIP
+        >>> stag.simulate_corpus("corpus", subjects=1, clips=1).name
+        'corpus'
     """
     for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
         at_least_one(name, value)
@@ -136,7 +137,7 @@ def simulate_corpus(
     settings = settings or SimulationSettings()
     chosen = find_scheme(scheme)
     sources = portraits_of(portrait)
-    with new_folder(out) as work:
+    with new_folder(Path(out)) as work:
         calls = (
             (work, number, subjects, clips, seed, fps, settings, chosen, sources[number % len(sources)])
             for number in range(subjects)

@@ -37,7 +37,7 @@ class ExtractionErrors:
     """
 
     noise_share: tuple[float, float] = (0.15, 0.5)
-    noise_px: float = 0.04  # measured: docs/motion.md
+    noise_px: float = 0.04  # measured: docs/measurements/motion.md
     gain: tuple[float, float] = (0.6, 1.0)  # assumed
     head_leak: float = 0.2  # assumed
     turn_deg: float = 3.0  # assumed

@@ -66,7 +66,8 @@ def simulate_motion(
         DatasetError: There is no such scheme.
 
     Example:
-        >>> motion = simulate_motion(20, 6, seed=1)  # doctest: +SKIP
+        >>> stag.simulate_motion(20, 6, seed=1).motion.shape
+        (120, 16, 18, 2)
     """
     return simulate_motion_and_truth(
         n_subjects,

@@ -118,7 +118,7 @@ def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tenso
     Returns:
         Motion, class shares and AU shares of the mixed clips; a clip whose partner has no codes has none either.
 
-    Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; over time and regions as in docs/model.md.
+    Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; details in docs/method/training.md.
     """
     partner, own = drawn.partner, drawn.own.unsqueeze(-1)
     # A strong partner would drown the clip, since a clip is divided by its RMS at the model's door.

@@ -1,4 +1,4 @@
-"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/model.md)."""
+"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/method/training.md)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def train(
     """Train STAG on a motion set; see :func:`fit`.
 
     Example:
-        >>> model = stag.train(motion)  # doctest: +SKIP
+        >>> motion = stag.simulate_motion(4, 3, seed=1)
+        >>> model = stag.train(motion, stag.Config.preset("quick").override(["train.epochs=1"]))
+        >>> model.classes
+        ('negative', 'positive', 'surprise')
     """
     return fit(motion, config, seed=seed, init=init, progress=progress).model
 

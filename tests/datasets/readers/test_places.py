@@ -7,8 +7,8 @@ from stag.datasets.readers.result import Options
 from stag.errors import DatasetError
 
 HONOURED = {
-    "casme2": {"annotation", "layout"}, "samm": {"layout"}, "smic": {"layout"}, "dfme": {"split"},
-    "fourdme": {"layout"}, "name": {"split"}, "manifest": {"split"},
+    "casme2": {"annotation", "layout"}, "samm": {"annotation", "layout"}, "smic": {"layout"},
+    "dfme": {"annotation", "split"}, "fourdme": {"annotation", "layout"}, "name": {"split"}, "manifest": {"split"},
 }  # fmt: skip
 
 

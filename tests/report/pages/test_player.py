@@ -19,7 +19,8 @@ from stag.report.wording import apex_step
 
 def why(p, values):
     return Attribution(
-        values, None, "ig", p.most_probable, 0.5, 1.0, p.au_source, p.layout, "still face", True, True
+        values=values, vectors=None, method="ig", class_name=p.most_probable, probability=0.5, score=1.0,
+        au_source=p.au_source, layout=p.layout,
     )  # fmt: skip
 
 

@@ -1,0 +1,97 @@
+"""Evaluate and compare; the results draw themselves and write their page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import numpy as np
+import pandas as pd
+
+from stag.evaluation import evaluate as evaluation
+from stag.evaluation.metrics import METRICS
+from stag.evaluation.prediction_file import read_predictions
+from stag.evaluation.summary import summarise
+from stag.studies.comparison import paired_difference
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(evaluation.Result):
+    """Result of an evaluation; see :class:`stag.evaluation.evaluate.Result` for its attributes.
+
+    Example:
+        >>> motion = stag.simulate_motion(3, 3, seed=1)
+        >>> result = stag.evaluate(motion, stag.Config.preset("quick").override(["train.epochs=1"]), out="runs/mine")
+        >>> result.predictions[["subject", "truth"]].iloc[0].tolist()
+        ['s01', 'negative']
+        >>> result.plot_confusion().savefig("confusion.png")
+        >>> result.report("mine.html")
+    """
+
+    def plot_confusion(self) -> Figure:
+        """Draw the confusion matrix, summed over the seeds: truth in rows, answers in columns."""
+        from stag.report.plots.scores import confusion_figure
+
+        return confusion_figure(np.array(self.json["pooled"]["confusion"], dtype=float), self.json["classes"])
+
+    def report(self, path: str | Path) -> None:
+        """Write the page of ``stag report``: one self-contained HTML file."""
+        from stag.report.pages.prediction import run_page, write_page
+
+        write_page(path, run_page(self.json, self.predictions))
+
+
+def _with_figures(function: Callable[P, evaluation.Result]) -> Callable[P, Result]:
+    """Return the function with its signature and docstring, its result as the public :class:`Result`."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Result:
+        result = function(*args, **kwargs)
+        return Result(**{field.name: getattr(result, field.name) for field in fields(result)})
+
+    return call
+
+
+evaluate = _with_figures(evaluation.evaluate)
+evaluate_split = _with_figures(evaluation.evaluate_split)
+evaluate_model = _with_figures(evaluation.evaluate_model)
+
+
+def compare(ours: evaluation.Result | str | Path, theirs: evaluation.Result | str | Path) -> pd.DataFrame:
+    """Compare two methods on the same clips.
+
+    Args:
+        ours: A result, or a file with the columns clip_id, subject, truth and predicted, and dataset, fold and seed
+            where there are; any program can write it.
+        theirs: The same of the method to compare with.
+
+    Returns:
+        Rows uf1, uar and war; columns ours, theirs, difference, and low and high: its 95 % interval over subjects.
+
+    Raises:
+        DatasetError: A file cannot be read, lacks a column or a value, or has a duplicate row.
+        RunError: The two are not about the same clips with the same truth.
+
+    Example:
+        >>> float(stag.compare("ours.csv", "theirs.csv").loc["uf1", "difference"])
+        0.0
+    """
+    tables = [
+        run.predictions if isinstance(run, evaluation.Result) else read_predictions(run) for run in (ours, theirs)
+    ]
+    classes = sorted({str(name) for table in tables for column in ("truth", "predicted") for name in table[column]})
+    differences = paired_difference(tables[0], tables[1], classes)
+    scores = [summarise(table, classes)["pooled"] for table in tables]
+    rows = {
+        metric: [*(one[metric] for one in scores), differences[metric]["value"], *differences[metric]["ci95"]]
+        for metric in METRICS
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["ours", "theirs", "difference", "low", "high"])

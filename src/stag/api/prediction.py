@@ -1,0 +1,258 @@
+"""Predict and explain a user's own clip; the results tabulate, draw and explain themselves.
+
+The value objects of the rooms below know neither models nor figures. The public ones are their subclasses, which add
+what a drawing needs, so that imports keep one direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from stag import types
+from stag.errors import ConfigError
+from stag.explanation import explain as attribution
+from stag.explanation.explain import DEFAULT_METHOD
+from stag.inference import predictor
+from stag.inference.predictor import Faces
+from stag.model.folder import WEIGHTS
+from stag.model.shipped import DEFAULT_MODEL, local_folder
+from stag.model.stag import STAG
+from stag.motion.regions import channel_names
+from stag.types import MotionTensor
+from stag.utils.parallel import one_thread
+from stag.video import fps_if_untimed, read_frames
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Prediction(types.Prediction):
+    """The answer of a model for one face in one clip; see :class:`stag.types.Prediction` for the other attributes.
+
+    Attributes:
+        model: The model that gave the answer, and that :meth:`explain` explains.
+
+    Example:
+        >>> p = stag.predict("me.mp4")
+        >>> p.predicted
+        'surprise'
+        >>> p.to_frame()[["file", "predicted"]].values.tolist()
+        [['me.mp4', 'surprise']]
+        >>> p.explain(method="occlusion").class_name
+        'surprise'
+        >>> p.report("me.html")
+    """
+
+    model: STAG
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the row that ``stag predict --csv`` writes."""
+        from stag.report.table import prediction_rows
+
+        return prediction_rows([self])
+
+    def plot(self) -> Figure:
+        """Draw the answer and how the face moved: mean vectors, every channel over time, the strongest channels."""
+        from stag.report.plots.motion import motion_figure
+
+        figure = motion_figure(self.motion, self.layout)
+        note = "  (simulated training)" if self.simulated else ""
+        figure.suptitle(self._summary() + note, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        return figure
+
+    def explain(self, *, method: str = DEFAULT_METHOD, target: str | int | None = None) -> Attribution:
+        """Explain this prediction by its own model; see :func:`stag.explain`."""
+        with one_thread():
+            values = attribution.explain(self.model, self, method=method, target=target)
+        return Attribution(**_fields(values), motion=self.motion, simulated=self.simulated)
+
+    def report(self, path: str | Path) -> None:
+        """Write the page of ``stag predict --report``: one self-contained HTML file.
+
+        It plays the clip if the prediction was made with ``pictures=True``.
+
+        Raises:
+            MissingDependency: captum is not installed.
+        """
+        from stag.report.pages.prediction import prediction_page, write_page
+
+        write_page(path, prediction_page([self], attributions=[self.explain()]))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Attribution(attribution.Attribution):
+    """How much every channel at every step counts; see :class:`stag.explanation.explain.Attribution` for the rest.
+
+    Attributes:
+        motion: The motion that is explained.
+        simulated: Whether the model was trained on simulated motion only.
+
+    Example:
+        >>> why = stag.explain("me.mp4")
+        >>> list(why.to_frame())
+        ['step', 'time_s', 'channel', 'u_px', 'v_px', 'attribution']
+        >>> why.plot().savefig("why.png")
+    """
+
+    motion: MotionTensor
+    simulated: bool
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per step and channel: step, time_s, channel, u_px, v_px, attribution."""
+        steps, regions = self.values.shape
+        return pd.DataFrame(
+            {
+                "step": np.repeat(np.arange(steps), regions),
+                "time_s": np.repeat(self.motion.time_s, regions),
+                "channel": np.tile(channel_names(self.layout), steps),
+                "u_px": self.motion.motion[..., 0].ravel(),
+                "v_px": self.motion.motion[..., 1].ravel(),
+                "attribution": self.values.ravel(),
+            }
+        )
+
+    def plot(self) -> Figure:
+        """Draw the regions on the face, every channel over time, and the sums of both."""
+        from stag.report.plots.attribution import attribution_figure
+
+        title = f"Why {self.class_name}?  {self.title}" + ("  (simulated training)" if self.simulated else "")
+        motion = self.motion
+        return attribution_figure(
+            self.values, motion.time_s, motion.crop, motion.points, self.layout, title=title, signed=self.signed
+        )
+
+
+class Predictor(predictor.Predictor):
+    """Applies a model to videos; several predictors can use several models or detectors side by side.
+
+    Args:
+        model: A trained model, its folder, or the name of one; the model that ships where omitted.
+        detector: Source of faces and landmarks; dlib where omitted.
+        engine: ``torch``, or ``onnx`` to run the model with onnxruntime, which is faster for single clips.
+
+    Raises:
+        ModelError: The folder is missing, damaged, or has settings that this program does not know.
+        StagError: ``engine`` is ``onnx`` and its packages are not installed.
+
+    Example:
+        >>> predictor = stag.Predictor()
+        >>> [p.predicted for p in predictor.predict_faces("me.mp4")]
+        ['surprise']
+    """
+
+    def predict(
+        self, path: str | Path, *, fps: float | None = None, aus: str | None = None, pictures: bool = False
+    ) -> Prediction:
+        """Predict the largest face of a clip; see :func:`stag.predict`."""
+        return self.predict_faces(path, "largest", fps=fps, aus=aus, pictures=pictures)[0]
+
+    def predict_faces(
+        self,
+        path: str | Path,
+        faces: Faces = "all",
+        *,
+        fps: float | None = None,
+        aus: str | None = None,
+        pictures: bool = False,
+    ) -> list[Prediction]:
+        """Predict every face of a clip, ordered by ``face_id``, or the largest; else as :func:`stag.predict`."""
+        frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
+        with one_thread():
+            answers = self.predict_frames(frames, str(path), faces, pictures=pictures, aus=aus)
+        return [Prediction(**_fields(answer), model=self.model) for answer in answers]
+
+
+def predict(
+    path: str | Path,
+    model: STAG | str | Path = DEFAULT_MODEL,
+    *,
+    fps: float | None = None,
+    aus: str | None = None,
+    pictures: bool = False,
+) -> Prediction:
+    """Predict the largest face of a clip; a named model is loaded once.
+
+    Args:
+        path: A video, an animated picture, or a folder of images.
+        model: A trained model, its folder, or the name of one; the model that ships where omitted.
+        fps: Frames per second of a clip that carries no times, as a folder; a video keeps its own.
+        aus: Annotated action units of the clip, such as ``"4+7"``, for a model that reads them.
+        pictures: Whether to keep the aligned face at each step, for the player of :meth:`Prediction.report`.
+
+    Raises:
+        VideoError: The clip cannot be read or is too short.
+        FaceNotFound: The clip has no usable face.
+        ConfigError: ``aus`` cannot be read.
+        ModelError: The model is missing or damaged, or cannot read action units.
+
+    Example:
+        >>> stag.predict("me.mp4")
+        Prediction(surprise ..., me.mp4, face 0)
+    """
+    return _predictor(model).predict(path, fps=fps, aus=aus, pictures=pictures)
+
+
+def explain(
+    clip: types.Prediction | str | Path,
+    model: STAG | str | Path | None = None,
+    *,
+    method: str = DEFAULT_METHOD,
+    target: str | int | None = None,
+    fps: float | None = None,
+    aus: str | None = None,
+) -> Attribution:
+    """Explain how much every channel at every step of a clip counts for a class.
+
+    Args:
+        clip: A prediction, which is explained as it was made, or a video, which is predicted first.
+        model: A trained model, its folder or its name; where omitted the model of the prediction, or for a video the
+            model that ships.
+        method: ``ig``, ``occlusion``, ``gradcam``, ``hirescam``, ``attention`` or ``cross-attention``.
+        target: Name or number of the class; the most probable one where omitted.
+        fps: Of a video, as for :func:`stag.predict`.
+        aus: Of a video, as for :func:`stag.predict`.
+
+    Raises:
+        ConfigError: There is no such method or class, or ``fps`` or ``aus`` comes with a prediction.
+        ModelError: The prediction is of another model.
+        MissingDependency: The method needs captum, which is not installed.
+
+    Example:
+        >>> stag.explain("me.mp4", method="gradcam")
+        Attribution(surprise ... by Grad-CAM, 16 steps, 18 regions)
+    """
+    if isinstance(clip, types.Prediction):
+        if fps is not None or aus is not None:
+            raise ConfigError("fps and aus belong to a video; a prediction is explained as it was made")
+        if model is None and not isinstance(clip, Prediction):
+            raise ConfigError("this prediction does not carry its model; give model")
+        bound = clip if model is None else Prediction(**_fields(clip) | {"model": _predictor(model).model})
+    else:
+        bound = predict(clip, DEFAULT_MODEL if model is None else model, fps=fps, aus=aus)
+    assert isinstance(bound, Prediction)
+    return bound.explain(method=method, target=target)
+
+
+def _predictor(model: STAG | str | Path) -> Predictor:
+    """Return the predictor of a model, loaded once for each name as long as its folder stays as it is."""
+    if isinstance(model, STAG):
+        return Predictor(model)
+    folder = local_folder(str(model))
+    weights = None if folder is None else folder / WEIGHTS
+    return _loaded(str(model), weights.stat().st_mtime_ns if weights is not None and weights.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _loaded(model: str, _changed_ns: int) -> Predictor:
+    return Predictor(model)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
