@@ -10,7 +10,7 @@ from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
 from benchmarks.quality import reliability, reliability_table
 from stag.cli.console import progress_bar, say
-from stag.report.plots.motion import figure_png
+from stag.report.theme import figure_png
 from stag.utils.files import write_bytes, write_json, write_text
 
 

@@ -18,7 +18,7 @@ try:
 finally:
     print("loaded", *sys.modules)
 """
-NEVER = {"sklearn", "plotly", "gradio", "onnx", "onnxruntime", "distributed", "playwright", "huggingface_hub"}
+NEVER = {"sklearn", "plotly", "fastapi", "onnx", "onnxruntime", "distributed", "playwright", "huggingface_hub"}
 """What no verb needs that looks at one clip."""
 
 

@@ -14,7 +14,7 @@ PACKAGES = ("numpy", "opencv-python-headless", "av", "torch", "scikit-learn", "j
 OPTIONAL = {
     "dlib-bin": "faces",
     "face_recognition_models": "faces",
-    "gradio": "web",
+    "fastapi": "web",
     "captum": "explain",
     "onnxruntime": "onnx",
     "distributed": "cluster",

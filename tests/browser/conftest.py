@@ -20,6 +20,8 @@ from stag.web.examples import example_clip
 
 AXE = Path(__file__).parents[2] / "build/browser/node_modules/axe-core/axe.min.js"
 
+ARGUMENTS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
 
 @pytest.fixture(scope="session")
 def predictor():
@@ -89,7 +91,7 @@ def browser():
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert chromium is not None, "there is no chromium; make test-browser installs it"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield running
         running.close()
 

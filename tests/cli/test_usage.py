@@ -215,7 +215,7 @@ def test_a_demo_of_another_seed_is_refused(stag, tmp_path):
             "nothing was written",
         ),
         (["score", "a.csv", "--out", "b.json"], "WRITTEN", "only b.json was written"),
-        (["serve"], "stag.web.page.load_gradio", "the page is closed"),
+        (["serve"], "stag.web.serve.check_web_packages", "the page is closed"),
     ],
 )
 def test_ctrl_c_says_what_is_true_of_the_verb(stag, monkeypatch, tmp_path, arguments, working, says):

@@ -23,7 +23,7 @@ from stag.report.table import prediction_rows
 from stag.report.wording import share
 from stag.simulate.motion import simulate_motion
 from stag.types import MotionTensor
-from stag.web.answer import _result
+from stag.web.answer import result_html
 
 SMALL = ModelConfig(
     embed_dim=8, embed_hidden=8, heads=2, graph_layers=2, graph_dim=8, transformer_layers=1, transformer_dim=8,
@@ -97,12 +97,12 @@ def test_prediction_explanation_report_and_page_are_one_answer(tensor, trained, 
     assert row[f"p_{p.most_probable}"] == why.probability
     assert ("AU codes given" in row["flags"]) == (aus is not None)
     view = face_view(p, "face-1", why)
-    assert view["player"]["asked"] == f"{why.class_name} {share(why.probability)}"
+    assert view["player"]["answer"] == f"{why.class_name} {share(why.probability)}"
     assert ("an input to" in view["au_caption"], "codes that were given" in view["au_caption"]) == (
         source == "predicted",
         source == "annotated",
     )
-    report, page = prediction_page([p], attributions=[why]), _result(p, why)
+    report, page = prediction_page([p], attributions=[why]), result_html(p, why)
     assert [name for name, note in AU_NOTES.items() if note in report.replace("&#39;", "'")] == [source]
     assert f"{p.most_probable.capitalize()} {share(why.probability)}" in page
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stag.errors import MissingDependency
+from stag.errors import MissingDependency, StagError
 from stag.video import read_frames, write_video
 from stag.web import answer as room
-from stag.web.answer import answer, message
+from stag.web.answer import analyse, problem_html, result_html
 from stag.web.limits import Limits
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&.mkv"
@@ -52,8 +52,8 @@ class Read(HTMLParser):
 
 def asked(path, predictor, name=None, limits=None):
     told = []
-    text = answer(path, name or path.name, predictor, limits or Limits(), lambda done, what: told.append((done, what)))
-    return Read(text), told
+    result = analyse(path, name or path.name, predictor, limits or Limits(), lambda *step: told.append(step))
+    return Read(result_html(*result)), told
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_progress_only_goes_forward(found):
     assert len(shares) > 5
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] <= 1
-    assert found[1][-1][1] == "Writing the report"
+    assert found[1][-1][1] == "Explaining the answer"
 
 
 def test_a_hostile_name_stays_text(clip, predictor, found, tmp_path):
@@ -103,8 +103,8 @@ def test_a_hostile_name_stays_text(clip, predictor, found, tmp_path):
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
     assert HOSTILE in hostile.text
     assert not [name for _, attrs in page.tags + hostile.tags for name in attrs if name.startswith("on")]
-    refused = Read(message(HOSTILE))
-    assert [tag for tag, _ in refused.tags] == ["div", "strong"]
+    refused = Read(problem_html(HOSTILE))
+    assert [tag for tag, _ in refused.tags] == ["div", "p", "strong"]
     assert HOSTILE in refused.text
 
 
@@ -119,10 +119,9 @@ def test_what_is_wrong_is_one_sentence_without_the_path(predictor, tmp_path):
         (wall, Limits(), "mine: no face found"),
         (wall, Limits(frames=5), "mine: has 12 frames and 5 are allowed"),
     ]:
-        page, _ = asked(path, predictor, "mine", limits)
-        assert words in page.text
-        assert [attrs.get("role") for _, attrs in page.tags] == ["alert", None]
-        assert str(tmp_path) not in page.text
+        with pytest.raises(StagError, match=words) as raised:
+            asked(path, predictor, "mine", limits)
+        assert str(tmp_path) not in str(raised.value)
 
 
 def test_a_face_that_does_not_move_gets_no_class(clip, predictor, tmp_path):

@@ -198,7 +198,8 @@ def motion(
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
     from stag.motion.video_motion import video_motion
-    from stag.report.plots.motion import figure_png, figure_svg, motion_figure
+    from stag.report.plots.motion import motion_figure
+    from stag.report.theme import figure_png, figure_svg
     from stag.utils.files import write_bytes
     from stag.utils.parallel import one_thread
 
@@ -224,11 +225,10 @@ def serve(
 ) -> None:
     """Open a web page on this machine that classifies clips you upload or record."""
     from stag.inference.predictor import Predictor
-    from stag.web.page import load_gradio
-    from stag.web.serve import check_address, is_loopback
+    from stag.web.serve import check_address, check_web_packages, is_loopback
     from stag.web.serve import serve as serve_page
 
-    load_gradio()
+    check_web_packages()
     check_address(host, port)
     predictor = Predictor(model)
     if not is_loopback(host):

@@ -12,7 +12,7 @@ import numpy as np
 from stag import __version__
 from stag.explanation.explain import Attribution
 from stag.motion.regions import channel_names
-from stag.report.pages.explanation_file import CAVEAT, explanation_dict
+from stag.report.pages.explanation_file import CAVEAT, explanation_dict, step_csv
 from stag.report.table import prediction_rows
 from stag.report.wording import all_flags, headline
 from stag.types import Prediction
@@ -25,14 +25,14 @@ View = dict[str, Any]
 
 
 def data_link(name: str, text: str, about: str) -> View:
-    """A link that saves ``text`` as a file of that name."""
+    """Return a link that saves ``text`` as a file of that name."""
     kind = _TYPES[name.rsplit(".", 1)[-1]]
     coded = base64.b64encode(text.encode("utf-8", "backslashreplace")).decode("ascii")
     return {"name": name, "about": about, "href": f"data:{kind};charset=utf-8;base64,{coded}"}
 
 
 def fitting(links: Sequence[View], elsewhere: str) -> list[View]:
-    """The links as a page can carry them; one that is too large loses its target and tells why.
+    """Return the links as a page can carry them; one that is too large loses its target and says why.
 
     Args:
         links: From :func:`data_link`.
@@ -42,37 +42,31 @@ def fitting(links: Sequence[View], elsewhere: str) -> list[View]:
 
 
 def weight(links: Sequence[View]) -> int:
-    """Bytes that the links take of a page."""
+    """Return bytes that the links take of a page."""
     return sum(len(link["href"]) for link in links)
 
 
 def to_json(content: Any) -> str:
-    """JSON text for a download; numbers that JSON cannot hold become ``null``."""
+    """Return JSON text for a download; numbers that JSON cannot hold become ``null``."""
     return json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def rows_csv(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> str:
-    """The rows of ``stag predict --csv``."""
+    """Return the rows of ``stag predict --csv``."""
     return str(prediction_rows(predictions, failures).to_csv(index=False))
 
 
-def motion_csv(p: Prediction, found: Attribution | None = None) -> str:
-    """One row per step and channel: ``step, time_s, channel, u_px, v_px, attribution``."""
-    motion, names = p.motion, channel_names(p.layout)
-    lines = ["step,time_s,channel,u_px,v_px,attribution"]
-    for t, r in np.ndindex(*motion.motion.shape[:2]):
-        u, v = motion.motion[t, r]
-        why = "" if found is None else f"{found.values[t, r]:.8g}"
-        lines.append(f"{t},{motion.time_s[t]:.6f},{names[r]},{u:.6f},{v:.6f},{why}")
-    return "\n".join(lines) + "\n"
+def motion_csv(p: Prediction, attribution: Attribution | None = None) -> str:
+    """Return one row per step and channel: ``step, time_s, channel, u_px, v_px, attribution``."""
+    return step_csv(p, attribution, ("step", "time_s", "channel", "u_px", "v_px", "attribution"))
 
 
-def prediction_dict(p: Prediction, found: Attribution | None = None) -> dict[str, Any]:
-    """A prediction, and why, as plain data."""
+def prediction_dict(p: Prediction, attribution: Attribution | None = None) -> dict[str, Any]:
+    """Return a prediction, and why, as plain data."""
     return {
         "file": p.file,
         "face_id": p.face_id,
-        "summary": headline(p, found),
+        "summary": headline(p, attribution),
         "predicted": p.predicted,
         "abstains": p.abstains,
         "probabilities": dict(zip(p.classes, p.probabilities.tolist(), strict=True)),
@@ -91,7 +85,7 @@ def prediction_dict(p: Prediction, found: Attribution | None = None) -> dict[str
         "motion_px": p.motion.motion.astype(float).round(6).tolist(),
         "adjacency": p.adjacency[-1].mean(axis=0).round(6).tolist() if p.adjacency.size else None,
         "temporal_attention": p.temporal_attention.round(6).tolist(),
-        "explanation": None if found is None else explanation_dict(found, p),
+        "explanation": None if attribution is None else explanation_dict(attribution, p),
         "caveat": CAVEAT,
         "version": __version__,
     }

@@ -14,7 +14,7 @@ _HEAD = ("file", "face_id", "face_score", "start_s", "end_s", "frames", "predict
 
 
 def prediction_rows(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> pd.DataFrame:
-    """The rows that ``stag predict --csv`` writes.
+    """Return the rows that ``stag predict --csv`` writes.
 
     Args:
         predictions: What the model said, one per face.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 import matplotlib as mpl
@@ -20,6 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
+from stag.report.wording import share
 from stag.types import FloatArray
 
 INK, MUTED, RULE, PAPER = "#1c1f24", "#5b626d", "#dedbd5", "#fdfcfa"
@@ -83,14 +84,14 @@ class NotebookFigure(Figure):
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """An empty figure in the house style, on an Agg canvas; call it inside the style context."""
+    """Return an empty figure in the house style, on an Agg canvas; call it inside the style context."""
     figure = NotebookFigure(figsize=(width_in, height_in), **options)
     FigureCanvasAgg(figure)
     return figure
 
 
 def figure_png(figure: Figure) -> bytes:
-    """The figure as PNG on its paper-coloured ground; equal figures give equal bytes."""
+    """Return the figure as PNG on its paper-coloured ground; equal figures give equal bytes."""
     stream = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="png", dpi=_FILE_DPI, metadata={"Software": None})
@@ -98,17 +99,17 @@ def figure_png(figure: Figure) -> bytes:
 
 
 def figure_svg(figure: Figure) -> str:
-    """The figure as a stand-alone SVG file on its paper-coloured ground; equal figures give equal text."""
+    """Return the figure as a stand-alone SVG file on its paper-coloured ground; equal figures give equal text."""
     return _svg(figure, transparent=False)
 
 
 def figure_inline(figure: Figure, prefix: str, alternative: str) -> str:
-    """The figure as an ``<svg>`` element for a page that defines the colour variables.
+    """Return the figure as an ``<svg>`` element for a page that defines the colour variables.
 
     Args:
         figure: The drawing.
         prefix: Put before every id, so that ids stay unique on the page.
-        alternative: What a reader who cannot see the figure is told.
+        alternative: What a reader who cannot see the figure hears.
     """
     text = _svg(figure, transparent=True)
     text = text[text.index("<svg") :].strip()
@@ -131,19 +132,19 @@ def figure_inline(figure: Figure, prefix: str, alternative: str) -> str:
 
 
 def spread(targets: Sequence[float] | FloatArray, gap: float, low: float, high: float) -> FloatArray:
-    """Positions in ``[low, high]`` at least ``gap`` apart, in the order of ``targets`` and as near to them as can be.
+    """Return positions in ``[low, high]`` at least ``gap`` apart, in the order of ``targets`` and as near as can be.
 
     The least-squares answer, by isotonic regression; where the span is too short for all, the gap shrinks.
     """
-    wanted = np.asarray(targets, dtype=float)
-    if wanted.size < 2:
-        only: FloatArray = np.clip(wanted, low, high)
+    places = np.asarray(targets, dtype=float)
+    if places.size < 2:
+        only: FloatArray = np.clip(places, low, high)
         return only
-    gap = min(gap, (high - low) / (wanted.size - 1))
-    order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(wanted.size)
-    placed = np.empty_like(wanted)
-    fitted = isotonic_regression(wanted[order] - steps).x
+    gap = min(gap, (high - low) / (places.size - 1))
+    order = np.argsort(places, kind="stable")
+    steps = gap * np.arange(places.size)
+    placed = np.empty_like(places)
+    fitted = isotonic_regression(places[order] - steps).x
     placed[order] = np.clip(fitted, low, high - steps[-1]) + steps
     return placed
 
@@ -157,6 +158,26 @@ def intensity_scale(axis: Axes, low: str, high: str, label: str) -> None:
         axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=INTENSITY((i + 0.5) / 5), linewidth=0))
     axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
     axis.text(5.2, 0.5, f"{high}  {label}", ha="left", va="center_baseline", fontsize=8, color=MUTED)
+
+
+def unit_ticks(axis: Axes, *directions: Literal["x", "y"]) -> None:
+    """Set ticks at 0, .2 ... 1 in these directions."""
+    ticks = np.linspace(0, 1, 6)
+    for direction in directions:
+        axis.set(**{f"{direction}ticks": ticks, f"{direction}ticklabels": [share(tick, 1) for tick in ticks]})
+
+
+def time_axis(time_s: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+    """Return the places of the steps ``(T,)``, the edges between them ``(T + 1,)``, and the label of the axis.
+
+    Places are seconds where time moves on at every step, else numbers of steps.
+    """
+    moves = len(time_s) > 1 and bool((np.diff(time_s) > 0).all())
+    # Rounded, so that a tick at the end of float32 time lies inside.
+    at = np.round(np.asarray(time_s, dtype=float), 6) if moves else np.arange(float(len(time_s)))
+    middle = (at[1:] + at[:-1]) / 2
+    first, last = (at[0], at[-1]) if middle.size else (at[0] - 0.5, at[0] + 0.5)
+    return at, np.r_[first, middle, last], "time, s" if moves else "step"
 
 
 def _svg(figure: Figure, *, transparent: bool) -> str:

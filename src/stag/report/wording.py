@@ -31,7 +31,7 @@ _WHOLE = ("left brow", "right brow", "mouth")
 
 
 def share(value: float | None, digits: int = 2) -> str:
-    """A share in [0, 1] without the idle zero, ``".71"``; a dash where there is no number."""
+    """Format a share in [0, 1] without the idle zero, ``".71"``; a dash where there is no number."""
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{value:.{digits}f}"
@@ -39,7 +39,7 @@ def share(value: float | None, digits: int = 2) -> str:
 
 
 def signed(difference: float | None, digits: int = 3) -> str:
-    """A difference with its sign, ``"+.040"``; no sign where it rounds to nothing."""
+    """Format a difference with its sign, ``"+.040"``; no sign where it rounds to nothing."""
     if difference is None or not math.isfinite(difference):
         return "–"
     size = share(abs(difference), digits)
@@ -47,27 +47,27 @@ def signed(difference: float | None, digits: int = 3) -> str:
 
 
 def direction(u: float, v: float) -> str:
-    """The nearest of eight directions of the image; ``u`` right-positive, ``v`` down-positive."""
+    """Return the nearest of eight directions of the image; ``u`` right-positive, ``v`` down-positive."""
     return _DIRECTIONS[octant(u, v)]
 
 
 def octant(u: float, v: float) -> int:
-    """Number of the nearest of eight directions of the image: 0 right, 2 down, 4 left, 6 up."""
+    """Return number of the nearest of eight directions of the image: 0 right, 2 down, 4 left, 6 up."""
     return round(math.atan2(v, u) / (math.pi / 4)) % 8
 
 
 def apex_step(motion: FloatArray) -> int:
-    """The step of the largest RMS over channels: motion ``(T, R, 2)`` -> index."""
+    """Return the step of the largest RMS over channels: motion ``(T, R, 2)`` -> index."""
     return int(np.argmax(np.square(motion).sum(axis=-1).mean(axis=-1)))
 
 
 def all_flags(prediction: Prediction) -> tuple[str, ...]:
-    """Remarks of the prediction and of its motion, each once, in order."""
+    """Return remarks of the prediction and of its motion, each once, in order."""
     return tuple(dict.fromkeys((*prediction.flags, *prediction.motion.flags)))
 
 
 def strongest_movement(motion: MotionTensor, layout: str) -> str:
-    """The channel that moves most at the apex, for example ``"left outer brow, up, .83 px at 0.12 s"``."""
+    """Return the channel that moves most at the apex, for example ``"left outer brow, up, .83 px at 0.12 s"``."""
     step = apex_step(motion.motion)
     vectors = motion.motion[step].astype(float)
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
@@ -79,30 +79,30 @@ def strongest_movement(motion: MotionTensor, layout: str) -> str:
 
 
 def regions_in_words(values: FloatArray, layout: str, *, signed: bool, count: int = 3) -> str:
-    """Which channels count most, ``(R,)``: for example ``"For it: left brow, mouth. Against it: lower lip."``.
+    """Name the channels that count most, ``(R,)``: ``"For it: left brow, mouth. Against it: lower lip."``.
 
     A channel is named only if it counts at least a tenth of the strongest.
     """
     names, floor = channel_names(layout), 0.1 * float(np.abs(values).max(initial=0.0))
     order = np.argsort(-np.abs(values), kind="stable")
-    told = [i for i in order if abs(values[i]) >= floor and values[i] != 0]
-    speaks_for = [names[i] for i in told if values[i] > 0][:count]
-    against = [names[i] for i in told if values[i] < 0][:count]
+    counting = [i for i in order if abs(values[i]) >= floor and values[i] != 0]
+    speaks_for = [names[i] for i in counting if values[i] > 0][:count]
+    against = [names[i] for i in counting if values[i] < 0][:count]
     parts = [f"{'For it' if signed else 'Counts most'}: {', '.join(speaks_for)}."] if speaks_for else []
     parts += [f"Against it: {', '.join(against)}."] if against else []
     return " ".join(parts) or "No region counts."
 
 
-def movement_in_words(motion: MotionTensor, layout: str, found: Attribution | None = None) -> tuple[str, int]:
-    """What the face does, and at which step: for example ``("Both brows rise", 7)``; empty for a motionless clip.
+def movement_in_words(motion: MotionTensor, layout: str, attribution: Attribution | None = None) -> tuple[str, int]:
+    """Say what the face does, and at which step: ``("Both brows rise", 7)``; empty for a motionless clip.
 
     The part of the face is the one that speaks most for the class among those that move, or the one that moves most
-    where nobody asked why. Both sides are told together where they do the same, and the channels of a brow too.
+    where there is no attribution. Both sides are named together where they do the same, and the channels of a brow too.
 
     Args:
         motion: What the face did.
         layout: Region layout.
-        found: What spoke for the answer.
+        attribution: What spoke for the answer.
     """
     names, vectors = channel_names(layout), motion.motion.astype(float)
     parts = [i for i, name in enumerate(names) if name not in _WHOLE]
@@ -111,45 +111,47 @@ def movement_in_words(motion: MotionTensor, layout: str, found: Attribution | No
     if not squares[step, parts].any():
         return "", step
     weight = squares[step]
-    if found is not None:
+    if attribution is not None:
         peak = np.sqrt(squares.max(axis=0))
-        speaks = np.where(peak >= _MOVING * peak.max(), np.maximum(found.by_channel, 0.0), 0.0)
+        speaks = np.where(peak >= _MOVING * peak.max(), np.maximum(attribution.by_channel, 0.0), 0.0)
         weight = speaks if speaks.any() else weight
     areas = {name: [i for i in parts if _area(names[i]) == name] for name in dict.fromkeys(_area(n) for n in names)}
     here = max((i for i in areas.values() if i), key=lambda i: float(weight[i].sum()))
-    if found is not None:
+    if attribution is not None:
         # A blink may move the same part further, and its attributions cancel over the face: the moment is the one that
         # speaks most as a whole, of those in which this part moves and speaks for the answer.
         size = squares[:, here].sum(axis=1)
         whole = [i for i, name in enumerate(names) if _area(name) == _area(names[here[0]])]
-        speaking = np.where((size > 0) & (found.values[:, whole].sum(axis=1) > 0), found.by_step, 0.0).clip(0)
+        speaking = np.where((size > 0) & (attribution.values[:, whole].sum(axis=1) > 0), attribution.by_step, 0.0).clip(
+            0
+        )
         step = int(np.argmax(speaking if speaking.any() else size))
-    return capitalised(_told_of(here, names, vectors[step])), step
+    return capitalised(_part_in_words(here, names, vectors[step])), step
 
 
-def headline(prediction: Prediction, found: Attribution | None = None) -> str:
-    """What moved when, and the answer: for example ``"Outer brows rise at 0.12 s; surprise .71"``.
+def headline(prediction: Prediction, attribution: Attribution | None = None) -> str:
+    """Say what moved when, and the answer: for example ``"Outer brows rise at 0.12 s; surprise .71"``.
 
     Args:
         prediction: What the model said.
-        found: What spoke for it; the movement that is named is then the one that spoke most for it.
+        attribution: What spoke for it; the movement that is named is then the one that spoke most for it.
     """
     motion = prediction.motion
-    moved, step = movement_in_words(motion, prediction.layout, found)
+    moved, step = movement_in_words(motion, prediction.layout, attribution)
     if prediction.abstains or not moved:
         return capitalised(prediction.predicted if prediction.abstains else NO_MOVEMENT)
     return f"{moved} at {motion.time_s[step]:.2f} s; {answer_in_words(prediction)}"
 
 
 def answer_in_words(prediction: Prediction) -> str:
-    """The class and its probability, ``"surprise .71"``, or why there is none."""
+    """Return the class and its probability, ``"surprise .71"``, or why there is none."""
     if prediction.abstains:
         return f"{prediction.predicted}, so no class is named"
     return f"{prediction.most_probable} {share(float(prediction.probabilities.max()))}"
 
 
 def summary(prediction: Prediction) -> str:
-    """One or two sentences: the most probable class, a close second, and where the face moved most."""
+    """Say in one or two sentences the most probable class, a close second, and where the face moved most."""
     order = np.argsort(-prediction.probabilities, kind="stable")
     names = [f"{prediction.classes[i]} ({share(float(prediction.probabilities[i]))})" for i in order]
     close = len(order) > 1 and prediction.probabilities[order[0]] - prediction.probabilities[order[1]] < _CLOSE
@@ -163,7 +165,7 @@ def summary(prediction: Prediction) -> str:
 
 
 def _area(name: str) -> str:
-    """The part of the face that a channel belongs to: all of both brows, both mouth corners, the lower lip ..."""
+    """Return the part of the face that a channel belongs to: all of both brows, both mouth corners, the lower lip."""
     part = _part(name)
     return "brow" if part.endswith("brow") else part
 
@@ -172,8 +174,8 @@ def _part(name: str) -> str:
     return name.removeprefix("left ").removeprefix("right ")
 
 
-def _told_of(channels: Sequence[int], names: Sequence[str], vectors: FloatArray) -> str:
-    """What the channels of one part of the face do at one step."""
+def _part_in_words(channels: Sequence[int], names: Sequence[str], vectors: FloatArray) -> str:
+    """Say what the channels of one part of the face do at one step."""
     size = np.hypot(vectors[:, 0], vectors[:, 1])
     strong = [i for i in channels if size[i] >= _SAME * size[list(channels)].max()]
     sides = [[i for i in strong if names[i].startswith(side)] for side in ("left ", "right ")]
@@ -189,7 +191,7 @@ def _told_of(channels: Sequence[int], names: Sequence[str], vectors: FloatArray)
 
 
 def capitalised(text: str) -> str:
-    """The text with a capital first letter."""
+    """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
@@ -200,7 +202,7 @@ def _verb(u: float, v: float) -> str:
 
 
 def _verb_of_two(left: FloatArray, right: FloatArray) -> str:
-    """What two channels do together; empty where each does something else."""
+    """Return what two channels do together; empty where each does something else."""
     (along, drop), (apart, _) = (left + right) / 2, (right - left) / 2
     shares = {
         "rise": -drop,

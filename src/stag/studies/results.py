@@ -21,6 +21,17 @@ class Gap(Part):
     value: float | None = None
     ci95: Interval | None = None
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Return the interval, or ``None`` where an end is missing."""
+        low, high = self.ci95 or (None, None)
+        return None if low is None or high is None else (low, high)
+
+    @property
+    def is_clear(self) -> bool:
+        """Return whether the interval leaves zero out."""
+        return self.ends is not None and (self.ends[0] > 0 or self.ends[1] < 0)
+
 
 class StudyScores(Part):
     """Scores of one row of a study, or of its reference."""

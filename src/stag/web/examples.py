@@ -27,7 +27,7 @@ _DRAWING = Lock()
 
 
 def example_clip(name: str, folder: Path) -> Path:
-    """The clip of that name in ``folder``, drawn first where it is not there yet; equal names give equal bytes."""
+    """Return the clip of that name in ``folder``, drawn first where it is missing; equal names give equal bytes."""
     emotion = EXAMPLES[name]
     path = folder / f"example-{emotion}.mkv"
     with _DRAWING:

@@ -1,4 +1,4 @@
-"""What the page accepts: how large, how long and how wide a clip may be, judged before and while it is read."""
+"""What the page accepts: how large, how long and how wide a clip may be, checked before and while it is read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Limits:
 
     @property
     def sentence(self) -> str:
-        """The limits for people."""
+        """Return the limits for people."""
         return f"Up to {self.size_mb} MB, {self.duration_s:.0f} seconds and {self.frames} frames."
 
 
 def check_file(path: Path, name: str, limits: Limits) -> int:
-    """Judge a file by its header alone.
+    """Check a file by its header alone.
 
     Returns:
         The number of frames that it announces, 0 where it does not say.
@@ -70,7 +70,7 @@ def check_file(path: Path, name: str, limits: Limits) -> int:
 
 
 def limited(frames: Iterable[Frame], name: str, limits: Limits) -> Iterator[Frame]:
-    """The frames, until there are more of them, or larger ones, than a header should have promised.
+    """Pass the frames on until there are more of them, or larger ones, than the header should have promised.
 
     Raises:
         VideoError: The clip goes on beyond a limit.
@@ -89,7 +89,7 @@ _CUT = "cut it to the expression"
 
 
 def _duration_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
-    """The longer of what the file and the stream announce."""
+    """Return the longer of what the file and the stream announce."""
     whole = container.duration / av.time_base if container.duration else 0.0
     own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
     return max(whole, own)

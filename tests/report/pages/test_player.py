@@ -112,7 +112,7 @@ def test_a_still_face_without_a_reason_lights_nothing(make_prediction):
 def test_one_picture_stands_for_all_where_no_others_were_kept(make_prediction):
     p = make_prediction()
     view = player_view(p, "a")
-    assert (len(view["data"]["frames"]), view["moving"], view["asked"]) == (1, False, "")
+    assert (len(view["data"]["frames"]), view["moving"], view["answer"]) == (1, False, "")
     assert np.abs(picture(view["picture"]).astype(int) - p.motion.crop).mean() < 3
     assert "One picture stands for all steps" in prediction_page([p])
 

@@ -5,8 +5,15 @@ from matplotlib.colors import to_rgb
 
 from readable import overlaps, texts
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
-from stag.report.plots.attribution import attention_maps_figure, attribution_figure, lit_face_figure
-from stag.report.plots.face_heat import AGAINST, FOR, SIGNED, heat_field
+from stag.report.plots.attribution import (
+    AGAINST,
+    FOR,
+    SIGNED,
+    attention_maps_figure,
+    attribution_figure,
+    heat_field,
+    lit_face_figure,
+)
 from stag.report.theme import figure_inline, figure_png
 
 

@@ -11,8 +11,9 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from readable import overlaps, texts
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.report.plots import motion as figures
+from stag.report.plots import scores as scores_plots
 from stag.report.plots.face import MAX_EDGES, arrow_scale, node_positions, strongest_edges
-from stag.report.theme import RULE
+from stag.report.theme import RULE, figure_svg
 from stag.report.wording import apex_step
 
 
@@ -145,7 +146,7 @@ def test_no_node_of_the_graph_hides_another(face_points, layout):
 
 
 def test_a_confusion_matrix_shows_counts_and_row_shares():
-    figure = figures.confusion_figure(np.array([[30, 10, 0], [5, 15, 0], [0, 0, 0]]), ["a$b$", "c_d", "e"])
+    figure = scores_plots.confusion_figure(np.array([[30, 10, 0], [5, 15, 0], [0, 0, 0]]), ["a$b$", "c_d", "e"])
     shown = [t.get_text() for t in figure.axes[0].texts]
     assert shown == ["30", ".75", "10", ".25", "0", ".00", "5", ".25", "15", ".75", "0", ".00"] + ["0", "–"] * 3
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a$b$", "c_d", "e"]
@@ -154,12 +155,12 @@ def test_a_confusion_matrix_shows_counts_and_row_shares():
 
 def test_seven_long_class_names_fit():
     names = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "others"]
-    assert overlaps(figures.confusion_figure(np.full((7, 7), 1234), names)) == ([], [])
+    assert overlaps(scores_plots.confusion_figure(np.full((7, 7), 1234), names)) == ([], [])
 
 
 def test_methods_are_ranked_and_the_interval_is_drawn():
     scores = [("STAG", 0.7, 0.72), ("majority", 0.2, 0.3), ("SVM", 0.8, 0.75)]
-    axis = figures.baseline_figure(scores, (0.6, 0.8)).axes[0]
+    axis = scores_plots.baseline_figure(scores, (0.6, 0.8)).axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()] == ["SVM", "STAG", "majority"]
     assert [t.get_text() for t in axis.texts] == [".80", ".70", ".20"]
     intervals = [line for line in axis.lines if list(line.get_xdata()) == [0.6, 0.8]]
@@ -168,7 +169,7 @@ def test_methods_are_ranked_and_the_interval_is_drawn():
 
 def test_people_are_stacked_at_their_accuracy(rng):
     accuracy, clips = rng.integers(0, 5, 200) / 4, rng.integers(1, 20, 200)
-    figure = figures.subject_figure(accuracy, clips, 0.5)
+    figure = scores_plots.subject_figure(accuracy, clips, 0.5)
     points = np.asarray(figure.axes[0].collections[0].get_offsets())
     assert np.allclose(points[:, 0], accuracy)
     assert len({tuple(p) for p in points.round(6)}) == 200
@@ -178,13 +179,14 @@ def test_people_are_stacked_at_their_accuracy(rng):
 def test_nothing_touches_the_global_style(make_prediction):
     before = {name: value for name, value in dict.items(mpl.rcParams) if name != "backend"}
     p = make_prediction()
-    figures.figure_svg(figures.face_motion_figure(p.motion.crop, p.motion.points, p.motion.motion[0], "roi18"))
+    figure_svg(figures.face_motion_figure(p.motion.crop, p.motion.points, p.motion.motion[0], "roi18"))
     assert {name: value for name, value in dict.items(mpl.rcParams) if name != "backend"} == before
 
 
 def test_pyplot_is_never_imported():
     script = (
-        "import sys, numpy; from stag.report.plots.motion import *; from stag.report.plots.embedding import *;"
+        "import sys, numpy; from stag.report.plots.scores import *; from stag.report.plots.motion import *;"
+        "from stag.report.plots.embedding import *; from stag.report.theme import figure_png;"
         "figure_png(confusion_figure(numpy.eye(2), ['a', 'b']));"
         "figure_png(embedding_figure(numpy.random.rand(9, 3), ['a', 'b', 'c'] * 3, ['a', 'b', 'c']));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"

@@ -40,24 +40,24 @@ View = dict[str, Any]
 
 
 def bar(name: str, value: float, *, first: bool = False) -> View:
-    """One line of a bar table."""
+    """Return one line of a bar table."""
     finite = value if np.isfinite(value) else 0.0
     return {"name": name, "percent": f"{100 * min(max(finite, 0), 1):.1f}", "text": share(value), "first": first}
 
 
 def inline_plot(figure: Figure, prefix: str, alternative: str, caption: str) -> View:
-    """A figure for the ``plot`` macro."""
+    """Return a figure for the ``plot`` macro."""
     # The only text on the page that is not escaped by the template: it is made here, and escapes what it shows.
     return {"svg": Markup(figure_inline(figure, prefix, alternative)), "caption": caption}
 
 
-def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> View:
-    """Everything that ``_face.html.j2`` shows of a prediction.
+def face_view(p: Prediction, anchor: str, attribution: Attribution | None = None) -> View:
+    """Return everything that ``_face.html.j2`` shows of a prediction.
 
     Args:
         p: The prediction.
         anchor: Its id on the page.
-        found: What spoke for the answer.
+        attribution: What spoke for the answer.
     """
     motion = p.motion
     order = np.argsort(-p.probabilities, kind="stable")
@@ -71,14 +71,14 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
             f"face {p.face_id + 1} · {p.start_s:.2f}–{p.end_s:.2f} s · {motion.n_frames} frames · "
             f"{len(channel_names(p.layout))} channels · strength {share(motion.strength_px)} px"
         ),
-        "headline": headline(p, found),
+        "headline": headline(p, attribution),
         "summary": summary(p),
-        "why": _why(found),
-        "player": player_view(p, anchor, found),
+        "why": _why(attribution),
+        "player": player_view(p, anchor, attribution),
         "links": fitting(
             [
-                data_link(f"{_stem(p)}.csv", motion_csv(p, found), "every step and channel"),
-                data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, found)), "everything shown of this face"),
+                data_link(f"{_stem(p)}.csv", motion_csv(p, attribution), "every step and channel"),
+                data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, attribution)), "everything shown here"),
             ],
             "stag explain writes the same for one clip",
         ),
@@ -96,21 +96,21 @@ def face_view(p: Prediction, anchor: str, found: Attribution | None = None) -> V
     }
 
 
-def _why(found: Attribution | None) -> str:
-    if found is None:
+def _why(attribution: Attribution | None) -> str:
+    if attribution is None:
         return ""
-    text = regions_in_words(found.by_channel, found.layout, signed=found.signed)
-    return f"Why {found.class_name}? {text} ({found.title}, summed over time.)"
+    text = regions_in_words(attribution.by_channel, attribution.layout, signed=attribution.signed)
+    return f"Why {attribution.class_name}? {text} ({attribution.title}, summed over time.)"
 
 
 def _stem(p: Prediction) -> str:
-    """The name of the clip without its folder and ending, fit for a file name."""
+    """Return the name of the clip without its folder and ending, fit for a file name."""
     name = p.file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] + f"-face{p.face_id + 1}"
 
 
 def overview_row(p: Prediction, link: str) -> View:
-    """One line of the overview table; ``link`` is the id of its section, or empty where it has none."""
+    """Return one line of the overview table; ``link`` is the id of its section, or empty where it has none."""
     return {
         "file": p.file,
         "link": link,
@@ -124,7 +124,7 @@ def overview_row(p: Prediction, link: str) -> View:
 
 
 def au_notes(predictions: Sequence[Prediction]) -> list[str]:
-    """The meaning of every AU source that occurs, each once."""
+    """Return the meaning of every AU source that occurs, each once."""
     return [AU_NOTES[s] for s in dict.fromkeys(p.au_source for p in predictions) if s in AU_NOTES]
 
 

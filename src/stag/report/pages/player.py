@@ -29,13 +29,13 @@ _DULL = 0.04
 View = dict[str, Any]
 
 
-def player_view(p: Prediction, anchor: str, found: Attribution | None = None) -> View:
-    """Everything that ``_player.html.j2`` shows.
+def player_view(p: Prediction, anchor: str, attribution: Attribution | None = None) -> View:
+    """Return everything that ``_player.html.j2`` shows.
 
     Args:
         p: The prediction; its ``motion.pictures`` are the frames, or its one crop where there are none.
         anchor: Id of the face on the page.
-        found: What spoke for the answer; motion alone is shown without it.
+        attribution: What spoke for the answer; motion alone is shown without it.
     """
     motion = p.motion
     step = apex_step(motion.motion)
@@ -44,9 +44,9 @@ def player_view(p: Prediction, anchor: str, found: Attribution | None = None) ->
     names = channel_names(p.layout)
     pictures = motion.crop[None] if motion.pictures is None else motion.pictures
     layers = {"motion": _relative(size, FULL_PX)}
-    if found is not None:
-        layers["attribution"] = _relative(found.values)
-    shown = "attribution" if found is not None else "motion"
+    if attribution is not None:
+        layers["attribution"] = _relative(attribution.values)
+    shown = "attribution" if attribution is not None else "motion"
     strength = np.sqrt(np.square(size).mean(axis=1))
     order = np.argsort(-np.abs(layers[shown][step]), kind="stable")[:_LISTED]
     scale = arrow_scale(vectors[step])
@@ -74,19 +74,19 @@ def player_view(p: Prediction, anchor: str, found: Attribution | None = None) ->
             {**light, "opacity": _opacity(layers[shown][step][i]), "kind": _kind(shown, layers[shown][step][i])}
             for i, light in enumerate(lights)
         ],
-        "bars": _timeline(strength, None if found is None else found.by_step),
+        "bars": _timeline(strength, None if attribution is None else attribution.by_step),
         "rows": [
             {
                 "name": names[i],
-                "value": _told(shown, float(layers[shown][step][i]), vectors[step, i]),
+                "value": _amount(shown, float(layers[shown][step][i]), vectors[step, i]),
                 "percent": f"{100 * abs(float(layers[shown][step][i])):.0f}",
                 "kind": _kind(shown, layers[shown][step][i]),
             }
             for i in order
         ],
         "shown": shown,
-        "title": "" if found is None else found.title,
-        "asked": "" if found is None else f"{found.class_name} {share(_answer(p, found.class_name))}",
+        "title": "" if attribution is None else attribution.title,
+        "answer": _answer(p, attribution),
         "alternative": (
             f"The aligned face at {motion.time_s[step]:.2f} s; most lit: "
             + ", ".join(names[i] for i in order[:3])
@@ -95,8 +95,12 @@ def player_view(p: Prediction, anchor: str, found: Attribution | None = None) ->
     }
 
 
-def _answer(p: Prediction, name: str) -> float | None:
-    return float(p.probabilities[p.classes.index(name)]) if name in p.classes else None
+def _answer(p: Prediction, attribution: Attribution | None) -> str:
+    if attribution is None:
+        return ""
+    name = attribution.class_name
+    probability = float(p.probabilities[p.classes.index(name)]) if name in p.classes else None
+    return f"{name} {share(probability)}"
 
 
 def _relative(values: np.ndarray[Any, Any], least: float = 0.0) -> np.ndarray[Any, Any]:
@@ -112,7 +116,7 @@ def _kind(layer: str, value: float) -> str:
     return "moves" if layer == "motion" else "for" if value >= 0 else "against"
 
 
-def _told(layer: str, value: float, vector: np.ndarray[Any, Any]) -> str:
+def _amount(layer: str, value: float, vector: np.ndarray[Any, Any]) -> str:
     if layer == "motion":
         return f"{share(float(np.hypot(*vector)))} px {direction(*vector)}"
     return f"{'+' if value >= 0 else '−'}{share(abs(value))}"
@@ -124,7 +128,7 @@ def _jpeg(picture: GreyImage) -> str:
 
 
 def _lights(p: Prediction) -> list[View]:
-    """Middle and radii of the light of each channel, crop pixels."""
+    """Return middle and radii of the light of each channel, crop pixels."""
     lights = []
     for channel_id in LAYOUTS[p.layout]:
         top, bottom, left, right = channel_window(CHANNELS[channel_id], p.motion.points)
@@ -141,7 +145,7 @@ def _lights(p: Prediction) -> list[View]:
 
 
 def _timeline(strength: np.ndarray[Any, Any], by_step: np.ndarray[Any, Any] | None) -> list[View]:
-    """One bar a step: motion upwards, what spoke for or against the answer as its lower half."""
+    """Return one bar a step: motion upwards, what spoke for or against the answer as its lower half."""
     up = _relative(strength, FULL_PX / 2)
     down = np.zeros(len(up)) if by_step is None else _relative(by_step)
     return [

@@ -6,19 +6,13 @@ Everything that a user or a file supplied is escaped by the templates.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stag import __version__
 from stag.evaluation.prediction_file import predictions_text, read_run, refuse_foreign
 from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
@@ -26,6 +20,7 @@ from stag.report.export import data_link, fitting, rows_csv, to_json, weight
 from stag.report.pages.face import View, au_notes, face_view, overview_row
 from stag.report.pages.run import run_view
 from stag.report.pages.study import study_view
+from stag.report.render import render
 from stag.report.wording import headline
 from stag.studies.results import STUDIES, StudyResult, parse_study, read_study
 from stag.studies.study import study_table
@@ -45,7 +40,7 @@ def prediction_page(
     *,
     attributions: Sequence[Attribution | None] = (),
 ) -> str:
-    """The report of ``stag predict --report``.
+    """Return the report of ``stag predict --report``.
 
     Args:
         predictions: What the model said, one per face.
@@ -71,7 +66,7 @@ def prediction_page(
     counts = [_plural(n, "face"), _plural(len({p.file for p in predictions}), "file") + " with a result"]
     if failures:
         counts.append(_plural(len(failures), "file") + " without")
-    return _render(
+    return render(
         "prediction.html.j2",
         counts=" · ".join(counts),
         simulated=_simulated_note(predictions),
@@ -92,7 +87,7 @@ def run_page(
     examples: Sequence[Prediction] = (),
     attributions: Sequence[Attribution | None] = (),
 ) -> str:
-    """The report of an evaluation.
+    """Return the report of an evaluation.
 
     Args:
         result: Content of ``result.json``.
@@ -117,7 +112,7 @@ def run_page(
     sections = _sections(examples, attributions, level=3, room=_FOR_FACES - weight(links))
     simulated = any(p.simulated for p in examples)
     note = f"{_plural(len(sections), 'clip')} of this evaluation, seen through the model."
-    return _render(
+    return render(
         "run.html.j2",
         **view,
         sections=sections,
@@ -129,7 +124,7 @@ def run_page(
 
 
 def study_page(content: Mapping[str, Any] | StudyResult) -> str:
-    """The report of an ablation or an audit.
+    """Return the report of an ablation or an audit.
 
     Args:
         content: Content of ``ablation.json`` or ``audit.json``.
@@ -147,11 +142,11 @@ def study_page(content: Mapping[str, Any] | StudyResult) -> str:
         data_link(f"{study.kind}.csv", study_table(study).to_csv(index=False), "the rows below"),
         data_link(f"{study.kind}.json", to_json(study.plain()), "everything that was measured"),
     ]
-    return _render("study.html.j2", **view, links=fitting(links, "the same numbers lie in the run folder"))
+    return render("study.html.j2", **view, links=fitting(links, "the same numbers lie in the run folder"))
 
 
 def report_run(folder: str | Path) -> str:
-    """The report of a folder that ``stag evaluate``, ``stag ablate`` or ``stag audit`` wrote.
+    """Return the report of a folder that ``stag evaluate``, ``stag ablate`` or ``stag audit`` wrote.
 
     Raises:
         RunError: A file is missing, damaged or incomplete, or the files are not of one run.
@@ -171,13 +166,13 @@ def write_page(path: str | Path, html: str) -> None:
 def _sections(
     predictions: Sequence[Prediction], attributions: Sequence[Attribution | None], level: int, room: int
 ) -> list[Markup]:
-    """The faces in full, as many as fit into ``room`` bytes."""
+    """Return the faces in full, as many as fit into ``room`` bytes."""
     sections: list[Markup] = []
     for i, prediction in enumerate(predictions):
-        found = attributions[i] if i < len(attributions) else None
-        view: View = face_view(prediction, f"face-{i + 1}", found)
+        attribution = attributions[i] if i < len(attributions) else None
+        view: View = face_view(prediction, f"face-{i + 1}", attribution)
         # Rendered by an escaping template, so it is markup already.
-        section = Markup(_render("_face.html.j2", face=view, level=level, alone=len(predictions) == 1))
+        section = Markup(render("_face.html.j2", face=view, level=level, alone=len(predictions) == 1))
         room -= len(section.encode("utf-8"))
         if room < 0:
             break
@@ -198,27 +193,3 @@ def _simulated_note(predictions: Sequence[Prediction]) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("stag.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _render(template: str, **values: Any) -> str:
-    script, policy = _script()
-    return _environment().get_template(template).render(version=__version__, script=script, policy=policy, **values)
-
-
-@cache
-def _script() -> tuple[Markup, str]:
-    """The script of the players, and its hash for the policy of the page."""
-    text = resources.files("stag.report").joinpath("templates/player.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-    return Markup(text), f"sha256-{digest}"

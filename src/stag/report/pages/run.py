@@ -39,7 +39,7 @@ _NOT_MEASURED = "not measured"
 
 
 def run_view(run: RunResult, table: pd.DataFrame) -> View:
-    """Everything that ``run.html.j2`` shows of a result and its prediction table."""
+    """Return everything that ``run.html.j2`` shows of a result and its prediction table."""
     subjects = _by_subject(table)
     answers = len(table)
     protocol = _PROTOCOLS.get(run.protocol, run.protocol)
@@ -169,6 +169,7 @@ def _baseline_rows(run: RunResult) -> list[View]:
         {
             "name": _name(run),
             "meaning": "the method of this run",
+            "first": True,
             "uf1": share(run.pooled.uf1, 3),
             "uar": share(run.pooled.uar, 3),
             "difference": "",

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from stag.evaluation.metrics import METRICS
 from stag.report.pages.face import View, inline_plot
-from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
+from stag.report.plots.scores import differences_figure
 from stag.report.wording import share, signed
 from stag.studies.results import AblationRow, Gap, StudyResult, StudyRow
 
@@ -28,10 +25,11 @@ _BASES = {"ablation": "full model", "audit": "honest run"}
 
 
 def study_view(study: StudyResult) -> View:
-    """Everything that ``study.html.j2`` shows."""
+    """Return everything that ``study.html.j2`` shows."""
     rows = [_row(row, study.base.uf1) for row in study.rows]
     base = _BASES[study.kind]
     measured = [row for row in study.rows if row.difference and _gap(row, "uf1").value is not None]
+    gaps = [_gap(row, "uf1") for row in measured]
     tag = " on simulated data" if study.simulated else ""
     return {
         "study": study,
@@ -51,7 +49,9 @@ def study_view(study: StudyResult) -> View:
         "groups": _groups(rows),
         "finding": _finding(measured, study.kind),
         "plot": inline_plot(
-            differences_figure([(row.name, _gap(row, "uf1")) for row in measured]),
+            differences_figure(
+                [(row.name, gap.value or 0.0, gap.ends) for row, gap in zip(measured, gaps, strict=True)]
+            ),
             "differences",
             f"Differences of UF1 to what each is compared with{tag}: "
             + "; ".join(f"{row.name} {signed(_gap(row, 'uf1').value)}" for row in measured)
@@ -63,39 +63,6 @@ def study_view(study: StudyResult) -> View:
         else None,
         "facts": [(name, text) for name, text in _facts(study) if text],
     }
-
-
-@mpl.rc_context(STYLE)
-def differences_figure(rows: Sequence[tuple[str, Gap]]) -> Figure:
-    """Differences with their intervals beside a line at zero; in orange where the interval leaves zero out."""
-    figure = new_figure(7.2, 0.3 * len(rows) + 0.8, layout="constrained")
-    axis = figure.add_subplot()
-    axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
-    reach = 0.02
-    for at, (_, gap) in enumerate(rows):
-        value = gap.value or 0.0
-        low, high = gap.ci95 or (None, None)
-        clear = low is not None and high is not None and (low > 0 or high < 0)
-        colour = SERIES[1] if clear else ACCENT
-        axis.axhline(at, color=RULE, linewidth=0.6, zorder=0)
-        if low is not None and high is not None:
-            axis.plot([low, high], [at, at], color=colour, alpha=0.45, linewidth=4, solid_capstyle="butt", zorder=2)
-            reach = max(reach, abs(low), abs(high))
-        axis.scatter([value], [at], s=34, color=colour, linewidths=0, zorder=3)
-        axis.text(
-            1.02, at, signed(value), transform=axis.get_yaxis_transform(), va="center_baseline", fontsize=8.5, color=INK
-        )
-        reach = max(reach, abs(value))
-    axis.set_yticks(range(len(rows)), labels=[name for name, _ in rows])
-    for label in axis.get_yticklabels():
-        label.set_color(INK)
-    axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_xlim(-1.08 * reach, 1.08 * reach)
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, symmetric=True))
-    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: signed(float(x), 2)))
-    axis.set_xlabel("difference of UF1")
-    axis.spines["left"].set_visible(False)
-    return figure
 
 
 def _gap(row: StudyRow, metric: str) -> Gap:
@@ -117,7 +84,7 @@ def _row(row: StudyRow, base: float | None) -> View:
         "interval": _interval(((scores.ci95 if scores else None) or {}).get("uf1")),
         "difference": "the full model" if is_full else signed(gap.value),
         "gap": "" if is_full else _gap_words(low, high),
-        "clear": low is not None and high is not None and (low > 0 or high < 0),
+        "is_clear": gap.is_clear,
         "skipped": row.skipped or "",
     }
 
@@ -144,16 +111,11 @@ def _finding(rows: Sequence[StudyRow], kind: str) -> str:
         return "No row could be measured."
     pick = min if kind == "ablation" else max
     name, value = pick(gaps, key=lambda pair: pair[1])
-    clear = sum(
-        1
-        for row in rows
-        for low, high in [_gap(row, "uf1").ci95 or (None, None)]
-        if low is not None and high is not None and (low > 0 or high < 0)
-    )
-    told = f"{clear} of {len(gaps)} differences are larger than chance between people would explain."
+    clear = sum(_gap(row, "uf1").is_clear for row in rows)
+    evidence = f"{clear} of {len(gaps)} differences are larger than chance between people would explain."
     if kind == "ablation":
-        return f"The largest loss of UF1 is {signed(value)}: {name}. {told}"
-    return f"The most flattering leak is worth {signed(value)} UF1: {name.removesuffix(' (leaky)')}. {told}"
+        return f"The largest loss of UF1 is {signed(value)}: {name}. {evidence}"
+    return f"The most flattering leak is worth {signed(value)} UF1: {name.removesuffix(' (leaky)')}. {evidence}"
 
 
 def _counts(study: StudyResult) -> str:

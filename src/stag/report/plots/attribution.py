@@ -7,14 +7,26 @@ from collections.abc import Mapping
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
 from matplotlib.figure import Figure
 
-from stag.motion.regions import channel_names
-from stag.report.plots.face_heat import AGAINST, FOR, SIGNED, draw_face_heat, signed_scale
-from stag.report.theme import INK, MUTED, RULE, STYLE, new_figure
+from stag.faces.crop import CROP_PX
+from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
+from stag.report.plots.face import draw_photo
+from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure, time_axis
 from stag.report.wording import share
 from stag.types import FloatArray, GreyImage
 
+FOR, AGAINST = SERIES[1], ACCENT
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed",
+    [(0.0, to_rgba(AGAINST, 1.0)), (0.5, to_rgba(AGAINST, 0.02)), (0.5, to_rgba(FOR, 0.02)), (1.0, to_rgba(FOR, 1.0))],
+)
+"""Orange speaks for the class, blue against it, by opacity: it fades into whatever ground it lies on."""
+
+_GLOW_FOR, _GLOW_AGAINST = "#ff9a1f", "#4db8ff"  # the same two hues, bright enough for a photograph
+_SHARPNESS = 0.42
+_STRONGEST = 0.82
 _NAMED = 3
 
 
@@ -22,7 +34,7 @@ _NAMED = 3
 def attention_maps_figure(
     crop: GreyImage, points: FloatArray, maps: Mapping[str, FloatArray], layout: str = "roi18", columns: int = 4
 ) -> Figure:
-    """What several methods find on one face, side by side, each against its own largest value (Fig. 2 and 3).
+    """Draw maps of several methods on one face, each against its own largest value (Fig. 2 and 3).
 
     Args:
         crop: ``(256, 256)`` uint8.
@@ -64,7 +76,7 @@ def attention_maps_figure(
 def lit_face_figure(
     crop: GreyImage, points: FloatArray, values: FloatArray, layout: str = "roi18", top: float | None = None
 ) -> Figure:
-    """The crop alone with its regions lit: orange for the class, blue against it.
+    """Draw the crop alone with its regions lit: orange for the class, blue against it.
 
     Args:
         crop: ``(256, 256)`` uint8.
@@ -89,7 +101,7 @@ def attribution_figure(
     title: str = "",
     signed: bool = True,
 ) -> Figure:
-    """One attribution in full: the regions on the face, every channel over time, and the sums of both.
+    """Draw one attribution in full: the regions on the face, every channel over time, and the sums of both.
 
     Args:
         values: ``(T, R)``; positive speaks for the class.
@@ -108,7 +120,7 @@ def attribution_figure(
     draw_face_heat(face, crop, points, values.sum(axis=0), layout)
     face.set_anchor("SW")
     heat = figure.add_axes((left, low, wide, high))
-    at, edges, label = _steps(time_s)
+    at, edges, label = time_axis(time_s)
     top = float(np.abs(values).max(initial=0.0)) or 1.0
     heat.pcolormesh(
         edges, np.arange(len(names) + 1.0), values.T / top, cmap=SIGNED, vmin=-1, vmax=1, linewidth=0,
@@ -128,13 +140,65 @@ def attribution_figure(
     return figure
 
 
-def _steps(time_s: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-    """Places of the steps, the edges between them, and the label: seconds where time moves on, else steps."""
-    moves = len(time_s) > 1 and bool((np.diff(time_s) > 0).all())
-    at = np.round(np.asarray(time_s, dtype=float), 6) if moves else np.arange(float(len(time_s)))
-    middle = (at[1:] + at[:-1]) / 2
-    first, last = (at[0], at[-1]) if middle.size else (at[0] - 0.5, at[0] + 0.5)
-    return at, np.r_[first, middle, last], "time, s" if moves else "step"
+def heat_field(values: FloatArray, points: FloatArray, layout: str) -> FloatArray:
+    """Return a soft spot in the window of every channel; where spots overlap the stronger one counts.
+
+    Args:
+        values: ``(R,)``.
+        points: ``(68, 2)`` landmarks on the crop.
+        layout: Region layout.
+
+    Returns:
+        ``(256, 256)``, at the middle of a window at least as strong as the value of its channel.
+    """
+    y, x = np.mgrid[:CROP_PX, :CROP_PX] + 0.5
+    field = np.zeros((CROP_PX, CROP_PX))
+    for channel_id, value in zip(LAYOUTS[layout], values, strict=True):
+        top, bottom, left, right = channel_window(CHANNELS[channel_id], points)
+        if bottom <= top or right <= left:
+            continue
+        across = (x - (left + right) / 2) / (_SHARPNESS * (right - left))
+        along = (y - (top + bottom) / 2) / (_SHARPNESS * (bottom - top))
+        spot = value * np.exp(-0.5 * (across**2 + along**2) ** 1.5)
+        field = np.where(np.abs(spot) > np.abs(field), spot, field)
+    return field
+
+
+def draw_face_heat(
+    axis: Axes, crop: GreyImage, points: FloatArray, values: FloatArray, layout: str, top: float | None = None
+) -> None:
+    """Draw the crop with its regions lit: orange for, blue against.
+
+    Args:
+        axis: Where to draw.
+        crop: ``(256, 256)`` uint8.
+        points: ``(68, 2)`` landmarks on the crop.
+        values: ``(R,)`` weight of each channel.
+        layout: Region layout.
+        top: The weight of full light; the largest of ``values`` where omitted.
+    """
+    axis.set_axis_off()
+    axis.set_aspect("equal")
+    draw_photo(axis, crop, margin_px=0)
+    top = float(np.abs(values).max(initial=0.0)) if top is None else top
+    relative = np.clip(heat_field(values, points, layout) / (top if top > 0 else 1.0), -1, 1)
+    light = np.where(relative[..., None] > 0, to_rgb(_GLOW_FOR), to_rgb(_GLOW_AGAINST))
+    glow = np.dstack([light, _STRONGEST * np.abs(relative)])
+    picture = axis.imshow(glow, extent=(0, CROP_PX, CROP_PX, 0), interpolation="none", zorder=2)
+    picture.set_clip_path(axis.images[0].get_clip_path())
+
+
+def signed_scale(axis: Axes, low: str, high: str, *, signed: bool) -> None:
+    """Turn an empty axes into a legend of seven swatches, or of the four that an unsigned map uses."""
+    axis.set_axis_off()
+    axis.set_xlim(0, 7)
+    axis.set_ylim(0, 1)
+    shades = np.linspace(-1, 1, 7) if signed else np.linspace(0, 1, 7)
+    for i, shade in enumerate(shades):
+        colour = SIGNED((shade + 1) / 2)
+        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=colour, linewidth=0))
+    axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
+    axis.text(7.2, 0.5, high, ha="left", va="center_baseline", fontsize=8, color=INK)
 
 
 def _signed_area(axis: Axes, at: FloatArray, total: FloatArray) -> None:

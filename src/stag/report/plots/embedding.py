@@ -10,9 +10,11 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stag.errors import MissingDependency
+from stag.report.render import environment
 from stag.report.theme import INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure
 from stag.types import FloatArray
 from stag.utils.extras import install_hint
@@ -25,7 +27,7 @@ _CAPTION = "Near is alike; distances between groups and their sizes mean nothing
 
 @mpl.rc_context(STYLE)
 def embedding_figure(points: FloatArray, labels: Sequence[str], classes: Sequence[str], title: str = "") -> Figure:
-    """A three-dimensional map of clips from two sides (Fig. 5, for print).
+    """Draw a three-dimensional map of clips from two sides (Fig. 5, for print).
 
     Args:
         points: ``(n, 3)`` from :func:`stag.explanation.embedding.tsne`.
@@ -75,7 +77,7 @@ def embedding_page(
     names: Sequence[str] | None = None,
     title: str = "",
 ) -> str:
-    """The map as one HTML page that turns, works offline, and follows the reader's light or dark setting (Fig. 5).
+    """Return the map as one HTML page that turns, offline too, in the reader's light or dark setting (Fig. 5).
 
     Args:
         points: ``(n, 3)``.
@@ -120,24 +122,5 @@ def embedding_page(
     drawing = go.Figure(traces, layout).to_html(
         full_html=False, include_plotlyjs="inline", div_id="map", config={"displayModeBar": False, "responsive": True}
     )
-    return _PAGE.format(title=escape(title), caption=_CAPTION, drawing=drawing)
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --paper: #fdfcfa; --ink: #1c1f24; --muted: #5b626d }}
-@media (prefers-color-scheme: dark) {{ :root {{ --paper: #15171b; --ink: #eceae6; --muted: #a3a9b3 }} }}
-html, body {{ height: 100%; margin: 0 }}
-body {{ background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
-  display: flex; flex-direction: column }}
-header {{ padding: 1rem 1.25rem .25rem }} h1 {{ font-size: 1.1rem; margin: 0 }}
-p {{ margin: 0; color: var(--muted); font-size: .9rem }}
-main {{ flex: 1; min-height: 24rem }} main > div, #map {{ height: 100% }}
-.legendtext {{ fill: var(--ink) !important }}
-</style></head>
-<body><header><h1>{title}</h1>
-<p>{caption} Drag to turn, scroll to come closer, rest on a point for its clip.</p></header>
-<main>{drawing}</main></body></html>
-"""
+    template = environment().get_template("embedding.html.j2")
+    return template.render(title=title, caption=_CAPTION, drawing=Markup(drawing))

@@ -42,7 +42,7 @@ _GLYPHS = "→↘↓↙←↖↑↗"
 
 
 def arrow_scale(vectors: FloatArray) -> int:
-    """By how much arrows are lengthened so that the longest is easy to see; never beyond 50 times.
+    """Return by how much arrows are lengthened so that the longest is easy to see; never beyond 50 times.
 
     The cap keeps the noise of a still face from looking like a movement.
     """
@@ -52,7 +52,7 @@ def arrow_scale(vectors: FloatArray) -> int:
 
 
 def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: FloatArray, layout: str) -> None:
-    """The crop with the window of every channel, its motion vector as an arrow, and its name and length beside it."""
+    """Draw the crop with the window of every channel, its motion as an arrow, and its name and length beside it."""
     _frame(axis)
     draw_photo(axis, crop)
     axis.scatter(points[:, 0], points[:, 1], s=1.6, color=_ON_PHOTO, alpha=0.55, linewidths=0, zorder=2)
@@ -92,7 +92,7 @@ def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: F
 
 
 def strongest_edges(adjacency: FloatArray) -> list[tuple[int, int, float]]:
-    """At most :data:`MAX_EDGES` pairs (from, to, weight) that exceed an even share ``1/R``, self-loops left out."""
+    """Return at most :data:`MAX_EDGES` pairs (from, to, weight) above an even share ``1/R``, self-loops left out."""
     size = len(adjacency)
     pairs = [(i, j, float(adjacency[i, j])) for i in range(size) for j in range(size) if i != j]
     above = [pair for pair in pairs if pair[2] > 1 / size]
@@ -102,7 +102,7 @@ def strongest_edges(adjacency: FloatArray) -> list[tuple[int, int, float]]:
 def draw_graph(
     axis: Axes, adjacency: FloatArray, points: FloatArray, layout: str, crop: GreyImage | None = None
 ) -> None:
-    """The strongest links of the attention graph between channels at their place on the face.
+    """Draw the strongest links of the attention graph between channels at their place on the face.
 
     Args:
         axis: Where to draw.
@@ -119,23 +119,7 @@ def draw_graph(
     nodes = node_positions(points, layout)
     edges = strongest_edges(adjacency)
     heaviest = edges[0][2] if edges else 1.0
-    for start, end, weight in reversed(edges):
-        relative = weight / heaviest
-        axis.add_patch(
-            FancyArrowPatch(
-                tuple(nodes[start]),
-                tuple(nodes[end]),
-                arrowstyle="-|>,head_length=2.6,head_width=1.5",
-                connectionstyle="arc3,rad=0.22",
-                shrinkA=4,
-                shrinkB=5,
-                linewidth=0.5 + 1.7 * relative**2,
-                color=ACCENT,
-                alpha=0.25 + 0.7 * relative**2,
-                zorder=4,
-                mutation_scale=1.6,
-            )
-        )
+    draw_links(axis, nodes, edges, [(weight / heaviest) ** 2 for _, _, weight in edges], node_pt=8)
     received = adjacency.sum(axis=0) - np.diag(adjacency)
     share_of_top = received / max(float(received.max(initial=0.0)), 1e-9)
     axis.scatter(
@@ -151,8 +135,27 @@ def draw_graph(
     _callouts(axis, nodes, channel_names(layout), strong=share_of_top >= 0.8, inner=inner)
 
 
+def draw_links(
+    axis: Axes,
+    nodes: FloatArray,
+    edges: Sequence[tuple[int, int, float]],
+    strengths: Sequence[float],
+    *,
+    node_pt: float,
+) -> None:
+    """Draw bent arrows between nodes ``(R, 2)``, each as thick and dark as its strength in [0, 1] says."""
+    for (start, end, _), strength in reversed(list(zip(edges, strengths, strict=True))):
+        axis.add_patch(
+            FancyArrowPatch(
+                tuple(nodes[start]), tuple(nodes[end]), arrowstyle="-|>,head_length=2.6,head_width=1.5",
+                connectionstyle="arc3,rad=0.22", shrinkA=node_pt / 2, shrinkB=node_pt / 2 + 1, mutation_scale=1.6,
+                linewidth=0.5 + 1.7 * strength, color=ACCENT, alpha=0.25 + 0.7 * strength, zorder=4,
+            )
+        )  # fmt: skip
+
+
 def node_positions(points: FloatArray, layout: str, apart_px: float = 19.0) -> FloatArray:
-    """Where the channels stand in the graph drawing: window centres, pushed apart until none hides another ``(R, 2)``.
+    """Return where the channels stand in the graph: window centres, pushed apart until none hides another ``(R, 2)``.
 
     A whole brow starts at the upper edge of its window and the whole mouth at the lower one, outside their parts.
     """
@@ -184,7 +187,7 @@ def _frame(axis: Axes) -> None:
 
 
 def draw_photo(axis: Axes, crop: GreyImage, margin_px: float = _MARGIN_PX) -> None:
-    """The crop ``(256, 256)`` with rounded corners, and a margin for names on both sides."""
+    """Draw the crop ``(256, 256)`` with rounded corners, and a margin for names on both sides."""
     picture = axis.imshow(
         crop, cmap="gray", vmin=0, vmax=255, extent=(0, CROP_PX, CROP_PX, 0), interpolation="none", zorder=0
     )
@@ -198,7 +201,7 @@ def draw_photo(axis: Axes, crop: GreyImage, margin_px: float = _MARGIN_PX) -> No
 
 
 def draw_contours(axis: Axes, points: FloatArray) -> None:
-    """The face as a line drawing through its landmarks ``(68, 2)``."""
+    """Draw the face as a line drawing through its landmarks ``(68, 2)``."""
     for first, last, closed in _CONTOURS:
         line = points[first : last + 1]
         if closed:
@@ -228,7 +231,7 @@ def _arrow(axis: Axes, start: FloatArray, vector: FloatArray, *, faint: bool) ->
 
 
 def _callouts(axis: Axes, anchors: FloatArray, texts: Sequence[str], *, strong: NDArray[np.bool_], inner: str) -> None:
-    """Names in the two margins, evenly kept apart, each joined to its anchor by a thin line."""
+    """Draw names in the two margins, evenly kept apart, each joined to its anchor by a thin line."""
     sides: dict[bool, list[int]] = {True: [], False: []}
     middle = CROP_PX / 2
     central = [i for i in range(len(anchors)) if abs(anchors[i, 0] - middle) < 24]

@@ -9,11 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import channel_names
-from stag.report.plots.face import draw_contours, node_positions, strongest_edges
+from stag.report.plots.face import draw_contours, draw_links, node_positions, strongest_edges
 from stag.report.theme import ACCENT, INK, MUTED, PAPER, STYLE, new_figure
 from stag.report.wording import share
 from stag.types import FloatArray
@@ -26,7 +25,7 @@ _KEY_COLUMNS = 6
 def layer_graphs_figure(
     adjacency: FloatArray, points: FloatArray, layout: str = "roi18", titles: Sequence[str] | None = None
 ) -> Figure:
-    """Where the channels look in each layer, on one scale (Fig. 6).
+    """Draw where the channels look in each layer, on one scale (Fig. 6).
 
     Nodes are numbered and stand at their place on the face; the fuller a node, the more the others look at it. The
     strongest links above an even share are drawn, self-loops left out.
@@ -63,7 +62,8 @@ def layer_graphs_figure(
         axis.set_xlim(0, CROP_PX)
         axis.set_ylim(CROP_PX, 0)
         draw_contours(axis, points)
-        _links(axis, nodes, edges[i], even, heaviest)
+        strengths = [(weight - even) / (heaviest - even) for _, _, weight in edges[i]]
+        draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
         _numbers(axis, nodes, received[i] / most)
         axis.set_title(title, pad=4)
         text = f"no link above an even share, {share(even, 3)}"
@@ -78,28 +78,6 @@ def layer_graphs_figure(
         figure.text(x, y, f"{number + 1}", fontsize=8, fontweight="bold", color=INK, va="center_baseline")
         figure.text(x + 0.19 / width, y, name, fontsize=8, color=MUTED, va="center_baseline")
     return figure
-
-
-def _links(
-    axis: Axes, nodes: FloatArray, edges: Sequence[tuple[int, int, float]], even: float, heaviest: float
-) -> None:
-    for start, end, weight in reversed(edges):
-        relative = (weight - even) / (heaviest - even)
-        axis.add_patch(
-            FancyArrowPatch(
-                tuple(nodes[start]),
-                tuple(nodes[end]),
-                arrowstyle="-|>,head_length=2.8,head_width=1.6",
-                connectionstyle="arc3,rad=0.2",
-                shrinkA=_NODE_PT / 2,
-                shrinkB=_NODE_PT / 2 + 0.5,
-                linewidth=0.6 + 1.8 * relative,
-                color=ACCENT,
-                alpha=0.25 + 0.7 * relative,
-                zorder=4,
-                mutation_scale=1.7,
-            )
-        )
 
 
 def _numbers(axis: Axes, nodes: FloatArray, filled: FloatArray) -> None:

@@ -1,4 +1,4 @@
-"""Every plot of one clip; each takes plain data and returns a matplotlib figure. Scores are in ``score_figures``.
+"""Every plot of one clip; each takes plain data and returns a matplotlib figure.
 
 Nothing here touches pyplot or global state, so that figures can be made in any thread.
 """
@@ -15,7 +15,6 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from stag.motion.regions import channel_names
 from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion, draw_graph
-from stag.report.plots.scores import baseline_figure, confusion_figure, confusions_figure, subject_figure
 from stag.report.theme import (
     ACCENT,
     FULL_PX,
@@ -25,38 +24,20 @@ from stag.report.theme import (
     RULE,
     SERIES,
     STYLE,
-    figure_inline,
-    figure_png,
-    figure_svg,
     intensity_scale,
     new_figure,
     spread,
+    time_axis,
 )
 from stag.report.wording import apex_step, share
 from stag.types import FloatArray, GreyImage, MotionTensor
-
-__all__ = [
-    "adjacency_figure",
-    "baseline_figure",
-    "confusion_figure",
-    "confusions_figure",
-    "face_motion_figure",
-    "figure_inline",
-    "figure_png",
-    "figure_svg",
-    "graph_figure",
-    "motion_curves_figure",
-    "motion_figure",
-    "motion_heatmap_figure",
-    "subject_figure",
-]
 
 TOP_CURVES = 5
 
 
 @mpl.rc_context(STYLE)
 def face_motion_figure(crop: GreyImage, points: FloatArray, vectors: FloatArray, layout: str) -> Figure:
-    """The crop with the channel windows and the motion of one step as lengthened arrows.
+    """Draw the crop with the channel windows and the motion of one step as lengthened arrows.
 
     Args:
         crop: ``(256, 256)`` uint8.
@@ -71,7 +52,7 @@ def face_motion_figure(crop: GreyImage, points: FloatArray, vectors: FloatArray,
 
 @mpl.rc_context(STYLE)
 def motion_heatmap_figure(motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
-    """Magnitude of every channel over time: motion ``(T, R, 2)``, time ``(T,)`` seconds, ``R`` names."""
+    """Draw magnitude of every channel over time: motion ``(T, R, 2)``, time ``(T,)`` seconds, ``R`` names."""
     figure = new_figure(4.3, 0.19 * len(names) + 1.0, layout="constrained")
     _draw_heatmap(figure.add_subplot(), motion, time_s, names)
     return figure
@@ -79,7 +60,7 @@ def motion_heatmap_figure(motion: FloatArray, time_s: FloatArray, names: Sequenc
 
 @mpl.rc_context(STYLE)
 def motion_curves_figure(motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
-    """Magnitude over time, the five strongest channels coloured and named at their end, the others grey."""
+    """Draw magnitude over time, the five strongest channels coloured and named at their end, the others grey."""
     figure = new_figure(4.3, 3.2, layout="constrained")
     _draw_curves(figure.add_subplot(), motion, time_s, names)
     return figure
@@ -89,7 +70,7 @@ def motion_curves_figure(motion: FloatArray, time_s: FloatArray, names: Sequence
 def graph_figure(
     adjacency: FloatArray, points: FloatArray, crop: GreyImage | None = None, layout: str = "roi18"
 ) -> Figure:
-    """The attention graph on the face.
+    """Draw the attention graph on the face.
 
     Args:
         adjacency: ``(R, R)``, rows sum to 1; row ``i`` tells where channel ``i`` looks.
@@ -104,7 +85,7 @@ def graph_figure(
 
 @mpl.rc_context(STYLE)
 def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
-    """The attention graph as a matrix ``(R, R)``: the row looks, the column is looked at."""
+    """Draw the attention graph as a matrix ``(R, R)``: the row looks, the column is looked at."""
     size = len(names)
     figure = new_figure(0.19 * size + 1.7, 0.19 * size + 1.8, layout="constrained")
     axis = figure.add_subplot()
@@ -124,7 +105,7 @@ def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
 
 @mpl.rc_context(STYLE)
 def motion_figure(motion: MotionTensor, layout: str) -> Figure:
-    """One clip at a glance (Fig. 4): mean vectors on the face, channel by time, mean per channel, strongest curves.
+    """Draw one clip at a glance (Fig. 4): mean vectors on the face, channels over time, means, strongest curves.
 
     The mean vector of a channel can be shorter than the mean of its sizes: a movement to and fro cancels.
     """
@@ -147,22 +128,12 @@ def _magnitude(motion: FloatArray) -> FloatArray:
     return size
 
 
-def _axis_of_time(axis: Axes, time_s: FloatArray) -> FloatArray:
-    """Positions of the steps, in seconds where time moves on at every step, else in steps; labels the axis."""
-    if len(time_s) > 1 and (np.diff(time_s) > 0).all():
-        axis.set_xlabel("time, s")
-        return np.round(time_s.astype(float), 6)  # so that a tick at the end of float32 time lies inside
-    axis.set_xlabel("step")
-    return np.arange(len(time_s), dtype=float)
-
-
 def _draw_heatmap(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> None:
     size = _magnitude(motion)
     top = max(float(size.max(initial=0.0)), FULL_PX)
-    at = _axis_of_time(axis, time_s)
-    middle = (at[1:] + at[:-1]) / 2
-    first, last = (at[0], at[-1]) if middle.size else (at[0] - 0.5, at[0] + 0.5)
-    _mesh(axis, np.r_[first, middle, last], np.arange(len(names) + 1.0), size.T / top)
+    _, edges, label = time_axis(time_s)
+    axis.set_xlabel(label)
+    _mesh(axis, edges, np.arange(len(names) + 1.0), size.T / top)
     axis.set_ylim(len(names), 0)
     axis.set_yticks(np.arange(len(names)) + 0.5, labels=list(names))
     intensity_scale(axis.inset_axes((0.06, 1.025, 0.34, 0.03)), "0", share(top), "px")
@@ -175,7 +146,8 @@ def _mesh(axis: Axes, x: FloatArray, y: FloatArray, relative: FloatArray) -> Non
 
 def _draw_curves(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> None:
     size = _magnitude(motion)
-    at = _axis_of_time(axis, time_s)
+    at, _, label = time_axis(time_s)
+    axis.set_xlabel(label)
     order = np.argsort(-size.max(axis=0), kind="stable")
     for channel in order[TOP_CURVES:]:
         axis.plot(at, size[:, channel], color=RULE, linewidth=0.9, zorder=1)

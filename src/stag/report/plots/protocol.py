@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from stag.report.theme import INK, MUTED, RULE, SERIES, STYLE, new_figure
+from stag.report.theme import INK, MUTED, RULE, SERIES, STYLE, new_figure, unit_ticks
 from stag.report.wording import share
 from stag.types import FloatArray
 
@@ -37,7 +37,7 @@ class Bar(NamedTuple):
 
 @mpl.rc_context(STYLE)
 def protocol_figure(bars: Sequence[Bar], metric: str, subject_dependent: Sequence[str] = ()) -> Figure:
-    """One score of every set under every protocol, from 0 to 1 (Fig. 7).
+    """Draw one score of every set under every protocol, from 0 to 1 (Fig. 7).
 
     Args:
         bars: Sets and protocols keep the order in which they first occur; a pair that is missing leaves a gap.
@@ -66,7 +66,7 @@ def protocol_figure(bars: Sequence[Bar], metric: str, subject_dependent: Sequenc
     axis.tick_params(axis="x", length=0, labelcolor=INK)
     axis.set_xlim(-0.55, len(sets) - 0.45)
     axis.set_ylim(0, 1.06)
-    axis.set_yticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
+    unit_ticks(axis, "y")
     axis.grid(axis="y", color=RULE, linewidth=0.5)
     axis.set_axisbelow(True)
     axis.spines["left"].set_visible(False)
@@ -94,7 +94,7 @@ def faithfulness_figure(
     deletion: Mapping[str, FloatArray],
     insertion: Mapping[str, FloatArray],
 ) -> Figure:
-    """How far methods can be believed, on simulated clips: mass on what moves, and removal curves.
+    """Draw how faithful methods are on simulated clips: mass on what moves, and removal curves.
 
     Args:
         shares: Title -> share of the attribution on truly moving cells, and its 95 % interval.
@@ -139,8 +139,7 @@ def faithfulness_figure(
             axis.plot(at, curves[name], color=colour, linestyle=dash, linewidth=1.7 if dash == "-" else 1.1)
         axis.set_ylim(0, 1)
         axis.set_xlim(0, 1)
-        axis.set_yticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
-        axis.set_xticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
+        unit_ticks(axis, "x", "y")
         axis.grid(axis="y", color=RULE, linewidth=0.5)
         axis.spines["left"].set_visible(False)
         axis.set_title(f"Probability, {title}", pad=20)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
-from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure
-from stag.report.wording import share
+from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure, unit_ticks
+from stag.report.wording import share, signed
 from stag.types import FloatArray
 
 _DARKEST = 0.55
@@ -20,7 +20,7 @@ _DARKEST = 0.55
 
 @mpl.rc_context(STYLE)
 def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
-    """Counts and row shares: confusion ``(C, C)``, row is the truth and column the prediction."""
+    """Draw counts and row shares: confusion ``(C, C)``, row is the truth and column the prediction."""
     cell = _cell_in(len(classes))
     figure = new_figure(cell * len(classes) + 1.7, cell * len(classes) + 0.9, layout="constrained")
     _draw_confusion(figure.add_subplot(), confusion, classes)
@@ -29,7 +29,7 @@ def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
 
 @mpl.rc_context(STYLE)
 def confusions_figure(matrices: Mapping[str, FloatArray], classes: Sequence[str]) -> Figure:
-    """Confusion matrices of several sets or protocols beside each other, on one scale of row shares (Fig. 8).
+    """Draw confusion matrices of several sets or protocols side by side, on one scale of row shares (Fig. 8).
 
     Args:
         matrices: Title -> ``(C, C)``, row is the truth and column the prediction.
@@ -55,7 +55,7 @@ def confusions_figure(matrices: Mapping[str, FloatArray], classes: Sequence[str]
 
 @mpl.rc_context(STYLE)
 def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[float, float] | None = None) -> Figure:
-    """UF1 (disc) and UAR (ring) of each method on one scale, best UF1 first.
+    """Draw UF1 (disc) and UAR (ring) of each method on one scale, best UF1 first.
 
     Args:
         scores: ``(name, UF1, UAR)``; the first is the model under test, drawn in the accent.
@@ -79,7 +79,7 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
         label.set_fontweight("bold" if i == 0 else "normal")
     axis.set_ylim(len(order) - 0.4, -0.6)
     axis.set_xlim(0, 1)
-    axis.set_xticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
+    unit_ticks(axis, "x")
     axis.set_xlabel("● UF1   ○ UAR   ▬ 95 % interval of UF1")
     axis.spines["left"].set_visible(False)
     return figure
@@ -87,7 +87,7 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
 
 @mpl.rc_context(STYLE)
 def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> Figure:
-    """Accuracy person by person: one disc a person, its area the number of clips, stacked where they coincide.
+    """Draw the accuracy of each person: one disc a person, its area the number of clips, stacked where they coincide.
 
     Args:
         accuracy: ``(n,)`` share of right answers of each person.
@@ -122,14 +122,49 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
     axis.set_xlim(-0.03, 1.03)
     axis.set_ylim(-0.8, tallest + 1.5)
     axis.set_yticks([])
-    axis.set_xticks(np.linspace(0, 1, 6), labels=[share(x, 1) for x in np.linspace(0, 1, 6)])
+    unit_ticks(axis, "x")
     axis.set_xlabel("accuracy of one person")
     axis.spines["left"].set_visible(False)
     return figure
 
 
+@mpl.rc_context(STYLE)
+def differences_figure(rows: Sequence[tuple[str, float, tuple[float, float] | None]]) -> Figure:
+    """Draw differences with their intervals beside a line at zero; orange where the interval leaves zero out.
+
+    Args:
+        rows: ``(name, difference, 95 % interval or None)``.
+    """
+    figure = new_figure(7.2, 0.3 * len(rows) + 0.8, layout="constrained")
+    axis = figure.add_subplot()
+    axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
+    reach = 0.02
+    for at, (_, value, interval) in enumerate(rows):
+        clear = interval is not None and (interval[0] > 0 or interval[1] < 0)
+        colour = SERIES[1] if clear else ACCENT
+        axis.axhline(at, color=RULE, linewidth=0.6, zorder=0)
+        if interval is not None:
+            axis.plot(interval, [at, at], color=colour, alpha=0.45, linewidth=4, solid_capstyle="butt", zorder=2)
+            reach = max(reach, *map(abs, interval))
+        axis.scatter([value], [at], s=34, color=colour, linewidths=0, zorder=3)
+        axis.text(
+            1.02, at, signed(value), transform=axis.get_yaxis_transform(), va="center_baseline", fontsize=8.5, color=INK
+        )
+        reach = max(reach, abs(value))
+    axis.set_yticks(range(len(rows)), labels=[name for name, _, _ in rows])
+    for label in axis.get_yticklabels():
+        label.set_color(INK)
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_xlim(-1.08 * reach, 1.08 * reach)
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, symmetric=True))
+    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: signed(float(x), 2)))
+    axis.set_xlabel("difference of UF1")
+    axis.spines["left"].set_visible(False)
+    return figure
+
+
 def _cell_in(size: int) -> float:
-    """Side of a cell of a confusion matrix, inches."""
+    """Return side of a cell of a confusion matrix, inches."""
     return 0.88 if size <= 4 else 0.66
 
 

@@ -11,7 +11,7 @@ for (const player of document.querySelectorAll(".player")) {
   const share = (x) => x.toFixed(2).replace(/^0\./, ".");
   let step = data.step, layer = data.layer, timer = 0;
 
-  function told(i, value) {
+  function amount(i, value) {
     if (layer === "attribution") return (value < 0 ? "−" : "+") + share(Math.abs(value));
     const u = data.u[step][i], v = data.v[step][i];
     return share(Math.hypot(u, v)) + " px " + ways[(Math.round(Math.atan2(v, u) / (Math.PI / 4)) + 8) % 8];
@@ -43,7 +43,7 @@ for (const player of document.querySelectorAll(".player")) {
       name.textContent = layer === "none" ? "–" : data.names[i];
       light.className = kind(values[i]);
       light.style.width = Math.min(100, 100 * Math.abs(values[i])) + "%";
-      number.textContent = layer === "none" ? "" : told(i, values[i]);
+      number.textContent = layer === "none" ? "" : amount(i, values[i]);
     });
     find(".now caption").textContent = { attribution: "What speaks for or against the answer at " + at, motion: "What moves most at " + at, none: "The picture at " + at }[layer];
   }
