@@ -48,7 +48,7 @@ def test_a_page_names_commands_that_exist(page):
 
 def test_the_pages_name_some():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    assert "'stag-mer[web]'" in set(commands(text, "pip install"))
+    assert "'stag-mer[faces]'" in set(commands(text, "pip install"))
     assert {"demo", "web", "explain"} <= set(commands(text, "make"))
 
 

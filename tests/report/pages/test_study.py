@@ -16,7 +16,7 @@ SCORES = {"uf1": 0.5, "uar": 0.5, "war": 0.5}
 )
 def test_a_difference_is_marked_where_its_interval_leaves_zero_out(interval, is_clear):
     assert Gap(value=0.1, ci95=interval).is_clear == is_clear
-    row = {"name": "a", "scores": SCORES, "difference": {"uf1": {"value": 0.1, "ci95": interval}}}
-    page = study_page({"kind": "ablation", "simulated": True, "base": SCORES, "rows": [row]})
+    row = {"configuration": "a", "scores": SCORES, "difference": {"uf1": {"value": 0.1, "ci95": interval}}}
+    page = study_page({"kind": "ablation", "simulated": True, "full": SCORES, "rows": [row]})
     assert bool(re.search(r'<td class="number clear">\+\.100', page)) == is_clear
     assert ("1 of 1 differences are larger" in page) == is_clear
