@@ -70,11 +70,26 @@ class ModelConfig(_Section):
     graph_dim: int = setting(32, "width G of the graph feature", "measured", ge=1)
     init_frames: int = setting(4, "steps K that the initial graph is made of (Eq. 13)", "assumed", ge=1)
     temperature: float = setting(0.1, "temperature of the initial graph (Eq. 13)", "assumed", gt=0)
-    au_edges: bool = setting(True, "action units add to the attention scores of the graph", "assumed")
+    initial_graph: Literal["similarity", "raw", "identity"] = setting(
+        "similarity",
+        "Eq. 13 from steps that move, away from the mean over regions; from the first steps as they are; or no Eq. 13",
+        "assumed",
+    )
+    score_scale: float = setting(
+        4.0, "initial factor of the graph's scores (Eq. 15); at 1 a fresh graph is even", "measured", gt=0, le=100
+    )
+    adjacency: Literal["evolving", "memoryless", "static", "uniform"] = setting(
+        "evolving", "Eq. 16 over the steps; each step alone; one adjacency for a whole clip; or 1/R", "paper"
+    )
+    au_edges: bool = setting(
+        True, "active units strengthen edges: annotated codes, else the model's own estimate of each step", "paper"
+    )
+    au_coupling: float = setting(
+        4.0, "initial gain of an edge between the regions of an active unit", "measured", gt=0, le=100
+    )
     graph: bool = setting(True, "graph branch; off: the transformer alone", "paper")
     temporal: bool = setting(True, "transformer branch; off: the graph alone", "paper")
     cross_attention: bool = setting(True, "bidirectional cross-attention; off: both features side by side", "paper")
-    evolving: bool = setting(True, "the graph evolves over time; off: one adjacency for a whole clip", "paper")
     transformer_layers: int = setting(2, "transformer blocks; the paper's full model has 5", "measured", ge=0)
     transformer_dim: int = setting(32, "width M of the transformer", "measured", ge=1)
     fusion_dim: int = setting(32, "width F of the cross-attention", "measured", ge=1)

@@ -201,6 +201,8 @@ class Prediction(ArrayValue):
         flags: Remarks, e.g. ``"no clear movement"``.
         simulated: Whether the model was trained on simulated motion only.
         codes: Numbers of the annotated action units that the classifier read, or ``None``.
+        au_steps: ``(T, A)`` float64 in [0, 1], estimated activity of each action unit at each motion step, of the
+            motion alone; ``None`` where it was not computed.
     """
 
     file: str
@@ -219,6 +221,7 @@ class Prediction(ArrayValue):
     flags: tuple[str, ...] = field(default=())
     simulated: bool = False
     codes: tuple[int, ...] | None = None
+    au_steps: FloatArray | None = None
 
     @property
     def abstains(self) -> bool:

@@ -14,7 +14,7 @@ def test_features_are_those_of_the_model(make_model, monkeypatch):
     values, codes = torch.from_numpy(motion.motion), torch.from_numpy(motion.action_units)
     with torch.no_grad():
         plain, told = model(values).features.numpy(), model(values, codes).features.numpy()
-        predicted = model.forward_with_predicted_aus(values).features.numpy()
+        predicted = model.forward_from(values, "predicted").features.numpy()
     np.testing.assert_allclose(clip_features(model, motion), plain, atol=1e-5)
     np.testing.assert_allclose(clip_features(model, motion, "annotated"), told, atol=1e-5)
     np.testing.assert_allclose(clip_features(model, motion, "predicted"), predicted, atol=1e-5)

@@ -68,13 +68,12 @@ def test_the_cams_weigh_the_nodes_by_the_gradient(make_model, make_motion, ask, 
     asked = ask(model, make_motion(seed=3))
     # The graph branch again, opened at its last layer.
     seen = model.encode(asked.motion)
-    from stag.model.graph import initial_graph
-
     branch = model.spatial
     nodes = seen.embedded
-    start = initial_graph(seen.embedded, branch.init_frames, branch.temperature)
+    start = branch.initial(seen.embedded, seen.moving)
+    log_factor = branch.log_factor(torch.sigmoid(seen.au_step_logits))
     for layer in branch.layers:
-        nodes, _ = layer(nodes, start)
+        nodes, _ = layer(nodes, start, log_factor)
     nodes = nodes.detach().requires_grad_()
     tokens, _ = branch.pooling(nodes)
     graph = branch.project(tokens.flatten(1))

@@ -42,33 +42,39 @@ def roi_embedding(motion, w):
     return np.stack(out).reshape(*motion.shape[:3], -1)
 
 
-def initial_graph(embedded, frames, temperature):
+def moving_steps(motion):
+    """Steps (B, T) whose RMS is above a quarter of the clip's."""
+    return np.array([[(step**2).mean() > 0.25**2 * (clip**2).mean() for step in clip] for clip in motion])
+
+
+def initial_graph(embedded, moving, frames, temperature, kind="similarity"):
     """Eq. 13 for embedded (B, T, R, D)."""
-    b, _, r, _ = embedded.shape
+    b, t, r, _ = embedded.shape
     graph = np.zeros((b, r, r))
     for n in range(b):
-        h = embedded[n, :frames].mean(0)
+        chosen = [step for step in range(t) if kind == "raw" or moving[n][step]][:frames]
+        h = np.zeros_like(embedded[n, 0])
+        for step in chosen:
+            h = h + embedded[n, step] / len(chosen)
+        if kind == "similarity":
+            h = h - h.mean(0)
         for i in range(r):
-            cosines = [h[i] @ h[j] / (np.linalg.norm(h[i]) * np.linalg.norm(h[j])) for j in range(r)]
-            graph[n, i] = softmax(np.array(cosines) / temperature)
+            lengths = [max(np.linalg.norm(h[j]), 1e-4) for j in range(r)]
+            cosines = [h[i] @ h[j] / (lengths[i] * lengths[j]) for j in range(r)]
+            graph[n, i] = np.eye(r)[i] if kind == "identity" else softmax(np.array(cosines) / temperature)
     return graph
 
 
-def egat(nodes, initial, w, au=None):
-    """Eq. 14-17, head by head and edge by edge."""
+def egat(nodes, initial, w, factors=None, adjacency="evolving"):
+    """Eq. 14-17, head by head, edge by edge and step by step; factors f (B, T, R, R)."""
     b, t, r, _ = nodes.shape
     heads, width = w["source"].shape
     lam = 1 / (1 + math.exp(-w["smoothing"]))
-    out, adjacency = np.zeros_like(nodes), np.zeros((b, t, r, r))
+    out, weights = np.zeros_like(nodes), np.zeros((b, t, r, r))
     for n in range(b):
-        bias = w["bias"].copy()
-        if au is not None:
-            for u in range(au.shape[1]):
-                bias = bias + au[n, u] * w["au_edges"][u]
-        previous = initial[n]
+        scores, factor = np.zeros((t, r, r)), np.ones((t, r, r)) if factors is None else factors[n]
         for step in range(t):
             h = nodes[n, step]
-            e = np.zeros((heads, r, r))
             for k in range(heads):
                 rows = slice(k * width, (k + 1) * width)
                 for i in range(r):
@@ -77,16 +83,42 @@ def egat(nodes, initial, w, au=None):
                         key = w["key"][rows] @ h[j]
                         additive = w["source"][k] @ q + w["target"][k] @ key
                         additive = additive if additive > 0 else 0.2 * additive
-                        e[k, i, j] = (q * key).sum() / math.sqrt(width) + additive + bias[k, i, j]
-                        e[k, i, j] += w["self_loop"][k] * (i == j)
-            mean = e.mean(0)
-            current = np.stack([softmax(lam * previous[i] + (1 - lam) * mean[i]) for i in range(r)])
+                        e = (q * key).sum() / math.sqrt(width) + additive + w["bias"][k, i, j]
+                        scores[step, i, j] += math.exp(w["log_scale"]) * (e + w["self_loop"][k] * (i == j)) / heads
+        if adjacency == "static":
+            scores, factor = [np.stack([x.mean(0)] * t) for x in (scores, np.log(factor))]
+            factor = np.exp(factor)
+        previous = initial[n]
+        for step in range(t):
+            h = nodes[n, step]
+            current = np.stack([softmax(scores[step, i]) * factor[step, i] for i in range(r)])
+            current = current / current.sum(1, keepdims=True)
+            if adjacency != "memoryless":
+                current = lam * previous + (1 - lam) * current
+            if adjacency == "uniform":
+                current = np.full((r, r), 1 / r)
             values = np.stack([w["value"] @ h[j] for j in range(r)])
             for i in range(r):
                 update = gelu(sum(current[i, j] * values[j] for j in range(r)))
                 out[n, step, i] = layer_norm(h[i] + update, part(w, "norm"))
-            adjacency[n, step] = previous = current
-    return out, adjacency
+            weights[n, step] = current
+            if adjacency != "static":
+                previous = current
+    return out, weights
+
+
+def step_units(embedded, w):
+    """AU scores of each step (B, T, A)."""
+    return np.stack([np.stack([linear(step.reshape(-1), w) for step in clip]) for clip in embedded])
+
+
+def driving_units(steps, codes=None):
+    """What drives the edges: codes of a clip at every step, else its own estimates."""
+    driving = 1 / (1 + np.exp(-steps))
+    for n in range(len(steps)):
+        if codes is not None and not np.isnan(codes[n]).any():
+            driving[n] = codes[n]
+    return driving
 
 
 def temporal_pooling(nodes, w):
@@ -100,13 +132,16 @@ def temporal_pooling(nodes, w):
     return np.stack(tokens), np.stack(shares)
 
 
-def graph_branch(embedded, w, *, layers, frames, temperature, au=None):
+def graph_branch(embedded, moving, w, config, units):
     """Eq. 13-21; every layer starts from the same initial graph."""
-    initial = initial_graph(embedded, frames, temperature)
+    initial = initial_graph(embedded, moving, config.init_frames, config.temperature, config.initial_graph)
+    factors = np.ones((*embedded.shape[:3], embedded.shape[2]))
+    for n, t, u in np.ndindex(units.shape if config.au_edges else (0, 0, 0)):
+        factors[n, t] += units[n, t, u] * w["coupling"][u] ** 2
     nodes, adjacency = embedded, []
-    for layer in range(layers):
-        nodes, smoothed = egat(nodes, initial, part(w, f"layers.{layer}"), au)
-        adjacency.append(smoothed)
+    for layer in range(config.graph_layers):
+        nodes, weights = egat(nodes, initial, part(w, f"layers.{layer}"), factors, config.adjacency)
+        adjacency.append(weights)
     tokens, shares = temporal_pooling(nodes, part(w, "pooling"))
     feature = np.stack([linear(g.reshape(-1), part(w, "project")) for g in tokens])
     return feature, tokens, shares, adjacency
@@ -171,24 +206,18 @@ def au_embedding(au, w):
 
 
 def stag(motion, au, w, config):
-    """Eq. 12-33: features, class logits, AU logits."""
+    """Eq. 12-33: features, class logits, AU logits, AU logits of each step."""
+    moving = moving_steps(motion)
     if config.normalise == "clip-rms":
         motion = clip_rms(motion, config.rms_floor_px)
     embedded = roi_embedding(motion, part(w, "embedding"))
-    present = np.where(np.isnan(au).any(1, keepdims=True), 0.0, au)
-    z_g, tokens, _, _ = graph_branch(
-        embedded,
-        part(w, "spatial"),
-        layers=config.graph_layers,
-        frames=config.init_frames,
-        temperature=config.temperature,
-        au=present if config.au_edges else None,
-    )
+    steps = step_units(embedded, part(w, "step_units"))
+    z_g, tokens, _, _ = graph_branch(embedded, moving, part(w, "spatial"), config, driving_units(steps, au))
     z_t, frames = transformer(embedded, part(w, "temporal"), layers=config.transformer_layers, heads=config.heads)
     z, _, _ = fusion(tokens, frames, z_g, z_t, part(w, "fusion"), heads=config.heads)
     features = np.concatenate([z, au_embedding(au, part(w, "au_embedding"))], axis=1)
     logits = np.stack([linear(x, part(w, "classifier")) for x in features])
-    return features, logits, np.stack([linear(x, part(w, "au_head")) for x in z])
+    return features, logits, np.stack([linear(x, part(w, "au_head")) for x in z]), steps
 
 
 def shake(module, generator, scale=0.3):

@@ -60,11 +60,12 @@ def tensor(face_points):
     )  # fmt: skip
 
 
-def given_to(model, view, source, codes):
-    """The action units that the classifier is to read."""
-    if source == "none":
-        return None
-    return torch.tensor([au_vector(set(codes))]) if codes else torch.sigmoid(model(view).au_logits)
+def by_hand(model, view, source, codes, **options):
+    """What each source gives to the classifier, and codes alone to the graph."""
+    annotated = torch.tensor([au_vector(set(codes))]) if source == "annotated" else None
+    fused = model.fuse(model.encode(view), annotated)
+    given = torch.sigmoid(fused.au_logits) if source == "predicted" else annotated
+    return model.classify(fused, given, **options)
 
 
 @pytest.mark.parametrize(("trained", "aus"), CASES)
@@ -79,11 +80,12 @@ def test_prediction_explanation_report_and_page_are_one_answer(tensor, trained, 
         view.of(torch.from_numpy(tensor.motion)[None], "roi18", cumulative=True) for view in model_views(model.info)
     ]
     with torch.no_grad():
-        logits = torch.cat([model(view, given_to(model, view, source, p.codes)).logits for view in seen]).double()
-        shown = model(seen[0], given_to(model, seen[0], source, p.codes), return_attention=True)
+        logits = torch.cat([by_hand(model, view, source, p.codes).logits for view in seen]).double()
+        shown = by_hand(model, seen[0], source, p.codes, return_attention=True)
     best = int(p.probabilities.argmax())
     np.testing.assert_allclose(p.probabilities, torch.softmax(logits / 1.7, dim=-1).mean(dim=0), atol=1e-5)
     np.testing.assert_allclose(p.adjacency, shown.adjacency[0], atol=1e-5)
+    np.testing.assert_allclose(p.au_steps, torch.sigmoid(shown.au_step_logits[0]), atol=1e-5)
     assert (why.class_name, why.probability) == (p.most_probable, p.probabilities[best])
     assert why.score == pytest.approx(float((logits[:, best] - logits.mean(dim=1)).mean()), abs=1e-4)
     assert why.values.sum() == pytest.approx(why.score - why.checks["still_score"], abs=0.02)
@@ -112,7 +114,7 @@ def test_both_engines_say_the_same(tensor, trained):
     model = model_of(trained)
     here, there = (predictor_of(model, engine).classify(tensor, "clip.avi") for engine in ("torch", "onnx"))
     assert here.au_source == there.au_source
-    for name in ("probabilities", "au_probabilities", "adjacency", "temporal_attention"):
+    for name in ("probabilities", "au_probabilities", "adjacency", "temporal_attention", "au_steps"):
         np.testing.assert_allclose(getattr(here, name), getattr(there, name), atol=1e-5)
     assert explain(model, there, method="gradcam").probability == there.probabilities.max()
 

@@ -63,11 +63,11 @@ def test_attention_is_that_of_the_pass_that_led_to_the_class(model, au_source):
     found = answer(model, motion, au_source=au_source, au=codes, attention=True)
     with torch.no_grad():
         free = model(motion, return_attention=True)
-        given = {"none": None, "predicted": torch.sigmoid(free.au_logits), "annotated": codes}[au_source]
-        expected = model(motion, given, return_attention=True)
+        expected = model(motion, codes if au_source == "annotated" else None, return_attention=True)
     np.testing.assert_allclose(found.adjacency, expected.adjacency, atol=1e-5)
     np.testing.assert_allclose(found.temporal_attention, expected.temporal_attention, atol=1e-5)
-    if au_source != "none":
+    np.testing.assert_allclose(found.au_steps, torch.sigmoid(free.au_step_logits), atol=1e-5)
+    if au_source == "annotated":
         assert np.abs(found.adjacency - free.adjacency.numpy()).max() > 1e-3
     without = answer(model, motion, au_source=au_source, au=codes)
     assert without.adjacency is None

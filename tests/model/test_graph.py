@@ -3,9 +3,11 @@ import pytest
 import torch
 
 import by_hand
-from stag.model.graph import EGAT, GraphBranch, RoiEmbedding, TemporalPooling, initial_graph
+from stag.config import ModelConfig
+from stag.model.graph import EGAT, GraphBranch, RoiEmbedding, TemporalPooling, initial_graph, memory, moving_steps
 
 B, T, R, D, H, A = 2, 4, 5, 6, 2, 3
+ADJACENCIES = ("evolving", "memoryless", "static", "uniform")
 
 
 @pytest.fixture
@@ -21,14 +23,18 @@ def _close(tensor, array):
     np.testing.assert_allclose(tensor.detach().numpy(), array, rtol=0, atol=1e-9)
 
 
-def _egat(generator):
-    return by_hand.shake(EGAT(D, H, R, 0.5, torch.ones(A, R, R)), generator)
+def _egat(generator, adjacency="evolving"):
+    layer = EGAT(D, H, R, 0.5, scale=3.0, adjacency=adjacency)
+    return by_hand.shake(layer, generator)
 
 
-def _branch(generator, layers):
-    edges = torch.ones(A, R, R)
-    branch = GraphBranch(R, D, 7, heads=H, layers=layers, init_frames=2, temperature=0.1, dropout=0.5, au_edges=edges)
-    return by_hand.shake(branch, generator)
+def _branch(generator, **changes):
+    config = ModelConfig(**{"embed_dim": D, "graph_dim": 7, "heads": H, "graph_layers": 2, "init_frames": 2, **changes})
+    return by_hand.shake(GraphBranch(config, R, torch.ones(A, R, R)), generator), config
+
+
+def _units(generator):
+    return torch.rand(B, T, A, generator=generator, dtype=torch.float64)
 
 
 def test_roi_embedding_is_equation_12(generator):
@@ -37,31 +43,75 @@ def test_roi_embedding_is_equation_12(generator):
     _close(layer(motion), by_hand.roi_embedding(motion.numpy(), by_hand.weights(layer)))
 
 
+@pytest.mark.parametrize("kind", ["similarity", "raw"])
 @pytest.mark.parametrize("frames", [1, 3, 9])
-def test_initial_graph_is_equation_13(generator, frames):
+def test_initial_graph_is_equation_13(generator, frames, kind):
     embedded = _random(generator, B, T, R, D)
-    graph = initial_graph(embedded, frames, 0.1)
-    _close(graph, by_hand.initial_graph(embedded.numpy(), frames, 0.1))
+    moving = np.array([[False, True, True, True], [True, False, False, True]])
+    new = kind == "similarity"
+    graph = initial_graph(embedded, torch.from_numpy(moving) if new else None, frames, 0.1, centred=new)
+    _close(graph, by_hand.initial_graph(embedded.numpy(), moving, frames, 0.1, kind))
     _close(graph.sum(-1), np.ones((B, R)))
 
 
-@pytest.mark.parametrize("with_units", [False, True])
-def test_egat_is_equations_14_to_17(generator, with_units):
-    layer, nodes = _egat(generator), _random(generator, B, T, R, D)
+def test_steps_that_move_and_a_clip_without_any(generator):
+    motion = _random(generator, B, T, R, 2)
+    motion[:, 0] = 0
+    motion[0, 2] *= 0.01
+    moving = moving_steps(motion)
+    assert moving.tolist() == by_hand.moving_steps(motion.numpy()).tolist()
+    assert moving.tolist() == [[False, True, False, True], [False, True, True, True]]
+    assert not moving_steps(torch.zeros(1, T, R, 2)).any()
+    embedded = _random(generator, 1, T, R, D).requires_grad_()
+    graph = initial_graph(embedded, torch.zeros(1, T, dtype=torch.bool), 3, 0.1)
+    _close(graph, np.full((1, R, R), 1 / R))
+    graph.square().sum().backward()
+    assert torch.isfinite(embedded.grad).all()
+
+
+def test_regions_that_move_alike_start_from_even_rows(generator):
+    embedded = (_random(generator, B, T, 1, D).float() + 100).expand(B, T, R, D)
+    graph = initial_graph(embedded, torch.ones(B, T, dtype=torch.bool), 3, 0.1)
+    np.testing.assert_allclose(graph, 1 / R, atol=0.01)
+
+
+@pytest.mark.parametrize("smoothing", [-60.0, -1.3, 0.0, 2.0])
+def test_memory_is_the_recursion_of_equation_16_written_as_a_matrix(generator, smoothing):
+    steps, initial = _random(generator, 7), 0.4
+    lam = 1 / (1 + np.exp(-smoothing))
+    expected, last = [], initial
+    for value in steps.numpy():
+        last = lam * last + (1 - lam) * value
+        expected.append(last)
+    matrix = memory(torch.tensor(smoothing, dtype=torch.float64), 7)
+    _close(matrix @ torch.cat([torch.tensor([initial], dtype=torch.float64), steps]), expected)
+    _close(matrix.sum(1), np.ones(7))
+
+
+@pytest.mark.parametrize("with_factor", [False, True])
+@pytest.mark.parametrize("adjacency", ADJACENCIES)
+def test_egat_is_equations_14_to_17(generator, adjacency, with_factor):
+    layer, nodes = _egat(generator, adjacency), _random(generator, B, T, R, D)
     initial = torch.softmax(_random(generator, B, R, R), -1)
-    au = torch.rand(B, A, generator=generator, dtype=torch.float64) if with_units else None
-    out, adjacency = layer(nodes, initial, au)
-    expected = by_hand.egat(nodes.numpy(), initial.numpy(), by_hand.weights(layer), au.numpy() if with_units else None)
+    factor = 1 + 3 * torch.rand(B, T, R, R, generator=generator, dtype=torch.float64)
+    out, weights = layer(nodes, initial, factor.log() if with_factor else None)
+    expected = by_hand.egat(
+        nodes.numpy(), initial.numpy(), by_hand.weights(layer), factor.numpy() if with_factor else None, adjacency
+    )
     _close(out, expected[0])
-    _close(adjacency, expected[1])
-    _close(adjacency.sum(-1), np.ones((B, T, R)))
+    _close(weights, expected[1])
+    _close(weights.sum(-1), np.ones((B, T, R)))
 
 
-def test_no_units_and_units_absent_are_the_same_graph(generator):
-    layer, nodes = _egat(generator), _random(generator, B, T, R, D)
-    initial = torch.softmax(_random(generator, B, R, R), -1)
-    absent = torch.zeros(B, A, dtype=torch.float64)
-    torch.testing.assert_close(layer(nodes, initial), layer(nodes, initial, absent), rtol=0, atol=0)
+def test_a_unit_strengthens_the_edges_that_it_joins_in_proportion(generator):
+    branch, _ = _branch(generator, adjacency="memoryless", graph_layers=1)
+    branch.coupling.data.zero_()
+    branch.coupling.data[1, 0, 2] = 2.0
+    embedded, moving, units = _random(generator, B, T, R, D), torch.ones(B, T, dtype=torch.bool), _units(generator)
+    without, coupled = (branch(embedded, moving, u).adjacency[0].detach() for u in (0 * units, units))
+    odds = (coupled[..., 0, 2] / coupled[..., 0, 1]) / (without[..., 0, 2] / without[..., 0, 1])
+    _close(odds, 1 + 4 * units[..., 1])
+    _close(coupled[:, :, 1:], without[:, :, 1:])
 
 
 def test_pooling_is_equations_18_and_19(generator):
@@ -73,26 +123,48 @@ def test_pooling_is_equations_18_and_19(generator):
     _close(weights.sum(-1), np.ones(B))
 
 
-@pytest.mark.parametrize("layers", [0, 2])
-def test_branch_is_equations_13_to_21(generator, layers):
-    branch, embedded = _branch(generator, layers), _random(generator, B, T, R, D)
-    au = torch.rand(B, A, generator=generator, dtype=torch.float64)
-    seen = branch(embedded, au)
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"graph_layers": 0}, {"initial_graph": "raw"}, {"initial_graph": "identity"}, {"au_edges": False}],
+)
+def test_branch_is_equations_13_to_21(generator, changes):
+    branch, config = _branch(generator, **changes)
+    embedded, units = _random(generator, B, T, R, D), _units(generator)
+    moving = np.array([[False, True, True, True], [True, False, False, True]])
+    found = branch(embedded, torch.from_numpy(moving), units)
     feature, tokens, weights, adjacency = by_hand.graph_branch(
-        embedded.numpy(), by_hand.weights(branch), layers=layers, frames=2, temperature=0.1, au=au.numpy()
+        embedded.numpy(), moving, by_hand.weights(branch), config, units.numpy()
     )
-    _close(seen.feature, feature)
-    _close(seen.tokens, tokens)
-    _close(seen.temporal_attention, weights)
-    assert len(seen.adjacency) == len(adjacency) == layers
-    for found, expected in zip(seen.adjacency, adjacency, strict=True):
-        _close(found, expected)
+    _close(found.feature, feature)
+    _close(found.tokens, tokens)
+    _close(found.temporal_attention, weights)
+    assert len(found.adjacency) == len(adjacency) == config.graph_layers
+    for one, expected in zip(found.adjacency, adjacency, strict=True):
+        _close(one, expected)
 
 
 def test_every_parameter_of_the_branch_learns(generator):
-    branch, embedded = _branch(generator, 2), _random(generator, B, T, R, D)
-    seen = branch(embedded, torch.ones(B, A, dtype=torch.float64))
-    (seen.feature.square().sum() + seen.tokens.sum()).backward()
-    for name, parameter in branch.named_parameters():
-        assert torch.isfinite(parameter.grad).all(), name
-        assert parameter.grad.abs().max() > 0, name
+    branch, _ = _branch(generator)
+    units = _units(generator).requires_grad_()
+    found = branch(_random(generator, B, T, R, D), torch.ones(B, T, dtype=torch.bool), units)
+    (found.feature.square().sum() + found.tokens.sum()).backward()
+    for name, value in [*branch.named_parameters(), ("units", units)]:
+        assert torch.isfinite(value.grad).all(), name
+        assert value.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("adjacency", ADJACENCIES[:3])
+def test_gradients_of_the_layer_are_those_of_finite_differences(generator, adjacency):
+    layer = _egat(generator, adjacency)
+    nodes = _random(generator, 1, 3, R, D).requires_grad_()
+    initial = torch.softmax(_random(generator, 1, R, R), -1).requires_grad_()
+    factor = _random(generator, 1, 3, R, R).requires_grad_()
+    assert torch.autograd.gradcheck(lambda *inputs: layer(*inputs), (nodes, initial, factor))
+
+
+def test_rows_of_a_fresh_graph_are_not_even(generator):
+    """With a scale of 1 a row of the scores of a fresh layer has 17.9 of 18 effective neighbours."""
+    layer = EGAT(16, 4, 18, 0.0, scale=ModelConfig().score_scale)
+    nodes = torch.nn.functional.layer_norm(torch.randn(B, T, 18, 16, generator=generator), (16,))
+    scores = torch.softmax(layer._scores(nodes) * layer.log_scale.exp(), -1).detach()
+    assert (-(scores * scores.log()).sum(-1)).exp().mean() < 15

@@ -45,6 +45,8 @@ def _shaken(**changes):
         {"graph_layers": 0},
         {"transformer_layers": 0},
         {"graph_layers": 0, "transformer_layers": 0},
+        {"initial_graph": "identity"},
+        {"adjacency": "static"},
     ],
 )
 def test_model_is_equations_12_to_33(changes):
@@ -53,7 +55,7 @@ def test_model_is_equations_12_to_33(changes):
     motion[2] *= 1e-3
     out = model(motion, au)
     expected = by_hand.stag(motion.numpy(), au.numpy(), by_hand.weights(model), model.info.model)
-    for found, array in zip((out.features, out.logits, out.au_logits), expected, strict=True):
+    for found, array in zip((out.features, out.logits, out.au_logits, out.au_step_logits), expected, strict=True):
         np.testing.assert_allclose(found.detach().numpy(), array, rtol=0, atol=1e-9)
 
 
@@ -97,23 +99,40 @@ def test_attention_is_given_when_asked_for():
     assert _shaken(graph_layers=0)(motion, au, return_attention=True).adjacency.shape == (b, 0, t, r, r)
 
 
-def test_predicted_units_are_two_passes():
+def test_predicted_units_reach_the_classifier_and_leave_the_graph_alone():
     model = _shaken()
-    motion, _ = _batch()
-    first = model(motion)
-    second = model(motion, torch.sigmoid(first.au_logits), return_attention=True)
-    both = model.forward_with_predicted_aus(motion, return_attention=True)
-    expected = second._replace(au_logits=first.au_logits)
-    for found, wanted in zip(both, expected, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+    motion, au = _batch()
+    none = model(motion, return_attention=True)
+    predicted = model.forward_from(motion, "predicted", return_attention=True)
+    for name in set(StagOutput._fields) - {"logits", "features"}:
+        torch.testing.assert_close(getattr(predicted, name), getattr(none, name), rtol=0, atol=0)
+    informed = model.au_embedding(torch.sigmoid(none.au_logits), torch.ones(5, 1, dtype=torch.bool))
+    torch.testing.assert_close(predicted.features, torch.cat([none.features[:, :12], informed], dim=1))
+    annotated = model.forward_from(motion, "annotated", au, return_attention=True)
+    torch.testing.assert_close(
+        annotated._replace(au_logits=None), model(motion, au, return_attention=True)._replace(au_logits=None)
+    )
+    torch.testing.assert_close(annotated.au_logits, none.au_logits)
 
 
-@pytest.mark.parametrize("detach", [False, True])
-def test_class_loss_reaches_the_au_head_unless_detached(detach):
+def test_the_edges_follow_codes_where_there_are_some_and_the_own_estimates_elsewhere():
     model = _shaken()
-    model.forward_with_predicted_aus(_batch()[0], detach=detach).logits.square().sum().backward()
-    gradient = model.au_head.weight.grad
-    assert (gradient is None) if detach else (gradient.abs().max() > 0)
+    motion, au = _batch()
+    known = ~au.isnan().any(1)
+    own, coded = (model(motion, codes, return_attention=True).adjacency for codes in (None, au))
+    torch.testing.assert_close(own[~known], coded[~known], rtol=0, atol=0)
+    assert (own[known] - coded[known]).abs().amax(dim=(1, 2, 3, 4)).min() > 1e-4
+    model.step_units.bias.data.fill_(60.0)
+    all_active = torch.ones_like(au)
+    torch.testing.assert_close(
+        model(motion, return_attention=True).adjacency, model(motion, all_active, return_attention=True).adjacency
+    )
+
+
+def test_the_class_loss_reaches_the_own_estimates_through_the_edges():
+    model = _shaken()
+    model(_batch()[0]).logits.square().sum().backward()
+    assert model.step_units.weight.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("normalise", ["clip-rms", "none"])
@@ -123,6 +142,7 @@ def test_a_still_clip_is_finite_throughout(normalise):
     out = model(motion, torch.full((2, A), torch.nan), return_attention=True)
     (out.logits.square().sum() + out.au_logits.square().sum()).backward()
     assert all(torch.isfinite(value).all() for value in out)
+    np.testing.assert_allclose(out.adjacency.sum(-1).detach(), 1, atol=1e-6)
     assert torch.isfinite(motion.grad).all()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
@@ -192,7 +212,7 @@ def test_stacked_models_predict_units_and_drop_out_each_their_own_way():
             self.inner = model
 
         def forward(self, motion):
-            return self.inner.forward_with_predicted_aus(motion, detach=True).logits
+            return self.inner.forward_from(motion, "predicted").logits
 
     named = {f"inner.{name}": p for name, p in parameters.items()}
 
@@ -205,11 +225,11 @@ def test_stacked_models_predict_units_and_drop_out_each_their_own_way():
     first, second = call(named, seeds)
     assert not torch.allclose(first, second)
     with seeded(model, seeds[1]):
-        alone = model.forward_with_predicted_aus(motion, detach=True).logits
+        alone = model.forward_from(motion, "predicted").logits
     torch.testing.assert_close(second, alone, rtol=0, atol=1e-5)
     model.eval()
     first, second = call(named, seeds)
-    torch.testing.assert_close(first, model.forward_with_predicted_aus(motion).logits, rtol=0, atol=1e-5)
+    torch.testing.assert_close(first, model.forward_from(motion, "predicted").logits, rtol=0, atol=1e-5)
     torch.testing.assert_close(first, second, rtol=0, atol=1e-5)
 
 
@@ -235,7 +255,7 @@ def test_the_door_names_what_does_not_fit():
     with pytest.raises(ModelError, match=r"\(1, 4, 18, 2\).*T=4, R=14"):
         model(torch.zeros(1, 4, 18, 2))
     with pytest.raises(ModelError, match=r"\(1, 5, 14, 2\)"):
-        model.forward_with_predicted_aus(torch.zeros(1, 5, 14, 2))
+        model.forward_from(torch.zeros(1, 5, 14, 2), "predicted")
     with pytest.raises(ModelError, match=rf"\(1, 3\); expected \(B=1, A={A}\)"):
         model(torch.zeros(1, 4, 14, 2), torch.zeros(1, 3))
     with pytest.raises(ConfigError, match=r"fusion_dim = 9 .*heads = 2"):

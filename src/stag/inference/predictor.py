@@ -109,6 +109,7 @@ class Predictor:
         )
         assert result.adjacency is not None
         assert result.temporal_attention is not None
+        assert result.au_steps is not None
         return Prediction(
             file=file,
             face_id=tensor.face_id,
@@ -123,6 +124,7 @@ class Predictor:
             motion=tensor,
             adjacency=result.adjacency[0],
             temporal_attention=result.temporal_attention[0],
+            au_steps=result.au_steps[0],
             flags=tensor.flags if codes is None else (*tensor.flags, f"AU codes given: {'+'.join(map(str, codes))}"),
             simulated=bool(self.model.info.training.get("simulated", False)),
             codes=codes,

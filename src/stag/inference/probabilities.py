@@ -36,16 +36,19 @@ class Answer(NamedTuple):
         adjacency: ``(B, L, T, R, R)`` float64 graph attention of the clip as it is, from the pass that led to the
             classes; ``None`` where it was not requested.
         temporal_attention: ``(B, T)`` float64, likewise.
+        au_steps: ``(B, T, A)`` float64 AU probabilities of each step, likewise; of the motion alone.
     """
 
     probabilities: NDArray[np.float64]
     au_probabilities: NDArray[np.float64]
     adjacency: NDArray[np.float64] | None = None
     temporal_attention: NDArray[np.float64] | None = None
+    au_steps: NDArray[np.float64] | None = None
 
 
 Forward = Callable[[Tensor], Sequence[Tensor]]
-"""``(B, T, R, 2)`` -> class logits, AU logits, adjacency and temporal attention; for example an exported model."""
+"""``(B, T, R, 2)`` -> class logits, AU logits, adjacency, temporal attention and AU logits of each step; for example an
+exported model."""
 
 
 @torch.no_grad()
@@ -71,27 +74,27 @@ def answer(
         forward: Replacement for the forward pass, such as an exported model.
     """
     model.eval()
-    classes, units, graphs, weights = [], [], [], []
+    classes, units, shown = [], [], []
     for number, view in enumerate(model_views(model.info) if views is None else views):
         clips = view.of(motion, model.info.layout, cumulative=model.info.cumulative)
         # The first view is the clip as it is: only its attention is one of the steps that are shown.
-        shown = attention and number == 0
+        wanted = attention and number == 0
+        rest: Sequence[Tensor | None]
         if forward is None:
-            out = model.forward_from(clips, au_source, au, return_attention=shown)
-            logits, au_logits, adjacency, temporal = out.logits, out.au_logits, out.adjacency, out.temporal_attention
+            out = model.forward_from(clips, au_source, au, return_attention=wanted)
+            logits, au_logits, rest = (
+                out.logits,
+                out.au_logits,
+                (out.adjacency, out.temporal_attention, out.au_step_logits),
+            )
         else:
-            logits, au_logits, adjacency, temporal = forward(clips)
+            logits, au_logits, *rest = forward(clips)
         classes.append(torch.softmax(logits.double() / model.info.temperature, dim=-1))
         units.append(torch.sigmoid(au_logits.double()))
-        if shown and adjacency is not None and temporal is not None:
-            graphs.append(adjacency.double().cpu().numpy())
-            weights.append(temporal.double().cpu().numpy())
-    return Answer(
-        torch.stack(classes).mean(dim=0).cpu().numpy(),
-        torch.stack(units).mean(dim=0).cpu().numpy(),
-        *graphs,
-        *weights,
-    )
+        if wanted:
+            adjacency, temporal, steps = (value.double() for value in rest if value is not None)
+            shown = [value.cpu().numpy() for value in (adjacency, temporal, torch.sigmoid(steps))]
+    return Answer(torch.stack(classes).mean(dim=0).cpu().numpy(), torch.stack(units).mean(dim=0).cpu().numpy(), *shown)
 
 
 def predict_probabilities(

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-FORMAT = 1
+FORMAT = 2
+"""Counts up where the equations change, so that older weights would give other answers."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,7 @@ def read_info(folder: Path) -> ModelInfo:
     if not isinstance(values, dict):
         raise ModelError(f"{path}: holds {type(values).__name__}; expected a JSON object")
     if values.get("format") != FORMAT:
-        raise ModelError(f"{path}: format is {values.get('format')!r}; this program reads {FORMAT}, update stag")
+        raise ModelError(f"{path}: {_other_format(values.get('format'))}")
     names = {f.name for f in fields(ModelInfo)} | {"format"}
     for name in sorted(names ^ values.keys()):
         raise ModelError(f"{path}: {'has no' if name in names else 'holds an unknown'} entry {name!r}; save it again")
@@ -281,6 +282,13 @@ def read_info(folder: Path) -> ModelInfo:
         temperature=_temperature(values["temperature"], path),
         version=str(values["version"]),
     )
+
+
+def _other_format(value: object) -> str:
+    if type(value) is int and value < FORMAT:
+        wrote = f"format {value} is of an earlier stag, whose graph computed something else"
+        return f"{wrote}; this program reads {FORMAT}: train the model again with `stag train`"
+    return f"format is {value!r}; this program reads {FORMAT}, update stag"
 
 
 def _model_config(value: object, path: Path) -> ModelConfig:

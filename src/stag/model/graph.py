@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stag.config import ModelConfig
 from stag.model.dropout import Dropout
 
 LEAKY_SLOPE = 0.2  # assumed; the slope of the published GAT
+MOVING_SHARE = 0.25  # assumed; a step that moves has more than this share of the clip's RMS
+SMALLEST_NORM = 1e-4  # below it regions are alike, and the direction of what is left is rounding
 
 
 class RoiEmbedding(nn.Module):
@@ -34,62 +38,105 @@ class RoiEmbedding(nn.Module):
         return embedded
 
 
-def initial_graph(embedded: Tensor, frames: int, temperature: float) -> Tensor:
-    """Return the reference graph: cosine similarity of regions over the first steps (Eq. 13).
+def moving_steps(motion: Tensor) -> Tensor:
+    """Return which steps of ``motion (B, T, R, 2)`` move: RMS above a quarter of the clip's; ``(B, T)`` bool.
 
-    ``A0[i, j] = softmax_j( cos(h_i, h_j) / temperature )`` with ``h_r = mean_{t < K} E0[t, r]``.
+    The first step of motion since the first frame is 0 by construction, and tells nothing about the regions.
+    """
+    energy = motion.square().mean(dim=(2, 3))
+    return energy > MOVING_SHARE**2 * energy.mean(dim=1, keepdim=True)
+
+
+def initial_graph(
+    embedded: Tensor, moving: Tensor | None, frames: int, temperature: float, *, centred: bool = True
+) -> Tensor:
+    """Return the reference graph: cosine similarity of regions over the first steps that move (Eq. 13).
+
+    ``A0[i, j] = softmax_j( cos(h_i, h_j) / temperature )`` with ``h_r = mean_t E0[t, r] - mean_{t, r} E0[t, r]`` over
+    the first ``K`` steps that move. Without the second mean the cosine compares what all regions share.
 
     Args:
         embedded: ``(B, T, R, D)`` ROI embedding.
-        frames: ``K``, number of first steps that are averaged; all steps where there are fewer.
+        moving: ``(B, T)`` bool, steps that count; all where ``None``. A clip without any gets even rows.
+        frames: ``K``, number of steps that are averaged; all where there are fewer.
         temperature: Sharpening temperature, positive.
+        centred: Whether the mean over regions is taken off.
 
     Returns:
         ``(B, R, R)``, rows sum to 1.
     """
-    direction = functional.normalize(embedded[:, :frames].mean(1), dim=-1)
-    return torch.softmax(direction @ direction.transpose(-1, -2) / temperature, dim=-1)
+    if moving is None:
+        mean = embedded[:, :frames].mean(1)
+    else:
+        first = (moving & (moving.cumsum(1) <= frames)).to(embedded.dtype)
+        mean = torch.einsum("bt,btrd->brd", first / first.sum(1, keepdim=True).clamp_min(1), embedded)
+    if centred:
+        mean = mean - mean.mean(1, keepdim=True)
+    direction = functional.normalize(mean, dim=-1, eps=SMALLEST_NORM)
+    return torch.softmax(direction @ direction.mT / temperature, dim=-1)
+
+
+def memory(smoothing: Tensor, steps: int) -> Tensor:
+    """Return Eq. 16 as one matrix: ``A = L [A0; S[0]; ...; S[T-1]]`` with ``lam = sigmoid(smoothing)``.
+
+    ``L[t, 0] = lam^(t+1)`` and ``L[t, 1+s] = (1 - lam) lam^(t-s)`` for ``s <= t``; rows sum to 1.
+
+    Returns:
+        ``(T, T + 1)``.
+    """
+    place = torch.arange(steps + 1, device=smoothing.device)
+    age = place[1:, None] - place
+    share = torch.where(place == 0, torch.zeros_like(smoothing), functional.logsigmoid(-smoothing))
+    powers = torch.exp(age.clamp_min(0) * functional.logsigmoid(smoothing) + share)
+    return torch.where(age >= 0, powers, torch.zeros_like(powers))
 
 
 class EGAT(nn.Module):
-    """One evolving graph attention layer (Eq. 14-17), with AU-driven connectivity.
+    """One evolving graph attention layer (Eq. 14-17).
 
     For head ``k``, step ``t`` and regions ``i, j``, with ``q = W_Q h_i`` and ``k = W_K h_j``::
 
         e[t,k,i,j] = (1 . (q * k)) / sqrt(d) + LeakyReLU(a_src . q + a_dst . k) + b[k,i,j] + g[k] delta(i,j)   Eq. 14
-        E[t]       = mean_k e[t,k]                                                                             Eq. 15
-        A[t]       = softmax_row( lam A[t-1] + (1 - lam) E[t] ),  lam = sigmoid(s),  A[-1] = A0                Eq. 16
+        E[t]       = scale * mean_k e[t,k]                                                                     Eq. 15
+        S[t]       = softmax_row( E[t] ) * f[t],  rows normalised again
+        A[t]       = lam A[t-1] + (1 - lam) S[t],  lam = sigmoid(s),  A[-1] = A0                               Eq. 16
         H'[t]      = LayerNorm( H[t] + dropout( gelu( A[t] W_V H[t] ) ) )                                      Eq. 17
 
-    With ``au_edges`` the bias becomes ``b[k,i,j] + sum_u a_u U[u,i,j]``: an action unit that is known to be present
-    ties the regions it moves.
-
-    Only ``E``, the mean over heads, enters Eq. 16, and a positive factor passes through LeakyReLU. So the mean, the
-    ``1/sqrt(d)`` and ``(1 - lam)`` are folded into small weight matrices; the result is the same equation.
+    Active action units strengthen edges by ``f``, see :class:`GraphBranch`. ``A[t]`` is linear in ``S``, so all steps
+    are computed at once: :func:`memory`. The mean over heads and ``1/sqrt(d)`` are folded into small weight matrices;
+    a positive factor passes through LeakyReLU.
 
     Args:
         dim: Node width ``D``.
         heads: Number of heads ``H``; divides ``dim``.
         regions: Number of regions ``R``.
         dropout: Dropout share of Eq. 17, see :class:`~stag.model.dropout.Dropout`, one mask for all steps.
-        au_edges: Initial ``U (A, R, R)``, or ``None`` for a layer without AU edges.
-        evolving: Whether the adjacency evolves; without, Eq. 16 is taken once, from the mean over steps of ``E[t]``.
+        scale: Initial ``scale`` of Eq. 15; with 1 the rows of a fresh layer are even.
+        adjacency: What ``A[t]`` is: ``evolving`` as above; ``memoryless``: ``S[t]``; ``static``: Eq. 16 once, from
+            the mean scores over steps; ``uniform``: ``1/R``.
 
     Attributes:
         query, key, value: ``W_Q``, ``W_K``, ``W_V``, each ``(D, D)``; rows are grouped by head.
         source, target: ``a_src``, ``a_dst``, each ``(H, D/H)``.
         bias: ``b (H, R, R)``.
         self_loop: ``g (H,)``.
+        log_scale: Logarithm of ``scale ()``.
         smoothing: ``s ()``, the logit of ``lam``.
-        au_edges: ``U (A, R, R)`` or ``None``.
         norm: LayerNorm of Eq. 17.
     """
 
     def __init__(
-        self, dim: int, heads: int, regions: int, dropout: float, au_edges: Tensor | None, *, evolving: bool = True
+        self,
+        dim: int,
+        heads: int,
+        regions: int,
+        dropout: float,
+        *,
+        scale: float,
+        adjacency: str = "evolving",
     ) -> None:
         super().__init__()
-        self.evolving = evolving
+        self.adjacency = adjacency
         self.query = nn.Parameter(_xavier(dim, dim))
         self.key = nn.Parameter(_xavier(dim, dim))
         self.value = nn.Parameter(_xavier(dim, dim))
@@ -97,57 +144,58 @@ class EGAT(nn.Module):
         self.target = nn.Parameter(_xavier(heads, dim // heads))
         self.bias = nn.Parameter(torch.zeros(heads, regions, regions))
         self.self_loop = nn.Parameter(torch.zeros(heads))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.smoothing = nn.Parameter(torch.zeros(()))
-        self.au_edges = None if au_edges is None else nn.Parameter(au_edges.clone())
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout, step_locked=True)
 
-    def forward(self, nodes: Tensor, initial: Tensor, au: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, nodes: Tensor, initial: Tensor, log_factor: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Apply the layer.
 
         Args:
             nodes: ``H (B, T, R, D)``.
             initial: ``A0 (B, R, R)``.
-            au: ``(B, A)`` presence of each action unit in [0, 1]; a row of zeros modulates nothing.
+            log_factor: ``log f (B, T, R, R)``, from :meth:`GraphBranch.log_factor`; 0 where ``None``.
 
         Returns:
             New nodes ``(B, T, R, D)``, and the adjacency ``A (B, T, R, R)``; row ``i``: where region ``i`` attends.
         """
-        lam = torch.sigmoid(self.smoothing)
-        drive = self._scores(nodes, 1 - lam) + (1 - lam) * self._structure(au)
-        if not self.evolving:
-            drive = drive.mean(1, keepdim=True)
-
-        # Eq. 16 is the one recursion in time; everything around it runs over all steps at once.
-        adjacency, step = [], initial
-        for driven in drive.unbind(1):
-            step = torch.softmax(torch.addcmul(driven, step, lam), dim=-1)
-            adjacency.append(step)
-        smoothed = torch.stack(adjacency, dim=1).expand(-1, nodes.shape[1], -1, -1)
+        weights = self._adjacency(nodes, initial, log_factor)
         # A (H W_V) = (A H) W_V; this side of the equation needs no second copy of the values.
-        update = self.dropout(functional.gelu(functional.linear(smoothed @ nodes, self.value)))
+        update = self.dropout(functional.gelu(functional.linear(weights @ nodes, self.value)))
         refined: Tensor = self.norm(nodes + update)
-        return refined, smoothed
+        return refined, weights
 
-    def _scores(self, nodes: Tensor, share: Tensor) -> Tensor:
-        """``share`` times the mean over heads of the first two terms of Eq. 14: ``(B, T, R, R)``."""
+    def _adjacency(self, nodes: Tensor, initial: Tensor, log_factor: Tensor | None) -> Tensor:
+        b, t, r, _ = nodes.shape
+        if self.adjacency == "uniform":
+            return nodes.new_full((b, t, r, r), 1 / r)
+        scores = self._scores(nodes) * self.log_scale.exp()
+        if log_factor is not None:
+            # The softmax of E + log f is that of E times f, rows normalised again.
+            scores = scores + log_factor
+        if self.adjacency == "static":
+            scores = scores.mean(1, keepdim=True)
+        attention = torch.softmax(scores, dim=-1)
+        if self.adjacency == "memoryless":
+            return attention
+        past = torch.cat([initial.unsqueeze(1), attention], dim=1).flatten(2)
+        smoothed: Tensor = memory(self.smoothing, attention.shape[1]) @ past  # Eq. 16
+        return smoothed.view(b, -1, r, r).expand(b, t, r, r)
+
+    def _scores(self, nodes: Tensor) -> Tensor:
+        """Mean over heads of Eq. 14: ``(B, T, R, R)``."""
         heads, width = self.source.shape
-        dim, scaled = heads * width, share / heads
+        dim, regions = heads * width, self.bias.shape[-1]
         # sum_k q_k . k_k = h_i W_Q' W_K h_j, one bilinear form for all heads.
-        bilinear = self.key.mT @ self.query * (scaled * width**-0.5)
-        source = torch.einsum("hd,hdi->hi", self.source, self.query.view(heads, width, dim)) * scaled
-        target = torch.einsum("hd,hdi->hi", self.target, self.key.view(heads, width, dim)) * scaled
+        bilinear = self.key.mT @ self.query * (width**-0.5 / heads)
+        source = torch.einsum("hd,hdi->hi", self.source, self.query.view(heads, width, dim)) / heads
+        target = torch.einsum("hd,hdi->hi", self.target, self.key.view(heads, width, dim)) / heads
         projected = functional.linear(nodes, torch.cat([bilinear, source, target]))
         asked, from_i, to_j = torch.split_with_sizes(projected, [dim, heads, heads], dim=-1)
         paired = from_i.mT.contiguous().unsqueeze(-1) + to_j.mT.contiguous().unsqueeze(-2)
-        return asked @ nodes.mT + functional.leaky_relu(paired, LEAKY_SLOPE).sum(2)
-
-    def _structure(self, au: Tensor | None) -> Tensor:
-        """Mean over heads of ``b + sum_u a_u U[u] + g delta``: ``(R, R)``, or ``(B, 1, R, R)`` with action units."""
-        structure = self.bias.mean(0) + torch.diag_embed(self.self_loop.mean().expand(self.bias.shape[-1]))
-        if au is None or self.au_edges is None:
-            return structure
-        return structure + torch.einsum("bu,uij->bij", au, self.au_edges).unsqueeze(1)
+        structure = self.bias.mean(0) + torch.diag_embed(self.self_loop.mean().expand(regions))
+        return asked @ nodes.mT + functional.leaky_relu(paired, LEAKY_SLOPE).sum(2) + structure
 
 
 class TemporalPooling(nn.Module):
@@ -178,56 +226,62 @@ class GraphView(NamedTuple):
 
 
 class GraphBranch(nn.Module):
-    """Stacked E-GAT layers, temporal pooling, and the graph feature (Eq. 13-21).
+    """Stacked E-GAT layers with AU-driven connectivity, temporal pooling, and the graph feature (Eq. 13-21).
 
     ``z_g = W_g vec(sum_t w[t] H[t]) + b_g`` (Eq. 20-21) with ``project = (W_g, b_g)``. Every layer starts its
-    recursion from the same ``A0``.
+    recursion from the same ``A0``. An action unit that is active strengthens the edges between the regions that it
+    moves, by ``f[t,i,j] = 1 + sum_u a[t,u] G[u,i,j]`` in every layer; ``G`` is the square of ``coupling (A, R, R)``.
 
     Args:
+        config: Widths, depth and switches.
         regions: ``R``.
-        dim: Node width ``D``.
-        out_dim: Width ``G`` of the graph feature.
-        heads: ``H``.
-        layers: Number of E-GAT layers; 0 pools the embedding as it is.
-        init_frames: ``K`` of Eq. 13.
-        temperature: Temperature of Eq. 13.
-        dropout: Dropout share.
-        au_edges: Initial ``U (A, R, R)`` of each layer, or ``None``.
-        evolving: Whether the adjacency of each layer evolves over the steps.
+        au_edges: Initial ``G (A, R, R)``.
     """
 
-    def __init__(
-        self,
-        regions: int,
-        dim: int,
-        out_dim: int,
-        *,
-        heads: int,
-        layers: int,
-        init_frames: int,
-        temperature: float,
-        dropout: float,
-        au_edges: Tensor | None = None,
-        evolving: bool = True,
-    ) -> None:
+    def __init__(self, config: ModelConfig, regions: int, au_edges: Tensor) -> None:
         super().__init__()
-        self.init_frames = init_frames
-        self.temperature = temperature
+        self.config = config
+        dim, heads, dropout = config.embed_dim, config.heads, config.dropout
         self.layers = nn.ModuleList(
-            EGAT(dim, heads, regions, dropout, au_edges, evolving=evolving) for _ in range(layers)
+            EGAT(dim, heads, regions, dropout, scale=config.score_scale, adjacency=config.adjacency)
+            for _ in range(config.graph_layers)
         )
+        self.coupling = nn.Parameter(au_edges.sqrt())
         self.pooling = TemporalPooling(dim)
-        self.project = nn.Linear(regions * dim, out_dim)
+        self.project = nn.Linear(regions * dim, config.graph_dim)
 
-    def forward(self, embedded: Tensor, au: Tensor | None = None) -> GraphView:
-        """Apply the branch to ``embedded (B, T, R, D)``; ``au (B, A)`` as in :class:`EGAT`."""
-        initial = initial_graph(embedded, self.init_frames, self.temperature)
+    def forward(self, embedded: Tensor, moving: Tensor, units: Tensor) -> GraphView:
+        """Apply the branch.
+
+        Args:
+            embedded: ``(B, T, R, D)``.
+            moving: ``(B, T)`` bool, from :func:`moving_steps`.
+            units: ``a (B, T, A)``, activity of each action unit in [0, 1].
+        """
+        initial, log_factor = self.initial(embedded, moving), self.log_factor(units)
         nodes, adjacency = embedded, []
         for layer in self.layers:
-            nodes, smoothed = layer(nodes, initial, au)
-            adjacency.append(smoothed)
+            nodes, weights = layer(nodes, initial, log_factor)
+            adjacency.append(weights)
         tokens, weights = self.pooling(nodes)
         return GraphView(self.project(tokens.flatten(1)), tokens, weights, tuple(adjacency))
+
+    def log_factor(self, units: Tensor) -> Tensor | None:
+        """Return ``log f (B, T, R, R)`` for ``units (B, T, A)``; ``None`` where these edges are switched off."""
+        if not self.config.au_edges:
+            return None
+        return torch.log1p(torch.einsum("btu,uij->btij", units, self.coupling.square()))
+
+    def initial(self, embedded: Tensor, moving: Tensor) -> Tensor:
+        """Return ``A0 (B, R, R)``, as the switch ``initial_graph`` has it."""
+        b, _, r, _ = embedded.shape
+        kind = self.config.initial_graph
+        if kind == "identity":
+            return torch.eye(r, dtype=embedded.dtype, device=embedded.device).expand(b, r, r)
+        new = kind == "similarity"
+        return initial_graph(
+            embedded, moving if new else None, self.config.init_frames, self.config.temperature, centred=new
+        )
 
 
 def _xavier(rows: int, columns: int) -> Tensor:

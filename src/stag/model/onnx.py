@@ -23,16 +23,17 @@ from stag.utils.extras import install_hint
 from stag.utils.files import atomic_path
 
 _OPSET = 18
-_OUTPUTS = ("logits", "au_logits", "adjacency", "temporal_attention")
+_OUTPUTS = ("logits", "au_logits", "adjacency", "temporal_attention", "au_step_logits")
 
 
 class OnnxAnswer(NamedTuple):
-    """Output of the file for a batch: ``(B, C)``, ``(B, A)``, ``(B, L, T, R, R)``, ``(B, T)``."""
+    """Output of the file for a batch: ``(B, C)``, ``(B, A)``, ``(B, L, T, R, R)``, ``(B, T)``, ``(B, T, A)``."""
 
     logits: NDArray[np.float32]
     au_logits: NDArray[np.float32]
     adjacency: NDArray[np.float32]
     temporal_attention: NDArray[np.float32]
+    au_step_logits: NDArray[np.float32]
 
 
 class _Answer(nn.Module):
@@ -41,11 +42,11 @@ class _Answer(nn.Module):
         self.model = model
         self.au_source = au_source
 
-    def forward(self, motion: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, motion: Tensor) -> tuple[Tensor, ...]:
         out = self.model.forward_from(motion, self.au_source, return_attention=True)
         assert out.adjacency is not None
         assert out.temporal_attention is not None
-        return out.logits, out.au_logits, out.adjacency, out.temporal_attention
+        return out.logits, out.au_logits, out.adjacency, out.temporal_attention, out.au_step_logits
 
 
 def export_onnx(model: STAG, path: Path, *, au_source: str | None = None) -> None:

@@ -11,11 +11,17 @@ from torch import Tensor, nn
 from stag.config import ModelConfig
 from stag.errors import ConfigError, ModelError
 from stag.facs import AU_VOCABULARY
-from stag.model.action_units import ActionUnitEmbedding, anatomical_edges, separate_unknown
+from stag.model.action_units import (
+    ActionUnitEmbedding,
+    StepUnits,
+    anatomical_edges,
+    driving_units,
+    separate_unknown,
+)
 from stag.model.dropout import Dropout
 from stag.model.folder import ModelInfo
 from stag.model.fusion import CrossAttentionFusion, FusedView
-from stag.model.graph import GraphBranch, GraphView, RoiEmbedding
+from stag.model.graph import GraphBranch, GraphView, RoiEmbedding, moving_steps
 from stag.model.hub import PretrainedModule
 from stag.model.temporal import TemporalTransformer
 from stag.motion.regions import LAYOUTS
@@ -28,6 +34,7 @@ class StagOutput(NamedTuple):
         logits: ``(B, C)`` class scores before softmax.
         au_logits: ``(B, A)`` action-unit scores before sigmoid. They depend on the motion alone only where
             the action units were unknown to the model.
+        au_step_logits: ``(B, T, A)`` action-unit scores of each step before sigmoid, of the motion alone.
         features: ``(B, G + M + E)``, the final feature ``[z ; e_a]`` of Eq. 33.
         adjacency: ``(B, L, T, R, R)`` graph attention, rows sum to 1; row ``i``: where region ``i`` attends.
         temporal_attention: ``(B, T)`` weights of the graph branch over steps, sum to 1.
@@ -37,6 +44,7 @@ class StagOutput(NamedTuple):
 
     logits: Tensor
     au_logits: Tensor
+    au_step_logits: Tensor
     features: Tensor
     adjacency: Tensor | None = None
     temporal_attention: Tensor | None = None
@@ -45,18 +53,38 @@ class StagOutput(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What no action unit changes: embedding ``(B, T, R, D)``, ``z_t (B, M)``, frame tokens ``(B, T, M)``."""
+    """What no action unit changes.
+
+    Attributes:
+        embedded: ``(B, T, R, D)``.
+        moving: ``(B, T)`` bool, steps that move.
+        au_step_logits: ``(B, T, A)``.
+        temporal: ``z_t (B, M)``.
+        frames: Frame tokens ``(B, T, M)``.
+    """
 
     embedded: Tensor
+    moving: Tensor
+    au_step_logits: Tensor
     temporal: Tensor
     frames: Tensor
+
+
+class Fused(NamedTuple):
+    """What codes change through the edges of the graph: ``z`` with its attention, and AU scores ``(B, A)``."""
+
+    encoded: Encoded
+    graph: GraphView
+    view: FusedView
+    au_logits: Tensor
 
 
 class STAG(PretrainedModule):
     """The whole model: graph branch, temporal branch, fusion, action units, two heads.
 
-    The switches ``graph``, ``temporal``, ``cross_attention`` and ``evolving`` of the configuration take a part out of
-    the computation for an ablation; its weights stay, unused, so that one model folder fits all of them.
+    The switches ``graph``, ``temporal``, ``cross_attention``, ``initial_graph``, ``adjacency`` and ``au_edges`` of the
+    configuration take a part out of the computation for an ablation; its weights stay, unused, so that one model
+    folder fits all of them.
 
     All of it works under :func:`torch.func.vmap` over stacked parameters (dropout within
     :func:`stag.model.dropout.seeded`), so many folds can train as one model. A function that is mapped returns
@@ -115,18 +143,8 @@ class STAG(PretrainedModule):
         config, regions, units = self.info.model, len(LAYOUTS[self.info.layout]), self.info.au_vocabulary
         self.embedding = RoiEmbedding(config.embed_hidden, config.embed_dim)
         # Not "graph": torch.export keeps a graph of its own under that name.
-        self.spatial = GraphBranch(
-            regions,
-            config.embed_dim,
-            config.graph_dim,
-            heads=config.heads,
-            layers=config.graph_layers,
-            init_frames=config.init_frames,
-            temperature=config.temperature,
-            dropout=config.dropout,
-            au_edges=anatomical_edges(self.info.layout, units) if config.au_edges else None,
-            evolving=config.evolving,
-        )
+        self.spatial = GraphBranch(config, regions, anatomical_edges(self.info.layout, units, config.au_coupling))
+        self.step_units = StepUnits(regions * config.embed_dim, len(units))
         self.temporal = TemporalTransformer(
             regions * config.embed_dim,
             config.transformer_dim,
@@ -183,84 +201,82 @@ class STAG(PretrainedModule):
         Raises:
             ModelError: ``motion`` or ``au`` does not have the shape that this model was made for.
         """
-        return self.classify(self.encode(motion), au, return_attention=return_attention)
-
-    def forward_with_predicted_aus(
-        self, motion: Tensor, *, return_attention: bool = False, detach: bool = False
-    ) -> StagOutput:
-        """Classify twice: first without action units, then with the AU probabilities of the first pass.
-
-        Args:
-            motion: As in :meth:`forward`.
-            return_attention: Whether to return the attention of the second pass.
-            detach: Whether the loss of the classes stops at the probabilities, so that training cannot use the AU
-                head as a further feature. Attribution needs the whole path, hence not the default.
-
-        Returns:
-            Everything from the second pass, but ``au_logits`` from the first.
-        """
-        encoded = self.encode(motion)
-        au_logits = self.classify(encoded).au_logits
-        probabilities = torch.sigmoid(au_logits.detach() if detach else au_logits)
-        return self.classify(encoded, probabilities, return_attention=return_attention)._replace(au_logits=au_logits)
+        return self.classify(self.fuse(self.encode(motion), au), au, return_attention=return_attention)
 
     def forward_from(
         self, motion: Tensor, au_source: str, au: Tensor | None = None, *, return_attention: bool = False
     ) -> StagOutput:
-        """Classify with the action units of an AU source; one pass gives the answer and its attention.
+        """Classify with the action units of an AU source.
 
         Args:
             motion: As in :meth:`forward`.
-            au_source: ``none``, ``annotated`` or ``predicted``.
+            au_source: ``none``; ``annotated``; or ``predicted``: the classifier reads the probabilities of the AU
+                head, the graph follows its own estimate of each step as under ``none``.
             au: ``(B, A)``, read only under ``annotated``; a row with nan is unknown.
             return_attention: Whether to return the attention that led to the class.
 
         Returns:
             Everything under that source, but ``au_logits`` always without AU input.
         """
-        if au_source == "predicted":
-            return self.forward_with_predicted_aus(motion, return_attention=return_attention)
         encoded = self.encode(motion)
-        if au_source == "none":
-            return self.classify(encoded, return_attention=return_attention)
-        blind = self.classify(encoded)
-        return self.classify(encoded, au, return_attention=return_attention)._replace(au_logits=blind.au_logits)
+        blind = self.fuse(encoded)
+        if au_source == "annotated":
+            informed = self.fuse(encoded, au)
+            output = self.classify(informed, au, return_attention=return_attention)
+            return output._replace(au_logits=blind.au_logits)
+        predicted = torch.sigmoid(blind.au_logits) if au_source == "predicted" else None
+        return self.classify(blind, predicted, return_attention=return_attention)
 
     def encode(self, motion: Tensor) -> Encoded:
-        """Compute the part of :meth:`forward` that no action unit changes, for one or more :meth:`classify`."""
+        """Compute the part of :meth:`forward` that no action unit changes, for one or more :meth:`fuse`."""
         expected = self.shape
         if motion.ndim != 4 or tuple(motion.shape[1:]) != expected:
             t, r, _ = expected
             raise ModelError(f"motion has shape {tuple(motion.shape)}; this model expects (B, T={t}, R={r}, 2)")
+        moving = moving_steps(motion)
         if self.info.model.normalise == "clip-rms":
             motion = clip_rms(motion, self.info.model.rms_floor_px)
         embedded = self.embedding(motion)
+        steps = self.step_units(embedded)
         if not self.info.model.temporal:
             b, t, m = embedded.shape[0], expected[0], self.info.model.transformer_dim
-            return Encoded(embedded, embedded.new_zeros(b, m), embedded.new_zeros(b, t, m))
-        temporal, frames = self.temporal(embedded)
-        return Encoded(embedded, temporal, frames)
+            return Encoded(embedded, moving, steps, embedded.new_zeros(b, m), embedded.new_zeros(b, t, m))
+        return Encoded(embedded, moving, steps, *self.temporal(embedded))
 
-    def classify(self, encoded: Encoded, au: Tensor | None = None, *, return_attention: bool = False) -> StagOutput:
-        """Compute the rest of :meth:`forward` from its first part; ``au`` as there."""
-        clips, units = encoded.temporal.shape[0], len(self.info.au_vocabulary)
-        if au is not None and tuple(au.shape) != (clips, units):
-            raise ModelError(f"au has shape {tuple(au.shape)}; expected (B={clips}, A={units})")
+    def fuse(self, encoded: Encoded, codes: Tensor | None = None) -> Fused:
+        """Compute the graph, the fusion and the AU head, for one or more :meth:`classify`.
+
+        Args:
+            encoded: From :meth:`encode`.
+            codes: ``(B, A)`` annotated codes that drive the edges of the graph; for a clip whose row has nan, and for
+                all where ``None``, the model's own estimate of each step drives them.
+        """
+        self._check_units(codes, encoded)
+        config = self.info.model
+        if config.graph:
+            units = driving_units(encoded.au_step_logits, codes)
+            graph = self.spatial(encoded.embedded, encoded.moving, units)
+        else:
+            graph = self._no_graph(encoded.embedded)
+        if config.graph and config.temporal and config.cross_attention:
+            view = self.fusion(graph.tokens, encoded.frames, graph.feature, encoded.temporal)
+        else:
+            view = self._side_by_side(graph, encoded)
+        return Fused(encoded, graph, view, self.au_head(self.dropout(view.feature)))
+
+    def classify(self, fused: Fused, au: Tensor | None = None, *, return_attention: bool = False) -> StagOutput:
+        """Compute the rest of :meth:`forward`; ``au`` as there."""
+        encoded, graph, view, au_logits = fused
+        self._check_units(au, encoded)
         if au is None:
-            present = None
-            unit_feature = self.au_embedding.unknown.expand(clips, -1)
+            unit_feature = self.au_embedding.unknown.expand(view.feature.shape[0], -1)
         else:
-            present, known = separate_unknown(au.to(encoded.temporal.dtype))
-            unit_feature = self.au_embedding(present, known)
-        graph = self.spatial(encoded.embedded, present) if self.info.model.graph else self._no_graph(encoded.embedded)
-        if self.info.model.graph and self.info.model.temporal and self.info.model.cross_attention:
-            fused = self.fusion(graph.tokens, encoded.frames, graph.feature, encoded.temporal)
-        else:
-            fused = self._side_by_side(graph, encoded)
-        features = torch.cat([fused.feature, unit_feature], dim=-1)  # Eq. 33
+            unit_feature = self.au_embedding(*separate_unknown(au.to(view.feature.dtype)))
+        features = torch.cat([view.feature, unit_feature], dim=-1)  # Eq. 33
         output = StagOutput(
             logits=self.classifier(self.dropout(features)),
-            au_logits=self.au_head(self.dropout(fused.feature)),
+            au_logits=au_logits,
+            au_step_logits=encoded.au_step_logits,
             features=features,
         )
         if not return_attention:
@@ -270,9 +286,14 @@ class STAG(PretrainedModule):
         return output._replace(
             adjacency=torch.cat([encoded.embedded.new_zeros(b, 0, t, r, r), *adjacency], dim=1),
             temporal_attention=graph.temporal_attention,
-            region_to_step=fused.region_to_step,
-            step_to_region=fused.step_to_region,
+            region_to_step=view.region_to_step,
+            step_to_region=view.step_to_region,
         )
+
+    def _check_units(self, au: Tensor | None, encoded: Encoded) -> None:
+        expected = encoded.embedded.shape[0], len(self.info.au_vocabulary)
+        if au is not None and tuple(au.shape) != expected:
+            raise ModelError(f"au has shape {tuple(au.shape)}; expected (B={expected[0]}, A={expected[1]})")
 
     def _no_graph(self, embedded: Tensor) -> GraphView:
         """Return what replaces the graph branch where it is off: zeros, and equal weights of the steps."""

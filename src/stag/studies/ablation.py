@@ -96,7 +96,11 @@ CATEGORIES: dict[str, tuple[str, tuple[Row, ...]]] = {
     "graph": (
         "Graph",
         (
-            Row("Static adjacency", ("model.evolving=false",)),
+            Row("Initial graph of the first steps", ("model.initial_graph=raw",)),
+            Row("Without initial graph", ("model.initial_graph=identity",)),
+            Row("Without memory", ("model.adjacency=memoryless",)),
+            Row("Static adjacency", ("model.adjacency=static",)),
+            Row("Adjacency 1/R", ("model.adjacency=uniform",)),
             Row("Without AU edges", ("model.au_edges=false",)),
         ),
     ),

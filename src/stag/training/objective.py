@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from stag.config import Config
+from stag.model.action_units import peak_logits
 from stag.model.dropout import seeded
 from stag.model.stag import STAG
 from stag.training.losses import au_bce, focal_loss, smooth_labels
@@ -38,11 +39,12 @@ class Batch(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Focal loss of the classes plus the loss of the AU head, as a module so that its parameters can be replaced.
+    """Focal loss of the classes plus the AU losses, as a module so that its parameters can be replaced.
 
-    The AU head always predicts without reading codes. The classifier reads codes by ``config.au``:
-    none at all; the head's own answer, which the classes' loss does not reach; or the annotated ones, with the head's
-    answer for some clips and none for others, so that one trained model serves all three sources.
+    The AU head, and the estimates of each step, whose peak over the steps is compared with the codes, never read codes.
+    The classifier reads codes by ``config.au``: none at all; the head's own answer, which the classes' loss does not
+    reach; or the annotated ones, with the head's answer for some clips and none for others, so that one trained model
+    serves all three sources. Annotated codes that the classifier reads drive the edges of the graph as well.
     """
 
     def __init__(self, model: STAG, config: Config) -> None:
@@ -55,16 +57,18 @@ class Objective(nn.Module):
         settings = self.config.train
         with seeded(self.model, batch.seed):
             encoded = self.model.encode(batch.motion)
-            blind = self.model.classify(encoded)
-            logits = blind.logits
-            if self.config.au != "none":
-                source = torch.sigmoid(blind.au_logits).detach()
-                if self.config.au == "annotated":
-                    source = torch.where(batch.own_codes, source, batch.au)
-                logits = self.model.classify(encoded, torch.where(batch.hidden, torch.nan, source)).logits
+            blind = self.model.fuse(encoded)
+            own = torch.where(batch.hidden, torch.nan, torch.sigmoid(blind.au_logits).detach())
+            if self.config.au == "annotated":
+                codes = torch.where(batch.hidden | batch.own_codes, torch.nan, batch.au)
+                informed = self.model.fuse(encoded, codes)
+                logits = self.model.classify(informed, torch.where(batch.own_codes, own, codes)).logits
+            else:
+                logits = self.model.classify(blind, own if self.config.au == "predicted" else None).logits
         target = smooth_labels(batch.target, batch.target.shape[-1], settings.smoothing)
         loss = focal_loss(logits, target, batch.alpha, settings.gamma)
-        return loss + settings.au_weight * au_bce(blind.au_logits, batch.au)
+        steps = au_bce(peak_logits(encoded.au_step_logits), batch.au)
+        return loss + settings.au_weight * (au_bce(blind.au_logits, batch.au) + steps)
 
 
 def put_gradients(objectives: Sequence[Objective], batches: Sequence[Batch]) -> list[float]:
