@@ -1,4 +1,4 @@
-"""Run a benchmark: ``python -m benchmarks motion``, ``python -m benchmarks quality``. All clips are simulated."""
+"""Run a benchmark: ``python -m benchmarks motion``, ``quality`` or ``probes``. All clips are simulated."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
+from benchmarks.probes import probe_rows, probe_table
 from benchmarks.quality import reliability, reliability_table
 from stag.cli.console import progress_bar, say
 from stag.report.theme import figure_png
@@ -35,7 +36,16 @@ def run_quality(out: Path, quick: bool, jobs: int) -> None:
     say(f"simulated clips; table  {out / 'quality.md'}")
 
 
-BENCHMARKS = {"motion": run_motion, "quality": run_quality}
+def run_probes(out: Path, quick: bool, jobs: int) -> None:
+    """Measure whether the graph branch can answer questions of connectivity; write the table."""
+    with progress_bar("probes", quiet=False) as progress:
+        table = probe_table(probe_rows(quick=quick, jobs=jobs, progress=progress))
+    write_text(out / "probes.md", table + "\n")
+    say(table)
+    say(f"accuracy on made-up motion; table  {out / 'probes.md'}")
+
+
+BENCHMARKS = {"motion": run_motion, "quality": run_quality, "probes": run_probes}
 
 
 def main() -> None:

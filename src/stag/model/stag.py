@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import torch
@@ -179,6 +180,13 @@ class STAG(PretrainedModule):
         )
         model.info = info
         return model
+
+    def with_settings(self, **changes: object) -> STAG:
+        """Return a copy with switches of ``model`` changed and the same weights; widths and depths cannot change."""
+        config = ModelConfig.model_validate({**self.info.model.model_dump(), **changes})
+        copy = STAG.from_info(replace(self.info, model=config)).to(self.classifier.weight)
+        copy.load_state_dict(self.state_dict())
+        return copy.train(self.training)
 
     @property
     def shape(self) -> tuple[int, int, int]:
