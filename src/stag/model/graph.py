@@ -180,7 +180,7 @@ class EGAT(nn.Module):
         if self.adjacency == "memoryless":
             return attention
         past = torch.cat([initial.unsqueeze(1), attention], dim=1).flatten(2)
-        smoothed: Tensor = memory(self.smoothing, attention.shape[1]) @ past  # Eq. 16
+        smoothed: Tensor = torch.bmm(memory(self.smoothing, attention.shape[1]).expand(b, -1, -1), past)  # Eq. 16
         return smoothed.view(b, -1, r, r).expand(b, t, r, r)
 
     def _scores(self, nodes: Tensor) -> Tensor:
@@ -193,9 +193,11 @@ class EGAT(nn.Module):
         target = torch.einsum("hd,hdi->hi", self.target, self.key.view(heads, width, dim)) / heads
         projected = functional.linear(nodes, torch.cat([bilinear, source, target]))
         asked, from_i, to_j = torch.split_with_sizes(projected, [dim, heads, heads], dim=-1)
-        paired = from_i.mT.contiguous().unsqueeze(-1) + to_j.mT.contiguous().unsqueeze(-2)
+        # With the heads in front, which is the faster layout.
+        from_i, to_j = (part.permute(3, 0, 1, 2).contiguous() for part in (from_i, to_j))
+        paired = functional.leaky_relu(from_i.unsqueeze(-1) + to_j.unsqueeze(-2), LEAKY_SLOPE).sum(0)
         structure = self.bias.mean(0) + torch.diag_embed(self.self_loop.mean().expand(regions))
-        return asked @ nodes.mT + functional.leaky_relu(paired, LEAKY_SLOPE).sum(2) + structure
+        return asked @ nodes.mT + paired + structure
 
 
 class TemporalPooling(nn.Module):
