@@ -129,6 +129,11 @@ class MotionSet(ArrayValue):
         return bool(self.meta.get("simulated", False))
 
     @property
+    def reference(self) -> str:
+        """What motion is relative to: ``first`` step or ``previous`` step; ``first`` where the file does not say."""
+        return str(self.meta.get("reference", "first"))
+
+    @property
     def settings(self) -> dict[str, Any]:
         """How the motion was extracted, as far as the file says: the fields of ``config.MotionConfig``."""
         return {name: self.meta[name] for name in MotionConfig.model_fields if name in self.meta}

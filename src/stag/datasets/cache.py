@@ -30,7 +30,7 @@ from stag.types import Clip
 from stag.utils.files import remove_unfinished
 
 _CODE = (
-    "frames", "video.py", "types.py", "faces", "motion", "datasets/apex.py", "datasets/clip_motion.py",
+    "frames", "video.py", "types.py", "faces", "motion", "datasets/clip_motion.py",
     "datasets/cache.py",
 )  # fmt: skip
 _LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "av", "dlib-bin", "dlib", "face_recognition_models")

@@ -23,7 +23,8 @@ from stag.motion.cuts import mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
 from stag.motion.regions import Pooling, covering_window, empty_channels
-from stag.motion.sampling import magnitude_positions, motion_at, probe_positions, uniform_positions
+from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
+from stag.motion.transforms import between_steps, motion_at, since_onset
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, Landmarks, MotionTensor, Quality
 from stag.utils import limits
 from stag.video import frame_rate
@@ -213,7 +214,7 @@ def track_motion(
         motion = motion_at(positions, motion)
     quality = quality_of(track.crops, crops[0], track.residuals, frames, crops.reach, motion, windows, track.look)
     if config.reference == "previous":
-        motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
+        motion = between_steps(motion)
     motion32 = np.nan_to_num(motion).astype(np.float32)
     strength_px = float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64))))
     return MotionTensor(
@@ -292,7 +293,7 @@ def _displacement(
     before = images[:1] * (len(images) - 1) if config.reference == "first" else images[:-1]
     moved = pooled(np.stack([flow(*pair) for pair in zip(before, images[1:], strict=True)]))
     if config.reference == "previous":
-        moved = np.cumsum(moved, axis=0)
+        moved = since_onset(moved)
     return np.concatenate([np.zeros_like(moved[:1]), moved])
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import CHANNELS
-from stag.motion.sampling import magnitude_positions, motion_at, probe_positions, uniform_positions
+from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
+from stag.motion.transforms import motion_at
 from stag.simulate.channel_bank import CATCHES, ChannelBank
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws
 from stag.types import FloatArray
