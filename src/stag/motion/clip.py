@@ -18,8 +18,7 @@ from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector
 from stag.faces.track import FaceTracker
-from stag.motion.blinks import blink_times
-from stag.motion.cuts import mark_cuts
+from stag.motion.events import blink_times, mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
 from stag.motion.regions import Pooling, covering_window, empty_channels
