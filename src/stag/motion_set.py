@@ -201,9 +201,7 @@ class MotionSet(ArrayValue):
         joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in _ROWS}
         classes = sorted({c for s in sets for c in s.classes})
         meta = {**first.meta, "classes": classes, "simulated": any(s.simulated for s in sets)}
-        result = cls(**joined, meta=meta)
-        _refuse_duplicates(result, "the motion files together")
-        return result
+        return _refuse_duplicates(cls(**joined, meta=meta), "the motion files together")
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -243,12 +241,8 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     if missing:
         raise MotionFileError(f"{path}: has no array {missing[0]!r}; a motion file needs motion, label and subject")
     motion = arrays["motion"]
-    if (
-        motion.ndim != 4
-        or motion.shape[3] != 2
-        or motion.shape[2] not in _LAYOUT_OF_SIZE
-        or motion.dtype.kind not in "fiu"
-    ):
+    shaped = motion.ndim == 4 and motion.shape[3] == 2 and motion.shape[2] in _LAYOUT_OF_SIZE
+    if not shaped or motion.dtype.kind not in "fiu":
         raise MotionFileError(
             f"{path}: motion is {motion.dtype} of shape {motion.shape}; expected float32 (n, T, R, 2) with R 18 or 14"
         )
@@ -268,7 +262,9 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
             f"{path}: its AU vocabulary differs from this program's {list(AU_VOCABULARY)}; extract it again"
         )
 
-    def numbers(name: str, default: NDArray[Any], valid: Callable[[NDArray[Any]], bool], meaning: str) -> NDArray[Any]:
+    def numbers(
+        name: str, default: NDArray[Any], valid: Callable[[NDArray[Any]], object], meaning: str
+    ) -> NDArray[Any]:
         values = np.asarray(arrays.get(name, default))
         if values.shape != default.shape or values.dtype.kind not in "fiub" or not valid(values):
             raise MotionFileError(f"{path}: {name} has shape {values.shape}; expected {default.shape} {meaning}")
@@ -296,7 +292,11 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     clip_id = _text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path)
     label, subject = (_names(_text(arrays[name], n, name, path)) for name in ("label", "subject"))
     for name, texts in (("label", label), ("subject", subject), ("clip_id", clip_id)):
-        _refuse_empty(texts, name, path)
+        if (empty := np.flatnonzero(texts == "")).size:
+            raise MotionFileError(
+                f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
+                "these clips out"
+            )
     result = MotionSet(
         motion=motion.astype(np.float32),
         label=label,
@@ -314,8 +314,7 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
         raise MotionFileError(
             f"{path}: label {unknown[0]!r} is not among its classes {list(result.classes)}; correct meta"
         )
-    _refuse_duplicates(result, str(path))
-    return result
+    return _refuse_duplicates(result, str(path))
 
 
 def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:
@@ -360,18 +359,10 @@ def _names(texts: NDArray[np.str_]) -> NDArray[np.str_]:
     return np.array([text(one) for one in texts.tolist()])
 
 
-def _refuse_empty(texts: NDArray[np.str_], name: str, path: Path) -> None:
-    empty = np.flatnonzero(texts == "")
-    if empty.size:
-        raise MotionFileError(
-            f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
-            "these clips out"
-        )
-
-
-def _refuse_duplicates(motion: MotionSet, where: str) -> None:
+def _refuse_duplicates(motion: MotionSet, where: str) -> MotionSet:
     keys, counts = np.unique(motion.key, return_counts=True)
     if (counts > 1).any():
         raise MotionFileError(
             f"{where}: clip {keys[counts > 1][0]} occurs {counts.max()} times; clip ids must be unique"
         )
+    return motion
