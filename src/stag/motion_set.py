@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
 from stag.utils import limits
 from stag.utils.cells import text
-from stag.utils.files import atomic_path, no_such, refuse_bomb
+from stag.utils.files import no_such, refuse_bomb, write_npz
 from stag.utils.values import ArrayValue, html_table
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
 _COLUMNS = ("clip_id", "dataset", "subject", "label", "apex_s", "flags")
 _FLOATS = ("motion", "action_units", "time_s", "apex_s")
-_LARGEST_PX = 1e6  # assumed; a crop is 256 px wide, and squares of such values still fit into float32
-_LARGEST_S = 1e6
+_LARGEST = 1e6  # assumed; pixels or seconds: a crop is 256 px wide, and squares of such values still fit into float32
 _LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
 
 
@@ -204,16 +201,6 @@ class MotionSet(ArrayValue):
         return _refuse_duplicates(cls(**joined, meta=meta), "the motion files together")
 
 
-def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-            archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED)
-
-
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise MotionFileError(no_such(path, "motion file", "`stag extract` writes one"))
@@ -249,10 +236,10 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     n, steps = motion.shape[:2]
     if n == 0 or steps < 2:
         raise MotionFileError(f"{path}: motion has {n} clips of {steps} steps; expected at least 1 clip of 2 steps")
-    bad = np.flatnonzero(~_within(motion, _LARGEST_PX).reshape(n, -1).all(axis=1))
+    bad = np.flatnonzero(~_within(motion, _LARGEST).reshape(n, -1).all(axis=1))
     if bad.size:
         raise MotionFileError(
-            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST_PX:g} px and more, first "
+            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST:g} px and more, first "
             f"at row {bad[0]}; remove or repair them"
         )
     meta = _meta(arrays.get("meta"), path)
@@ -262,11 +249,10 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
             f"{path}: its AU vocabulary differs from this program's {list(AU_VOCABULARY)}; extract it again"
         )
 
-    def numbers(
-        name: str, default: NDArray[Any], valid: Callable[[NDArray[Any]], object], meaning: str
-    ) -> NDArray[Any]:
+    def numbers(name: str, default: NDArray[Any], valid: Callable[..., object], meaning: str) -> NDArray[Any]:
         values = np.asarray(arrays.get(name, default))
-        if values.shape != default.shape or values.dtype.kind not in "fiub" or not valid(values):
+        kinds = "fiub" if name == "action_units" else "fiu"
+        if values.shape != default.shape or values.dtype.kind not in kinds or not valid(values):
             raise MotionFileError(f"{path}: {name} has shape {values.shape}; expected {default.shape} {meaning}")
         return values
 
@@ -275,19 +261,15 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     if not np.isin(units[~np.isnan(units)], (0, 1)).all():
         raise MotionFileError(f"{path}: action_units holds values other than 0, 1 and nan; make it binary")
     evenly = np.tile(np.arange(steps), (n, 1))
-    times = numbers("time_s", evenly, lambda v: v.dtype.kind != "b" and _within(v, _LARGEST_S).all(), "finite seconds")
+    times = numbers("time_s", evenly, lambda v: _within(v, _LARGEST).all(), "finite seconds")
     back = np.flatnonzero((np.diff(times.astype(np.float64), axis=1) <= 0).any(axis=1))
     if back.size:
         raise MotionFileError(
             f"{path}: time_s of {back.size} clip(s) does not increase from step to step, first at row {back[0]}; "
             "give the seconds of each step since the first frame of the clip, or leave time_s out"
         )
-    apexes = numbers(
-        "apex_s",
-        np.full(n, np.nan),
-        lambda v: v.dtype.kind != "b" and (_within(v, _LARGEST_S) | np.isnan(v)).all(),
-        "seconds, nan where unknown",
-    )
+    nan = np.full(n, np.nan)
+    apexes = numbers("apex_s", nan, lambda v: (_within(v, _LARGEST) | np.isnan(v)).all(), "seconds, nan where unknown")
     dataset = _text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path)
     clip_id = _text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path)
     label, subject = (_names(_text(arrays[name], n, name, path)) for name in ("label", "subject"))

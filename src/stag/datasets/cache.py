@@ -25,9 +25,8 @@ from stag.datasets.clip_motion import ClipMotion
 from stag.datasets.readers.result import Unusable
 from stag.datasets.readers.tree import index_frames
 from stag.motion.regions import LAYOUTS
-from stag.motion_set import write_npz
 from stag.types import Clip
-from stag.utils.files import remove_unfinished
+from stag.utils.files import remove_unfinished, write_npz
 
 _CODE = (
     "frames", "video.py", "types.py", "faces", "motion", "datasets/clip_motion.py",
