@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stag.inference.probabilities import predict_probabilities
-from stag.inference.views import PLAIN
+from stag.inference.probabilities import PLAIN, predict_probabilities
 from stag.model.stag import STAG
 from stag.motion_set import MotionSet
 
