@@ -18,14 +18,19 @@ import numpy as np
 import stag
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
-from stag.evaluation.baselines import BASELINES
-from stag.evaluation.feasibility import limits_of, refuse_missing_codes, refuse_pointless, refuse_unknown_classes
-from stag.evaluation.methods import method_of
-from stag.evaluation.prediction_file import write_predictions
-from stag.evaluation.protocols import Fold, split
+from stag.evaluation.methods import BASELINES, method_of
+from stag.evaluation.metrics import baseline_scores, notes, summarise, unit_scores
+from stag.evaluation.prediction_file import prediction_table, write_predictions
+from stag.evaluation.protocols import (
+    Fold,
+    limits_of,
+    refuse_missing_codes,
+    refuse_pointless,
+    refuse_unknown_classes,
+    split,
+)
 from stag.evaluation.results import PREDICTIONS, RESULT, Result, RunResult, Units
 from stag.evaluation.store import RunFolder, fingerprint_data
-from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
 from stag.evaluation.units import Answers, Learner, Plan, Task, classify, read_task, run_tasks, stag_learner
 from stag.motion_set import MotionSet
 from stag.utils.files import write_json
@@ -251,7 +256,7 @@ def _on_device(plan: Plan, device: str) -> Plan:
     """The plan with its device, where the learner is STAG itself; asking for a GPU means loading torch."""
     if plan.learner is not stag_learner or device == "cpu":
         return plan
-    from stag.training.device import pick_device
+    from stag.training.fit import pick_device
 
     return replace(plan, device=pick_device(device).type)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.datasets.readers.sheet import Columns, read_sheet
 from stag.errors import DatasetError, RunError, reason
+from stag.evaluation.metrics import summarise
 from stag.evaluation.results import PREDICTIONS, RESULT, RunResult, ScoredFile, parse_result, read_json_object
-from stag.evaluation.summary import summarise
+from stag.motion_set import MotionSet
 from stag.utils.cells import frame_number, text
 from stag.utils.files import write_text
 
@@ -73,6 +75,47 @@ def score_predictions(path: Path | str) -> ScoredFile:
         **summary | ({"folds": None} if folds == 1 else {}),
         notes=[*remarks, *_notes(table, first, len(people))],
     )
+
+
+def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_source: str) -> pd.DataFrame:
+    """Return one row per tested clip and seed; truth joins prediction by clip key, never by position.
+
+    Args:
+        motion: The clips, in any order.
+        units: Unit contents: ``fold``, ``seed``, ``clips`` (keys) and ``probabilities`` (clips, C).
+        au_source: Where the AU input came from.
+
+    Returns:
+        Columns clip_id, dataset, subject, fold, seed, truth, predicted, ``p_<class>``..., au_source; sorted by seed,
+        data set and clip.
+
+    Raises:
+        pandas.errors.MergeError: A clip is predicted twice with one seed.
+    """
+    classes = motion.classes
+    clips = pd.DataFrame(
+        {
+            "key": motion.key,
+            "clip_id": motion.clip_id,
+            "dataset": motion.dataset,
+            "subject": motion.subject,
+            "truth": motion.label,
+        }
+    )
+    tables = []
+    for seed in sorted({unit["seed"] for unit in units}):
+        parts = []
+        for unit in (unit for unit in units if unit["seed"] == seed):
+            columns = [f"p_{name}" for name in classes]
+            part = pd.DataFrame(np.array(unit["probabilities"], dtype=np.float64), columns=columns)
+            parts.append(part.assign(key=unit["clips"], fold=unit["fold"], seed=seed))
+        tables.append(clips.merge(pd.concat(parts), on="key", how="inner", validate="one_to_one"))
+    table = pd.concat(tables).sort_values(["seed", "key"], kind="stable", ignore_index=True)
+    probabilities = table[[f"p_{name}" for name in classes]]
+    table["predicted"] = np.array(classes)[probabilities.to_numpy().argmax(axis=1)]
+    table["au_source"] = au_source
+    first = ["clip_id", "dataset", "subject", "fold", "seed", "truth", "predicted"]
+    return table[[*first, *probabilities.columns, "au_source"]]
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:

@@ -14,9 +14,8 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, MotionFileError
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
-from stag.studies.comparison import paired_difference
 from stag.studies.results import AblationResult, AblationRow, StudyScores, Written
-from stag.studies.study import Progress, Study, naming, write_study
+from stag.studies.study import Progress, Study, naming, paired_difference, write_study
 
 Change = Callable[[MotionSet], MotionSet]
 

@@ -12,16 +12,31 @@ import torch
 from numpy.typing import NDArray
 
 from stag.config import Config
-from stag.errors import ModelError
+from stag.errors import ConfigError, ModelError
 from stag.inference.probabilities import is_cumulative
 from stag.model.stag import STAG
 from stag.motion_set import MotionSet
-from stag.training.device import pick_device
 from stag.training.fold import Clips, Cost, TrainingFold
-from stag.training.objective import put_gradients
+from stag.training.losses import put_gradients
 from stag.training.validation import inner_validation
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        ConfigError: ``cuda`` is asked for and there is none, or the name is unknown.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
+    return torch.device(name)
+
 
 EpochProgress = Callable[[int, int], None]
 

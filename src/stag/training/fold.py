@@ -15,9 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from stag.config import Config, TrainConfig
 from stag.model.stag import STAG
 from stag.training.augment import augment, draw, mix
-from stag.training.losses import class_weights
-from stag.training.objective import Batch, Objective
-from stag.training.sampling import epoch_order
+from stag.training.losses import Batch, Objective, class_weights
 from stag.utils.values import ArrayValue
 
 Cost = Callable[[STAG], float]
@@ -193,3 +191,36 @@ def learning_rate(epoch: float, settings: TrainConfig) -> float:
     rest = max(last - settings.warmup_epochs, 1.0)
     share = min((epoch - settings.warmup_epochs) / rest, 1.0)
     return low + (settings.lr - low) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, oversample: bool) -> Tensor:
+    """Return full batches of clip positions for one epoch.
+
+    With ``oversample`` each class is shown as often as the largest: every clip of it equally often but for a random
+    remainder. The number of clips is rounded to whole batches by leaving out, or repeating, some at random; so all
+    batches have one size, whatever the size of the fold.
+
+    Args:
+        labels: ``(n,)`` class ids.
+        batch_size: ``B``.
+        generator: Source of random numbers, on the CPU.
+        oversample: Whether to bring every class to the size of the largest.
+
+    Returns:
+        ``(batches, B)`` positions into ``labels``.
+    """
+    if oversample:
+        members = [torch.nonzero(labels == name).squeeze(1) for name in sorted(set(labels.tolist()))]
+        largest = max(len(some) for some in members)
+        shown = torch.cat([_repeated(some, largest, generator) for some in members])
+    else:
+        shown = torch.arange(len(labels))
+    batches = max(1, round(len(shown) / batch_size))
+    return _repeated(shown, batches * batch_size, generator).view(batches, batch_size)
+
+
+def _repeated(values: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Return ``size`` of ``values`` in random order, each as often as the others but for one."""
+    rounds = [values[torch.randperm(len(values), generator=generator)] for _ in range(-(-size // len(values)))]
+    kept = torch.cat(rounds)[:size]
+    return kept[torch.randperm(size, generator=generator)]
