@@ -16,7 +16,7 @@ from stag.motion.regions import LAYOUTS
 from stag.simulate.motion import simulate_motion
 from stag.studies import paper as reproduce
 from stag.studies import study as studies
-from stag.studies.ablation import CATEGORIES, ablate, with_even_times, with_layout, with_reference
+from stag.studies.ablation import ROWS, ablate, with_even_times, with_layout, with_reference
 from stag.studies.leakage import LEAKS, leak_audit
 from stag.studies.results import Gap
 from stag.studies.sources import BASIC5, Sources
@@ -55,8 +55,8 @@ def test_an_ablation_has_every_row_with_its_difference_and_resumes(quick, tmp_pa
     motion, steps = synthetic_motion(signal=0.2), []
     only = ["architecture", "graph-depth", "tta", "graph", "motion", "layout"]
     options = {"out": tmp_path, "only": only, **OPTIONS}
-    found = ablate(motion, CONFIG, progress=lambda *pair: steps.append(pair), **options).json
-    total = sum(len(CATEGORIES[name][1]) for name in only)
+    found = ablate(motion, CONFIG, progress=lambda *pair: steps.append(pair), **options).plain()
+    total = sum(row.part in only for row in ROWS)
     assert len(found["rows"]) == total == steps[-1][0] == steps[-1][1]
     assert json.loads((tmp_path / "ablation.json").read_text()) == found
     table = pd.read_csv(tmp_path / "ablation.csv")
@@ -80,7 +80,7 @@ def test_an_ablation_has_every_row_with_its_difference_and_resumes(quick, tmp_pa
 
 def test_a_row_that_the_clips_do_not_allow_is_kept_with_its_reason(quick, tmp_path):
     motion = with_layout(synthetic_motion(codes=False), "roi14")
-    rows = ablate(motion, CONFIG, only=["au", "layout"], out=tmp_path, **OPTIONS).json["rows"]
+    rows = ablate(motion, CONFIG, only=["au", "layout"], out=tmp_path, **OPTIONS).plain()["rows"]
     reasons = {row["configuration"]: row["skipped"] for row in rows}
     assert "no clip with annotated AU codes" in reasons["With AU Guidance"]
     assert "lacks regions of roi18" in reasons["18 regions"]
@@ -119,7 +119,7 @@ def test_an_audit_measures_every_leak_and_resumes(tmp_path):
     motion = motion.subset((motion.label != "surprise") | (motion.clip_id < "demo2"))
     config = CONFIG.override(TINY)
     options = {"protocol": "gkf", "folds": 2, "out": tmp_path}
-    found = leak_audit(motion, config.override(["au=annotated"]), **options).json
+    found = leak_audit(motion, config.override(["au=annotated"]), **options).plain()
     assert [row["leak"] for row in found["rows"]] == [leak.name for leak in LEAKS]
     assert all("leaky" in row["leak"] and row["explanation"] for row in found["rows"])
     assert found["au_source"] == "none"
@@ -158,7 +158,7 @@ def sources(tmp_path, **files):
 def test_cross_dataset_tables_name_what_is_missing_and_keep_people_apart(quick, tmp_path):
     known = sources(tmp_path, casme2=[saved(tmp_path, "a", "megc3", 1)], samm=[saved(tmp_path, "b", "paper3", 1)])
     found = reproduce.reproduce("table6", known, CONFIG.override(["au=annotated"]), out=tmp_path / "out")
-    content = found.json
+    content = found.plain()
     assert content["missing"] == ["name", "dfme", "fourdme", "smic"]
     assert content["simulated"]
     assert "simulated" in content["title"]
@@ -181,17 +181,17 @@ def test_cross_dataset_tables_name_what_is_missing_and_keep_people_apart(quick, 
 def test_tables_of_one_set_and_of_regions(quick, tmp_path):
     samm = [saved(tmp_path, "s", scheme, 2) for scheme in ("paper3", "paper5")]
     annotated = CONFIG.override(["au=annotated"])
-    four = reproduce.reproduce("table4", sources(tmp_path, samm=samm), annotated, out=tmp_path / "4", folds=2).json
+    four = reproduce.reproduce("table4", sources(tmp_path, samm=samm), annotated, out=tmp_path / "4", folds=2).plain()
     measured = {tuple(row["labels"].values()) for row in four["rows"] if row["measured"]}
     assert measured == {("SAMM", "3-class", "STAG (Ours)"), ("SAMM", "5-class", "STAG (Ours)")}
-    five = reproduce.reproduce("table5", sources(tmp_path, samm=samm), annotated, out=tmp_path / "5", folds=2).json
+    five = reproduce.reproduce("table5", sources(tmp_path, samm=samm), annotated, out=tmp_path / "5", folds=2).plain()
     assert len(five["rows"]) == 19
     assert all(row["measured"] for row in five["rows"])
     dfme = {"dfme": [saved(tmp_path, "d", "paper7", 3)]}
-    ten = reproduce.reproduce("table10", sources(tmp_path, **dfme), CONFIG, out=tmp_path / "10", folds=2).json
+    ten = reproduce.reproduce("table10", sources(tmp_path, **dfme), CONFIG, out=tmp_path / "10", folds=2).plain()
     assert [row["labels"] for row in ten["rows"]] == [{"regions": r, "AUs": a} for r in (14, 18) for a in ("Yes", "No")]
     assert all(row["measured"] for row in ten["rows"])
-    two = reproduce.reproduce("table2", sources(tmp_path, samm=samm), CONFIG, out=tmp_path / "2").json
+    two = reproduce.reproduce("table2", sources(tmp_path, samm=samm), CONFIG, out=tmp_path / "2").plain()
     counts = [
         row["measured"]["clips"] for row in two["rows"] if row["labels"]["data set"] == "SAMM" and row["measured"]
     ]
@@ -201,7 +201,7 @@ def test_tables_of_one_set_and_of_regions(quick, tmp_path):
 @pytest.mark.parametrize(("table", "scheme"), [("table8", "paper3"), ("table9", "paper5")])
 def test_the_other_tables_of_regions_have_a_row_for_each_layout_and_source(quick, tmp_path, table, scheme):
     known = sources(tmp_path, dfme=[saved(tmp_path, "d", scheme, 3)])
-    found = reproduce.reproduce(table, known, CONFIG, out=tmp_path / "out", folds=2).json
+    found = reproduce.reproduce(table, known, CONFIG, out=tmp_path / "out", folds=2).plain()
     assert [row["labels"] for row in found["rows"]] == [
         {"regions": r, "AUs": a} for r in (14, 18) for a in ("Yes", "No")
     ]
@@ -220,7 +220,7 @@ def test_the_table_across_sets_with_five_classes_runs(quick, tmp_path):
         five = motion.subset(np.isin(motion.label, BASIC5.classes))
         files[name] = [tmp_path / f"{name}.npz"]
         replace(five, meta={**five.meta, "scheme": "basic5", "classes": list(BASIC5.classes)}).save(files[name][0])
-    found = reproduce.reproduce("table7", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").json
+    found = reproduce.reproduce("table7", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").plain()
     done = [row["labels"] for row in found["rows"] if row["measured"]]
     assert [tuple(labels.values()) for labels in done] == [("DFME", "NaME")]
 
@@ -237,7 +237,7 @@ def test_splits_of_dfme_are_train_and_test(quick, tmp_path):
         renamed = np.array([prefix + s for s in motion.subject])
         ids = np.array([prefix + c for c in motion.clip_id])
         replace(motion, subject=renamed, clip_id=ids).save(files[f"dfme:{split}"][0])
-    found = reproduce.reproduce("table3", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").json
+    found = reproduce.reproduce("table3", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").plain()
     done = [row["labels"] for row in found["rows"] if row["measured"]]
     assert done == [{"data set": "DFME", "classes": "Test A", "method": "STAG (ours)"}]
 

@@ -42,16 +42,7 @@ GRID = tuple((kernel, cost) for kernel in KERNELS for cost in COSTS)
 
 
 def majority(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Return the most frequent training class for every test clip; the first by name among equals.
-
-    Args:
-        train: Clips to learn from.
-        test: Clips to classify; their labels are not read.
-        seed: Not used; baselines share one signature.
-
-    Returns:
-        ``(n_test,)`` class names.
-    """
+    """Return the most frequent training class for every test clip, ``(n_test,)``; the first by name among equals."""
     names, counts = np.unique(train.label, return_counts=True)
     return np.full(len(test), names[np.argmax(counts)])
 
@@ -69,11 +60,11 @@ def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
         seed: Seed of the inner folds.
 
     Returns:
-        ``(n_test,)`` class names.
+        ``(n_test,)`` class names, as from every baseline.
     """
-    features, labels = _features(train), train.label
-    kernel, cost = choose_svm(features, labels, train.group, seed)
-    predicted: Names = _svm(features, labels, _features(test), [(kernel, cost)])[0]
+    features = _features(train)
+    chosen = choose_svm(features, train.label, train.group, seed)
+    predicted: Names = _svm(features, train.label, _features(test), [chosen])[0]
     return predicted
 
 
@@ -86,10 +77,9 @@ def motion_logistic(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 
 
 def au_only(train: MotionSet, test: MotionSet, seed: int = 0) -> Names | None:
-    """Classify by logistic regression on the annotated action units alone, which a score with such codes must beat.
+    """Classify by logistic regression on the annotated action units alone; ``None`` where any clip has no codes.
 
-    Returns:
-        ``(n_test,)`` class names, or ``None`` where any clip has no codes.
+    A score of a method that reads such codes must beat this one.
     """
     if np.isnan(train.action_units).any() or np.isnan(test.action_units).any():
         return None
@@ -225,13 +215,13 @@ class EstimatorMethod:
             model.fit(flat[0], train.label)
             if not hasattr(model, "predict_proba"):
                 return _indicators(model.predict(flat[1]), test.classes)
-            found = model.predict_proba(flat[1])
+            known = model.predict_proba(flat[1])
         except ValueError as error:
             raise ModelError(
                 f"method {type(self.estimator).__name__} cannot learn these clips: {reason(error)}"
             ) from error
         probabilities = np.zeros((len(test), len(test.classes)))
-        probabilities[:, [test.classes.index(str(name)) for name in model.classes_]] = found
+        probabilities[:, [test.classes.index(str(name)) for name in model.classes_]] = known
         return probabilities
 
 

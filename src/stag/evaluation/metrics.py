@@ -205,7 +205,7 @@ def summarise(table: pd.DataFrame, classes: Sequence[str]) -> Summary:
             **{f"{metric}_std": _rounded(np.std(values)) for metric, values in fold_means.items()},
         ),
         ci95={metric: interval(values) for metric, values in replicates(table, classes).items()},
-        per_dataset={str(name): mean_scores(part) for name, part in table.groupby("dataset", sort=True)},
+        per_dataset={str(name): _mean_scores(part) for name, part in table.groupby("dataset", sort=True)},
         seeds_spread=Scores(**{metric: _rounded(np.std([getattr(s, metric) for s in scores])) for metric in METRICS}),
     )
 
@@ -217,11 +217,6 @@ def replicates(table: pd.DataFrame, classes: Sequence[str], n: int = 1000) -> di
         for _, run in table.groupby("seed", sort=True)
     ]
     return {metric: np.mean([run[metric] for run in runs], axis=0) for metric in METRICS}
-
-
-def mean_scores(table: pd.DataFrame, classes: Sequence[str] | None = None) -> Scores:
-    """Return the :func:`seed_means`, rounded."""
-    return Scores(**{metric: _rounded(value) for metric, value in seed_means(table, classes).items()})
 
 
 def seed_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, float]:
@@ -252,7 +247,7 @@ def baseline_scores(
         if units and all(unit["predicted"].get(name) is not None for unit in units):
             parts = [pd.DataFrame({"key": unit["clips"], "predicted": unit["predicted"][name]}) for unit in units]
             joined = truth.merge(pd.concat(parts), on="key", how="inner", validate="one_to_one")
-            result[name] = mean_scores(joined.assign(seed=0), motion.classes)
+            result[name] = _mean_scores(joined.assign(seed=0), motion.classes)
     return result
 
 
@@ -274,12 +269,13 @@ def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> UnitSc
     for seed in sorted({unit["seed"] for unit in units}):
         mine = [unit for unit in units if unit["seed"] == seed]
         truth = np.array([codes[key] for unit in mine for key in unit["clips"]])
-        said = np.concatenate([np.array(unit["units"], dtype=np.float64) for unit in mine])
+        predicted = np.concatenate([np.array(unit["units"], dtype=np.float64) for unit in mine])
         coded = ~np.isnan(truth).any(axis=1)
         occurs = (truth[coded] == 1).any(axis=0)
         if not occurs.any():
             return None
-        scores.append(f1_score(truth[coded][:, occurs], said[coded][:, occurs] >= 0.5, average=None, zero_division=0))
+        called = predicted[coded][:, occurs] >= 0.5
+        scores.append(f1_score(truth[coded][:, occurs], called, average=None, zero_division=0))
     f1 = np.mean(scores, axis=0)
     numbers = np.array(AU_VOCABULARY)[occurs]
     return UnitScores(
@@ -293,8 +289,7 @@ def notes(
     table: pd.DataFrame, classes: Sequence[str], *, subject_dependent: bool, simulated: bool, leak: str = ""
 ) -> list[str]:
     """Return the remarks without which the numbers would mislead."""
-    shown = set(table["truth"])
-    missing = [name for name in classes if name not in shown]
+    missing = [name for name in classes if name not in set(table["truth"])]
     remarks = [f"class {name} has no clip here; it counts as 0 in the pooled UF1 and UAR" for name in missing]
     if leak:
         remarks.append(f"leaky: {leak}")
@@ -308,6 +303,10 @@ def notes(
 def people(table: pd.DataFrame) -> pd.Series[str]:
     """Return the person key of each row: data set and subject, since two sets number their subjects alike."""
     return table["dataset"].astype(str) + "/" + table["subject"].astype(str)
+
+
+def _mean_scores(table: pd.DataFrame, classes: Sequence[str] | None = None) -> Scores:
+    return Scores(**{metric: _rounded(value) for metric, value in seed_means(table, classes).items()})
 
 
 def _by_class(classes: Sequence[str], values: Any) -> dict[str, float]:

@@ -1,24 +1,29 @@
-"""How much of a score is leakage: the same clips and the same model, honest and with one leak at a time."""
+"""How much of a score is leakage: the same clips and the same model, honest and with one leak at a time.
+
+Published work often leaks in these ways (Varanka et al., *Data leakage and evaluation issues in micro-expression
+analysis*, arXiv 2211.11425). The evaluation itself stays honest: no learner gets the test labels. A leaky learner
+has them from the start, and both its name and its result say so.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError
+from stag.evaluation.evaluate import Progress
 from stag.evaluation.metrics import DIGITS, METRICS
-from stag.evaluation.protocols import split
 from stag.evaluation.results import Result, RunResult
 from stag.evaluation.units import Answers, Learner, classify
 from stag.motion_set import MotionSet
-from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores, Written
-from stag.studies.study import Progress, Study, naming, paired_difference, write_study
+from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores
+from stag.studies.study import Study, naming, paired_difference, write_study
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
@@ -52,57 +57,54 @@ class LeakyTestFoldSelection:
         return classify(fit_many(train, [part], config, device="cpu")[0], test, config)
 
 
-@dataclass(frozen=True)
-class InterpolatedOversampling:
-    """STAG after rare classes are filled up by interpolation (SMOTE) among the training clips: the honest way."""
+class ChangedClips(ABC):
+    """STAG after a change of its clips, made within the training clips or, as a leak, over all of them."""
 
     leak: ClassVar[str] = ""
 
+    @abstractmethod
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        """Return the clips to learn from and those to classify."""
+
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-        """Fill up, train, classify."""
-        return _trained(filled_up(train, seed), test, config, seed)
+        """Change the clips, train, classify."""
+        return _trained(*self._changed(train, test, seed), config, seed)
+
+
+class InterpolatedOversampling(ChangedClips):
+    """Rare classes are filled up by interpolation (SMOTE) among the training clips: the honest way."""
+
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        return filled_up(train, seed), test
 
 
 @dataclass(frozen=True)
-class LeakyOversampling:
-    """STAG after rare classes are filled up before the split, so that training holds mixtures of test clips.
-
-    Attributes:
-        whole: All clips with their classes.
-    """
+class LeakyOversampling(ChangedClips):
+    """All clips are filled up before the test clips leave, so training contains mixtures of them."""
 
     whole: MotionSet
     leak: ClassVar[str] = "rare classes are filled up before the split, so training holds mixtures of test clips"
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-        """Fill up everything, take out the test clips themselves, train, classify."""
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
         filled = filled_up(self.whole, seed)
-        kept = ~np.isin(filled.key, test.key)
-        return _trained(filled.subset(kept), test, config, seed)
+        return filled.subset(~np.isin(filled.key, test.key)), test
 
 
-@dataclass(frozen=True)
-class TrainingNormalisation:
-    """STAG on channels standardised by the training clips: the honest way."""
+class TrainingNormalisation(ChangedClips):
+    """Channels are standardised by the training clips: the honest way."""
 
-    leak: ClassVar[str] = ""
-
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-        """Standardise, train, classify."""
-        mean, deviation = _moments(train)
-        return _trained(_scaled(train, mean, deviation), _scaled(test, mean, deviation), config, seed)
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        return _standardised(train, train), _standardised(test, train)
 
 
-@dataclass(frozen=True)
-class LeakyNormalisation:
-    """STAG on channels standardised by all clips, those of the test fold included."""
+class LeakyNormalisation(ChangedClips):
+    """Channels are standardised by all clips, those of the test fold included."""
 
     leak: ClassVar[str] = "channels are standardised by all clips, those of the test fold included"
 
-    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-        """Standardise, train, classify."""
-        mean, deviation = _moments(MotionSet.concatenate([train, test]))
-        return _trained(_scaled(train, mean, deviation), _scaled(test, mean, deviation), config, seed)
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        everything = MotionSet.concatenate([train, test])
+        return _standardised(train, everything), _standardised(test, everything)
 
 
 def filled_up(motion: MotionSet, seed: int) -> MotionSet:
@@ -137,14 +139,11 @@ def _trained(train: MotionSet, test: MotionSet, config: Config, seed: int) -> An
     return classify(fit.train(train, config, seed=seed, device="cpu"), test, config)
 
 
-def _moments(motion: MotionSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of each channel and component, ``(R, 2)`` each."""
-    mean, deviation = motion.motion.mean(axis=(0, 1)), motion.motion.std(axis=(0, 1))
-    return mean, np.where(deviation > 0, deviation, np.float32(1))
-
-
-def _scaled(motion: MotionSet, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> MotionSet:
-    return replace(motion, motion=((motion.motion - mean) / deviation).astype(np.float32))
+def _standardised(motion: MotionSet, by: MotionSet) -> MotionSet:
+    """Return the clips with each channel and component standardised by its mean and deviation in ``by``."""
+    mean, deviation = by.motion.mean(axis=(0, 1)), by.motion.std(axis=(0, 1))
+    scaled = (motion.motion - mean) / np.where(deviation > 0, deviation, np.float32(1))
+    return replace(motion, motion=scaled.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -172,16 +171,12 @@ class Leak:
     settings: tuple[str, ...] = ()
 
 
-def _answers(motion: MotionSet) -> dict[str, str]:
-    return dict(zip(motion.key.tolist(), motion.label.tolist(), strict=True))
-
-
 LEAKS = (
     Leak(
         "test-fold selection (leaky)",
         "The epoch with most right answers on the test fold is kept; a new person brings no answers to choose by.",
         "leaky-test-fold-selection",
-        learner=lambda motion: LeakyTestFoldSelection(_answers(motion)),
+        learner=lambda motion: LeakyTestFoldSelection(dict(zip(motion.key, motion.label, strict=True))),
     ),
     Leak(
         "oversampling before the split (leaky)",
@@ -231,7 +226,7 @@ def leak_audit(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     progress: Progress | None = None,
-) -> Written[AuditResult]:
+) -> AuditResult:
     """Measure what each leak would be worth on these clips; a second call does only what is missing.
 
     Every difference is to the honest run, but for oversampling and normalisation, which stand beside the same step
@@ -253,7 +248,7 @@ def leak_audit(
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`.
 
     Example:
-        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").content.rows  # doctest: +SKIP
+        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").rows  # doctest: +SKIP
     """
     if protocol == "skf":
         raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
@@ -268,9 +263,11 @@ def leak_audit(
             rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest.content))
         if progress is not None:
             progress(done, len(LEAKS))
-    reference = StudyScores.of(honest.content)
-    content = AuditResult(**study.head("audit", honest), honest=reference, rows=rows, notes=_notes(honest.content))
-    return write_study(study.out, content)
+    content, notes = honest.content, list(honest.content.notes)
+    if len(set(content.class_counts.values())) == 1:
+        notes.append("all classes are equally large, so oversampling has nothing to fill up")
+    head = study.head("audit", honest) | {"notes": notes}
+    return write_study(study.out, AuditResult(**head, honest=StudyScores.of(content), rows=rows))
 
 
 def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
@@ -278,14 +275,13 @@ def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
     reference = honest
     if leak.fair is not None:
         _, reference = study.run(leak.folder.replace("leaky", "honest"), learner=leak.fair)
-    folds = len(split(study.protocol, study.motion.group, study.motion.label, study.folds))
     try:
         run, leaky = study.run(
             leak.folder,
-            config=study.config.override(list(leak.settings)),
+            config=study.config.override(leak.settings),
             learner=leak.learner(study.motion) if leak.learner else None,
             protocol=leak.protocol,
-            folds=folds if leak.protocol else None,
+            folds=honest.content.run["folds"] if leak.protocol else None,
         )
     except DatasetError as error:
         return AuditRow(**texts, skipped=str(error))
@@ -311,11 +307,3 @@ def _mean_of_folds(leak: Leak, honest: RunResult) -> AuditRow:
         scores=StudyScores(**means, mean_of_folds=honest.folds),
         difference={m: Gap(value=round(means[m] - getattr(pooled, m), DIGITS)) for m in METRICS},
     )
-
-
-def _notes(honest: RunResult) -> list[str]:
-    counts = np.array(list(honest.class_counts.values()))
-    notes = list(honest.notes)
-    if counts.max() == counts.min():
-        notes.append("all classes are equally large, so oversampling has nothing to fill up")
-    return notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +17,9 @@ from stag.evaluation.metrics import DIGITS, METRICS, interval, replicates, seed_
 from stag.evaluation.results import Interval, Result
 from stag.evaluation.units import Learner
 from stag.motion_set import MotionSet
-from stag.studies.results import AblationResult, AuditResult, Gap, StudyResult, StudyScores, Written
+from stag.studies.results import AblationResult, AuditResult, Gap, StudyResult, StudyScores
 from stag.utils.files import write_json, write_text
 
-Progress = Callable[[int, int], None]
 S = TypeVar("S", AblationResult, AuditResult)
 
 _TEXTS = {
@@ -101,24 +100,16 @@ class Study:
         return self._made[key]
 
     def head(self, kind: str, reference: Result) -> dict[str, Any]:
-        """Return what a study says of itself before its rows."""
-        content = reference.content
-        same = ("protocol", "subject_dependent", "classes", "au_source", "selection", "seeds", "n_clips", "n_subjects")
-        return {
-            "kind": kind,
-            **{name: getattr(content, name) for name in same},
-            "folds": content.run["folds"],
-            "simulated": content.simulated,
-            "baselines": content.baselines,
-        }
+        """Return what a study says of itself: fields that it shares with the result of its reference, and notes."""
+        return {**dict(reference.content), "kind": kind, "folds": reference.content.run["folds"]}
 
 
-def write_study(out: Path, content: S) -> Written[S]:
-    """Write ``<kind>.json`` and ``<kind>.csv`` of a study."""
+def write_study(out: Path, content: S) -> S:
+    """Write ``<kind>.json`` and ``<kind>.csv`` of a study, and return it."""
     write_json(out / f"{content.kind}.json", content.plain())
     table = study_table(content).drop(columns="simulated")
     write_text(out / f"{content.kind}.csv", table.to_csv(index=False, lineterminator="\n"))
-    return Written(content, out)
+    return content
 
 
 def study_table(study: StudyResult) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The training objective: smoothed class-aware focal loss (Eq. 34-35), and the loss of the AU head."""
+"""The training objective: smoothed class-aware focal loss (Eq. 34-35), the loss of the AU head, and their gradients."""
 
 from __future__ import annotations
 
@@ -15,21 +15,17 @@ from stag.model.dropout import seeded
 from stag.model.stag import STAG
 
 
-def smooth_labels(labels: Tensor, classes: int, smoothing: float) -> Tensor:
-    """Soften targets: ``(1 - eps) [c = y] + eps / C`` (Eq. 34).
+def smooth_labels(targets: Tensor, smoothing: float) -> Tensor:
+    """Soften class shares: ``(1 - eps) y_c + eps / C`` (Eq. 34).
 
     Args:
-        labels: ``(B,)`` class ids, or ``(B, C)`` soft targets such as those of MixUp, rows sum to 1.
-        classes: ``C``.
+        targets: ``(B, C)`` class shares, such as those of MixUp; rows sum to 1.
         smoothing: ``eps`` in [0, 1).
 
     Returns:
-        ``(B, C)`` floating point, rows sum to 1.
+        ``(B, C)``, rows sum to 1.
     """
-    if not labels.is_floating_point():
-        # Not one_hot: this form also runs under vmap.
-        labels = (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).to(torch.get_default_dtype())
-    return (1 - smoothing) * labels + smoothing / classes
+    return (1 - smoothing) * targets + smoothing / targets.shape[-1]
 
 
 def class_weights(counts: Tensor) -> Tensor:
@@ -47,13 +43,7 @@ def class_weights(counts: Tensor) -> Tensor:
     return inverse * present.sum() / inverse.sum().clamp_min(torch.finfo(counts.dtype).tiny)
 
 
-def focal_loss(
-    logits: Tensor,
-    targets: Tensor,
-    alpha: Tensor | None = None,
-    gamma: Tensor | float = 2.0,
-    weight: Tensor | None = None,
-) -> Tensor:
+def focal_loss(logits: Tensor, targets: Tensor, alpha: Tensor | None = None, gamma: Tensor | float = 2.0) -> Tensor:
     """Class-aware focal loss: ``-(1/B) sum_b sum_c alpha_c y_bc (1 - p_bc)^gamma_c log p_bc`` (Eq. 35).
 
     Args:
@@ -61,7 +51,6 @@ def focal_loss(
         targets: ``(B, C)`` soft targets, from :func:`smooth_labels`.
         alpha: ``(C,)`` class weights; 1 where not given.
         gamma: Focusing power, one for all or ``(C,)``, not negative.
-        weight: ``(B,)`` clip weights, 0 for padding; the mean is over their sum.
 
     Returns:
         Scalar, not negative.
@@ -70,17 +59,15 @@ def focal_loss(
     # A power below 1 has no slope at 0, where 1 - p arrives for a sure answer.
     focus = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).eps).pow(gamma)
     terms = targets * focus * log_p
-    losses = -(terms if alpha is None else alpha * terms).sum(-1)
-    return losses.mean() if weight is None else _weighted_mean(losses, weight)
+    return -(terms if alpha is None else alpha * terms).sum(-1).mean()
 
 
-def au_bce(au_logits: Tensor, au: Tensor, weight: Tensor | None = None) -> Tensor:
+def au_bce(au_logits: Tensor, au: Tensor) -> Tensor:
     """Binary cross entropy of the AU head over the codes that exist.
 
     Args:
         au_logits: ``(B, A)``, of clips whose action units the model did not read.
         au: ``(B, A)`` in [0, 1]; nan where there is no code.
-        weight: ``(B,)`` clip weights, 0 for clips that do not count.
 
     Returns:
         Scalar: the mean over codes, 0 where there is none. Gradients are finite in any case.
@@ -89,12 +76,7 @@ def au_bce(au_logits: Tensor, au: Tensor, weight: Tensor | None = None) -> Tenso
     target = torch.where(coded, au, torch.zeros_like(au)).to(au_logits.dtype)
     losses = functional.binary_cross_entropy_with_logits(au_logits, target, reduction="none")
     share = coded.to(losses.dtype)
-    return _weighted_mean(losses, share if weight is None else share * weight.unsqueeze(-1))
-
-
-def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    total = weight.sum()
-    return (values * weight).sum() / torch.where(total > 0, total, torch.ones_like(total))
+    return (losses * share).sum() / share.sum().clamp_min(1)
 
 
 class Batch(NamedTuple):
@@ -144,8 +126,7 @@ class Objective(nn.Module):
                 if self.config.au == "annotated":
                     source = torch.where(batch.own_codes, source, batch.au)
                 logits = self.model.classify(encoded, torch.where(batch.hidden, torch.nan, source)).logits
-        target = smooth_labels(batch.target, batch.target.shape[-1], settings.smoothing)
-        loss = focal_loss(logits, target, batch.alpha, settings.gamma)
+        loss = focal_loss(logits, smooth_labels(batch.target, settings.smoothing), batch.alpha, settings.gamma)
         return loss + settings.au_weight * au_bce(blind.au_logits, batch.au)
 
 
