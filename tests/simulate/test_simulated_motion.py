@@ -9,8 +9,7 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS, pool_static
 from stag.motion_set import MotionSet
 from stag.simulate.actions import action_fields, on_pixels
-from stag.simulate.channel_bank import channel_bank
-from stag.simulate.extraction_model import ExtractionErrors
+from stag.simulate.extraction_model import ExtractionErrors, channel_bank
 from stag.simulate.face import astronaut, vary_shape
 from stag.simulate.motion import simulate_motion, simulate_motion_and_truth
 from stag.simulate.settings import SimulationSettings

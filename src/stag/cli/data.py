@@ -89,7 +89,7 @@ def simulate(
     else:
         from stag.simulate.corpus import simulate_corpus
         from stag.simulate.fabricated.tree import simulate_tree
-        from stag.simulate.portraits import load_portrait
+        from stag.simulate.face import load_portrait
 
         face = load_portrait(portrait, points) if portrait and points else None
         with progress_bar("simulate", quiet) as progress:

@@ -20,9 +20,8 @@ from stag.faces.crop import CROP_PX
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
 from stag.motion_set import MotionSet
-from stag.simulate.channel_bank import ChannelBank, channel_bank
 from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subject_generator, subject_style
-from stag.simulate.extraction_model import ClipDraws, ExtractionErrors, observed
+from stag.simulate.extraction_model import ChannelBank, ClipDraws, ExtractionErrors, channel_bank, observed
 from stag.simulate.script import draw_scripts
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 from stag.types import SIMULATED_FLOW

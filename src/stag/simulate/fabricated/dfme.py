@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import CodedUnit
-from stag.simulate.fabricated.plan import PlannedClip, allot, numbered_plan
-from stag.simulate.fabricated.shape import Shape, Variants, WrittenClip
+from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, numbered_plan
 from stag.simulate.fabricated.sheets import Cell, write_csv, write_xlsx
 
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")

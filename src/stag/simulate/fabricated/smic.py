@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stag.simulate.fabricated.plan import PlannedClip, allot, numbered_plan
-from stag.simulate.fabricated.shape import Shape, Variants, WrittenClip, hole
+from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, hole, numbered_plan
 
 COUNTS = {"negative": 70, "positive": 51, "surprise": 43}
 

@@ -33,9 +33,8 @@ from stag.simulate.corpus import (
 from stag.simulate.fabricated.casme2 import Casme2
 from stag.simulate.fabricated.dfme import Dfme
 from stag.simulate.fabricated.fourdme import FourDme
-from stag.simulate.fabricated.plan import PlannedClip, choose, draw_codes, simulated_emotion
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, choose, draw_codes, simulated_emotion
 from stag.simulate.fabricated.samm import Samm
-from stag.simulate.fabricated.shape import Shape, WrittenClip
 from stag.simulate.fabricated.smic import Smic
 from stag.simulate.face import Portrait, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
