@@ -11,19 +11,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from stag import __version__
 from stag.datasets.readers.manifest import SIMULATION
@@ -33,16 +32,18 @@ from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
 from stag.motion_set import write_npz
-from stag.simulate.actions import action_fields
+from stag.simulate.actions import ActionFields, action_fields
 from stag.simulate.clip_script import ClipScript, draw_script
 from stag.simulate.emotions import draw_emotions
-from stag.simulate.face import Portrait, astronaut, make_face
+from stag.simulate.face import Face, Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.utils.files import TEMPORARY_PREFIX, write_json, write_text
 from stag.utils.parallel import spread
 from stag.video import write_video
+
+_Clip = TypeVar("_Clip")
 
 DATASET_NAME = "simulated"
 TRUTH = "truth.npz"
@@ -67,22 +68,6 @@ class SimulatedClip:
     subject: str
     script: ClipScript
     truth: ClipTruth
-
-    def row(self) -> dict[str, Any]:
-        """The clip's line of the manifest."""
-        script = self.script
-        return {
-            "clip_id": self.clip_id,
-            "subject": self.subject,
-            "frames": f"clips/{self.clip_id}.mkv",
-            "emotion": script.emotion,
-            "dataset": DATASET_NAME,
-            "onset": script.onset,
-            "apex": script.apex,
-            "offset": script.offset,
-            "fps": f"{script.fps:g}",
-            "action_units": script.facs,
-        }
 
 
 def simulate_corpus(
@@ -128,12 +113,9 @@ def simulate_corpus(
         >>> stag.simulate_corpus("corpus", subjects=1, clips=1).name
         'corpus'
     """
-    for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
-        at_least_one(name, value)
+    require_numbers(seed, subjects=subjects, clips=clips, jobs=jobs)
     if not 10 <= fps <= 1000:
         raise ConfigError(f"simulation fps = {fps:g} is not accepted: expected 10 to 1000 frames per second")
-    if seed < 0:
-        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
     settings = settings or SimulationSettings()
     chosen = find_scheme(scheme)
     sources = portraits_of(portrait)
@@ -142,11 +124,7 @@ def simulate_corpus(
             (work, number, subjects, clips, seed, fps, settings, chosen, sources[number % len(sources)])
             for number in range(subjects)
         )
-        written: list[SimulatedClip] = []
-        for some in spread(_simulate_subject, calls, jobs):
-            written += some
-            if progress is not None:
-                progress(len(written), subjects * clips)
+        written = clips_of_all(_simulate_subject, calls, jobs, subjects * clips, progress)
         _write_tables(work, written)
         write_json(
             work / SIMULATION,
@@ -188,14 +166,33 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise
 
 
-def at_least_one(name: str, value: int) -> None:
-    """Refuse a number of things below 1.
+def require_numbers(seed: int, **counts: int | None) -> None:
+    """Refuse a negative seed, and a count below 1; ``None`` is accepted.
 
     Raises:
-        ConfigError: It is.
+        ConfigError: A number is out of range.
     """
-    if value < 1:
-        raise ConfigError(f"simulation {name} = {value} is not accepted: expected 1 or more")
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ConfigError(f"simulation {name} = {count} is not accepted: expected 1 or more")
+    if seed < 0:
+        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
+
+
+def clips_of_all(
+    write_person: Callable[..., list[_Clip]],
+    calls: Iterable[tuple[Any, ...]],
+    jobs: int,
+    n_clips: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[_Clip]:
+    """Write the clips of all people, one call each, and report progress after every person."""
+    written: list[_Clip] = []
+    for clips in spread(write_person, calls, jobs):
+        written += clips
+        if progress is not None:
+            progress(len(written), n_clips)
+    return written
 
 
 def portraits_of(portrait: Portrait | Sequence[Portrait] | None) -> tuple[Portrait, ...]:
@@ -232,10 +229,7 @@ def write_truth(
             "clip_id": np.array(clip_ids),
             "first": first.astype(np.int64),
             "strength_px": np.array(strengths_px, dtype=np.float32),
-            "motion": np.concatenate([truth.motion for truth in truths]),
-            "landmarks": np.concatenate([truth.landmarks for truth in truths]),
-            "head_pose": np.concatenate([truth.head_pose for truth in truths]),
-            "action_units": np.concatenate([truth.action_units for truth in truths]),
+            **{f.name: np.concatenate([getattr(truth, f.name) for truth in truths]) for f in fields(ClipTruth)},
             "channels": np.array(channel_names("roi18")),
             "au_vocabulary": np.array(AU_VOCABULARY, dtype=np.int64),
             **more,
@@ -251,6 +245,14 @@ def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Genera
 def subject_style(seed: int, number: int) -> DisplayStyle:
     """How a person of a corpus shows emotions."""
     return DisplayStyle.draw(subject_generator(seed, number, STYLE))
+
+
+def subject_face(
+    portrait: Portrait, settings: SimulationSettings, seed: int, number: int
+) -> tuple[Face, ActionFields, DisplayStyle]:
+    """Return the face of a person, how it moves, and how the person shows emotions."""
+    face = make_face(portrait, settings, subject_generator(seed, number, FACE))
+    return face, action_fields(face.points), subject_style(seed, number)
 
 
 def subject_emotions(seed: int, number: int, clips: int, scheme: Scheme) -> list[str]:
@@ -276,14 +278,12 @@ def _simulate_subject(
 ) -> list[SimulatedClip]:
     """Write all clips of one person."""
     subject = numbered("s", number, subjects)
-    face = make_face(portrait, settings, subject_generator(seed, number, FACE))
-    fields = action_fields(face.points)
-    style = subject_style(seed, number)
+    face, face_fields, style = subject_face(portrait, settings, seed, number)
     written = []
     for index, emotion in enumerate(subject_emotions(seed, number, clips, scheme)):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
         script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
-        renderer = ClipRenderer(face, fields, script, settings)
+        renderer = ClipRenderer(face, face_fields, script, settings)
         frames = renderer.frames(subject_generator(seed, number, NOISE, index))
         write_video(folder / "clips" / f"{clip_id}.mkv", frames, fps)
         written.append(SimulatedClip(clip_id, subject, script, renderer.truth()))
@@ -291,11 +291,14 @@ def _simulate_subject(
 
 
 def _write_tables(folder: Path, clips: list[SimulatedClip]) -> None:
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(clip.row() for clip in clips)
-    write_text(folder / "manifest.csv", text.getvalue())
+    rows = [
+        (
+            clip.clip_id, clip.subject, f"clips/{clip.clip_id}.mkv", clip.script.emotion, DATASET_NAME,
+            clip.script.onset, clip.script.apex, clip.script.offset, f"{clip.script.fps:g}", clip.script.facs,
+        )
+        for clip in clips
+    ]  # fmt: skip
+    write_text(folder / "manifest.csv", pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
     write_truth(
         folder / TRUTH,
         [clip.clip_id for clip in clips],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import cv2
@@ -48,6 +48,10 @@ class ClipTruth(ArrayValue):
     landmarks: NDArray[np.float32]
     head_pose: NDArray[np.float32]
     action_units: NDArray[np.float32]
+
+    def part(self, start: int, stop: int) -> ClipTruth:
+        """Return the truth of the frames from ``start`` to before ``stop``."""
+        return ClipTruth(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
 class ClipRenderer:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import AU_VOCABULARY
-from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, numbered_plan
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
@@ -34,16 +34,13 @@ class FourDme(Shape):
     """The layout of 4DME."""
 
     name = "fourdme"
-    variants = ("cropped",)
+    known_variants = ("cropped",)
     image_size = (640, 480)
+    cropped_size = (320, 400)  # assumed
     inter_ocular_px = (56.0, 70.0)
     suffix = ".jpg"
 
-    def size(self, variants: Variants) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return (320, 400) if "cropped" in variants else self.image_size  # assumed
-
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
         """267 clips."""
         index: Counter[str] = Counter()
         clips = []
@@ -52,17 +49,15 @@ class FourDme(Shape):
             clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, 60.0, digits=5))
         return numbered_plan(clips)
 
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
+    def folder(self, clip: PlannedClip) -> str:
         """Folder of the frames of a clip."""
-        return f"{'gray_micro_crop' if 'cropped' in variants else 'gray_micro'}/{clip.subject}/{clip.name}"
+        return f"{'gray_micro_crop' if 'cropped' in self.variants else 'gray_micro'}/{clip.subject}/{clip.name}"
 
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
+    def file_name(self, clip: PlannedClip, number: int) -> str:
         """File of one frame."""
         return f"{number:0{clip.digits}d}.jpg"
 
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
+    def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
         """The labelling sheet: one row a clip, action units as text and as columns, labels likewise."""
         header = ("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs")
         columns = [f"AU{unit}" for unit in UNITS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,18 @@ from stag import __version__
 from stag.datasets.readers.manifest import SIMULATION
 from stag.errors import ConfigError, DatasetError
 from stag.facs import parse_facs
-from stag.simulate.actions import action_fields
 from stag.simulate.clip_script import draw_script
 from stag.simulate.corpus import (
-    FACE,
     NOISE,
     SCRIPT,
     TRUTH,
-    at_least_one,
+    clips_of_all,
     new_folder,
     portrait_note,
     portraits_of,
+    require_numbers,
+    subject_face,
     subject_generator,
-    subject_style,
     write_truth,
 )
 from stag.simulate.fabricated.casme2 import Casme2
@@ -36,14 +35,13 @@ from stag.simulate.fabricated.fourdme import FourDme
 from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, choose, draw_codes, simulated_emotion
 from stag.simulate.fabricated.samm import Samm
 from stag.simulate.fabricated.smic import Smic
-from stag.simulate.face import Portrait, make_face
-from stag.simulate.render import ClipRenderer, ClipTruth
+from stag.simulate.face import Portrait
+from stag.simulate.render import ClipRenderer
 from stag.simulate.settings import SimulationSettings
 from stag.types import GreyImage
 from stag.utils.files import write_json
-from stag.utils.parallel import spread
 
-SHAPES: dict[str, Shape] = {shape.name: shape for shape in (Casme2(), Samm(), Smic(), Dfme(), FourDme())}
+SHAPES: dict[str, type[Shape]] = {shape.name: shape for shape in (Casme2, Samm, Smic, Dfme, FourDme)}
 """Name of a data set -> its layout."""
 
 TINY_SIZE = (48, 36)
@@ -99,35 +97,30 @@ def simulate_tree(
     Example:
         >>> simulate_tree("fabricated", "casme2", tiny=True)  # doctest: +SKIP
     """
-    layout = _layout(shape, variants)
-    for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
-        at_least_one(name, 1 if value is None else value)
-    if seed < 0:
-        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
+    if shape not in SHAPES:
+        raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
+    layout = SHAPES[shape](variants)
+    require_numbers(seed, subjects=subjects, clips=clips, jobs=jobs)
     if size is not None and min(size) < 8:
         raise ConfigError(f"simulation size = {size[0]}x{size[1]} is not accepted: expected at least 8x8 pixels")
     if tiny:
         drawn, frame_size = None, size or TINY_SIZE
     else:
-        drawn = _sized(layout, settings, size, variants)
+        drawn = _sized(layout, settings, size)
         frame_size = (drawn.width, drawn.height)
-    chosen = choose(layout.plan(variants, subject_generator(seed, 0, _PLAN)), subjects, clips)
+    chosen = choose(layout.plan(subject_generator(seed, 0, _PLAN)), subjects, clips)
     people: dict[int, list[PlannedClip]] = {}
     for clip in chosen:
         people.setdefault(clip.person, []).append(clip)
     sources = portraits_of(portrait)
     with new_folder(Path(out)) as work:
         calls = (
-            (work, shape, tuple(own), tuple(variants), seed, drawn, frame_size, sources[number % len(sources)])
+            (work, layout, own, seed, drawn, frame_size, sources[number % len(sources)])
             for number, own in people.items()
         )
-        written: list[WrittenClip] = []
-        for some in spread(_write_person, calls, jobs):
-            written += some
-            if progress is not None:
-                progress(len(written), len(chosen))
+        written = clips_of_all(_write_person, calls, jobs, len(chosen), progress)
         written.sort(key=lambda clip: clip.clip.position)
-        layout.annotate(work, written, variants, subject_generator(seed, 0, _SHEET))
+        layout.annotate(work, written, subject_generator(seed, 0, _SHEET))
         if not tiny:
             _write_truth(work / TRUTH, written)
         write_json(
@@ -151,23 +144,11 @@ def simulate_tree(
     return Path(out)
 
 
-def _layout(shape: str, variants: Collection[str]) -> Shape:
-    if shape not in SHAPES:
-        raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
-    layout = SHAPES[shape]
-    unknown = sorted(set(variants) - set(layout.variants))
-    if unknown:
-        raise ConfigError(f"{shape} has no variant {unknown[0]!r}; there are {', '.join(layout.variants)}")
-    return layout
-
-
-def _sized(
-    layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None, variants: Collection[str]
-) -> SimulationSettings:
-    """The settings at the frame size of the set, or at another with the face scaled along."""
+def _sized(layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None) -> SimulationSettings:
+    """Return the settings at the frame size of the set, or at another with the face scaled along."""
     if settings is not None and size is None:
         return settings
-    width, height = layout.size(variants)
+    width, height = layout.size
     low, high = layout.inter_ocular_px
     if size is not None:
         factor = min(size[0] / width, size[1] / height)
@@ -177,22 +158,18 @@ def _sized(
 
 def _write_person(
     root: Path,
-    shape: str,
+    layout: Shape,
     clips: Sequence[PlannedClip],
-    variants: Collection[str],
     seed: int,
     settings: SimulationSettings | None,
     size: tuple[int, int],
     portrait: Portrait,
 ) -> list[WrittenClip]:
     """Write the frames of all clips of one person; tiny ones without settings."""
-    layout = SHAPES[shape]
     if settings is None:
-        return [_write_tiny(root, layout, clip, variants, seed, size) for clip in clips]
+        return [_write_tiny(root, layout, clip, seed, size) for clip in clips]
     person = clips[0].person
-    face = make_face(portrait, settings, subject_generator(seed, person, FACE))
-    fields = action_fields(face.points)
-    style = subject_style(seed, person)
+    face, fields, style = subject_face(portrait, settings, seed, person)
     written = []
     for clip in clips:
         generator = subject_generator(seed, person, SCRIPT, clip.position)
@@ -204,18 +181,16 @@ def _write_person(
         done = WrittenClip(
             clip, first, stop - start,
             onset=first + script.onset - start, apex=first + script.apex - start, offset=first + script.offset - start,
-            units=parse_facs(script.facs).units, missing=layout.missing(clip, stop - start, variants),
-            strength_px=script.strength_px, truth=_part(renderer.truth(), start, stop),
+            units=parse_facs(script.facs).units, missing=layout.missing(clip, stop - start),
+            strength_px=script.strength_px, truth=renderer.truth().part(start, stop),
         )  # fmt: skip
         frames = list(renderer.frames(subject_generator(seed, person, NOISE, clip.position)))[start:stop]
-        _write_frames(root, layout, done, frames, variants)
+        _write_frames(root, layout, done, frames)
         written.append(done)
     return written
 
 
-def _write_tiny(
-    root: Path, layout: Shape, clip: PlannedClip, variants: Collection[str], seed: int, size: tuple[int, int]
-) -> WrittenClip:
+def _write_tiny(root: Path, layout: Shape, clip: PlannedClip, seed: int, size: tuple[int, int]) -> WrittenClip:
     """A texture that moves one pixel to the left with every frame, and key frames at its ends and middle."""
     generator = subject_generator(seed, clip.person, SCRIPT, clip.position)
     emotion = simulated_emotion(clip.emotion, generator)
@@ -223,37 +198,24 @@ def _write_tiny(
     first = layout.first_number(clip, n_frames, generator)
     done = WrittenClip(
         clip, first, n_frames, onset=first, apex=first + n_frames // 2, offset=first + n_frames - 1,
-        units=draw_codes(emotion, generator), missing=layout.missing(clip, n_frames, variants),
+        units=draw_codes(emotion, generator), missing=layout.missing(clip, n_frames),
     )  # fmt: skip
     width, height = size
     pattern = cv2.GaussianBlur(generator.random((height, width + n_frames), np.float32), (0, 0), 1.5)
     pattern = (128 + 40 * (pattern - pattern.mean()) / pattern.std()).clip(0, 255).astype(np.uint8)
-    _write_frames(root, layout, done, (pattern[:, i : i + width] for i in range(n_frames)), variants)
+    _write_frames(root, layout, done, (pattern[:, i : i + width] for i in range(n_frames)))
     return done
 
 
-def _write_frames(
-    root: Path,
-    layout: Shape,
-    clip: WrittenClip,
-    frames: Iterator[GreyImage] | Sequence[GreyImage],
-    variants: Collection[str],
-) -> None:
-    folder = root / layout.folder(clip.clip, variants)
+def _write_frames(root: Path, layout: Shape, clip: WrittenClip, frames: Iterable[GreyImage]) -> None:
+    folder = root / layout.folder(clip.clip)
     folder.mkdir(parents=True)
     for position, frame in enumerate(frames):
         if position not in clip.missing:
             image: Any = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) if layout.colour else frame
             # The tree appears whole by rename, so its files need not do so one by one.
             data = cv2.imencode(layout.suffix, image)[1].tobytes()
-            (folder / layout.file_name(clip.clip, clip.first + position, variants)).write_bytes(data)
-
-
-def _part(truth: ClipTruth, start: int, stop: int) -> ClipTruth:
-    return ClipTruth(
-        truth.motion[start:stop], truth.landmarks[start:stop], truth.head_pose[start:stop],
-        truth.action_units[start:stop],
-    )  # fmt: skip
+            (folder / layout.file_name(clip.clip, clip.first + position)).write_bytes(data)
 
 
 def _write_truth(path: Path, clips: Sequence[WrittenClip]) -> None:
