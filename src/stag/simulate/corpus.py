@@ -1,11 +1,11 @@
-"""Whole simulated data sets on disk, in the shape of the manifest.
+"""Simulated data sets on disk, in the layout of the manifest.
 
 ::
 
     OUT/
       manifest.csv       clip_id, subject, frames, emotion, dataset, onset, apex, offset, fps, action_units
       clips/s01_c01.mkv  lossless grey video
-      truth.npz          what really happens in every frame
+      truth.npz          true motion of every frame
       simulation.json    the settings, and the mark that all this is simulated
 """
 
@@ -17,7 +17,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
 from stag.motion_set import write_npz
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.clip_script import ClipScript, draw_script
+from stag.simulate.clip_script import draw_script
 from stag.simulate.emotions import draw_emotions
 from stag.simulate.face import Face, Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
@@ -53,21 +53,8 @@ FACE, STYLE, EMOTIONS, SCRIPT, NOISE = range(5)
 """Purposes of randomness; see :func:`subject_generator`."""
 
 
-@dataclass(frozen=True)
-class SimulatedClip:
-    """A clip that has been written.
-
-    Attributes:
-        clip_id: Name of the clip.
-        subject: Name of the person.
-        script: What happens in it.
-        truth: What happens in each frame.
-    """
-
-    clip_id: str
-    subject: str
-    script: ClipScript
-    truth: ClipTruth
+_Written = tuple[tuple[str | int, ...], float, ClipTruth]
+"""Row of the manifest, strength (crop pixels) and true motion of a clip."""
 
 
 def simulate_corpus(
@@ -117,15 +104,18 @@ def simulate_corpus(
     if not 10 <= fps <= 1000:
         raise ConfigError(f"simulation fps = {fps:g} is not accepted: expected 10 to 1000 frames per second")
     settings = settings or SimulationSettings()
-    chosen = find_scheme(scheme)
+    label_scheme = find_scheme(scheme)
     sources = portraits_of(portrait)
     with new_folder(Path(out)) as work:
         calls = (
-            (work, number, subjects, clips, seed, fps, settings, chosen, sources[number % len(sources)])
+            (work, number, subjects, clips, seed, fps, settings, label_scheme, sources[number % len(sources)])
             for number in range(subjects)
         )
         written = clips_of_all(_simulate_subject, calls, jobs, subjects * clips, progress)
-        _write_tables(work, written)
+        rows, strengths_px, truths = zip(*written, strict=True)
+        manifest = pd.DataFrame(list(rows), columns=COLUMNS)
+        write_text(work / "manifest.csv", manifest.to_csv(index=False, lineterminator="\n"))
+        write_truth(work / TRUTH, manifest["clip_id"].tolist(), strengths_px, truths)
         write_json(
             work / SIMULATION,
             {
@@ -135,9 +125,9 @@ def simulate_corpus(
                 "subjects": subjects,
                 "clips": clips,
                 "fps": fps,
-                "scheme": chosen.name,
-                "portrait": portrait_note(portrait),
-                "settings": settings.as_dict(),
+                "scheme": label_scheme.name,
+                "portrait": "astronaut" if portrait is None else "custom",
+                "settings": asdict(settings),
             },
         )
     return Path(out)
@@ -145,7 +135,7 @@ def simulate_corpus(
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill that takes the place of ``out`` when the block ends well; after an error nothing is left.
+    """Yield a folder to fill, which is renamed to ``out`` at the end; an error removes it.
 
     Raises:
         DatasetError: ``out`` is there already and is not an empty folder.
@@ -196,18 +186,13 @@ def clips_of_all(
 
 
 def portraits_of(portrait: Portrait | Sequence[Portrait] | None) -> tuple[Portrait, ...]:
-    """The photographs that people are made from, in turn; the astronaut where none is given."""
+    """Return the photographs that people are made from, in turn; the astronaut by default."""
     if portrait is None:
         return (astronaut(),)
     given = (portrait,) if isinstance(portrait, Portrait) else tuple(portrait)
     if not given:
         raise ConfigError("simulation portrait is an empty list: expected at least one portrait, or none at all")
     return given
-
-
-def portrait_note(portrait: Portrait | Sequence[Portrait] | None) -> str:
-    """What ``simulation.json`` says about the photographs."""
-    return "astronaut" if portrait is None else "custom"
 
 
 def write_truth(
@@ -238,12 +223,12 @@ def write_truth(
 
 
 def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Generator:
-    """Source of randomness for one purpose of one person, independent of every other."""
+    """Return a source of randomness for one purpose of one person, independent of every other."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, *purpose)))
 
 
 def subject_style(seed: int, number: int) -> DisplayStyle:
-    """How a person of a corpus shows emotions."""
+    """Draw how a person of a corpus shows emotions."""
     return DisplayStyle.draw(subject_generator(seed, number, STYLE))
 
 
@@ -256,12 +241,12 @@ def subject_face(
 
 
 def subject_emotions(seed: int, number: int, clips: int, scheme: Scheme) -> list[str]:
-    """What a person of a corpus feels in each clip."""
+    """Draw the emotion of each clip of a person."""
     return draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
 
 
 def numbered(letter: str, number: int, count: int) -> str:
-    """A name such as ``"s07"``, as wide as the largest number needs."""
+    """Return a name such as ``"s07"``, as wide as the largest number needs."""
     return f"{letter}{number + 1:0{max(2, len(str(count)))}d}"
 
 
@@ -275,33 +260,20 @@ def _simulate_subject(
     settings: SimulationSettings,
     scheme: Scheme,
     portrait: Portrait,
-) -> list[SimulatedClip]:
+) -> list[_Written]:
     """Write all clips of one person."""
     subject = numbered("s", number, subjects)
     face, face_fields, style = subject_face(portrait, settings, seed, number)
-    written = []
+    written: list[_Written] = []
     for index, emotion in enumerate(subject_emotions(seed, number, clips, scheme)):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
         script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
         renderer = ClipRenderer(face, face_fields, script, settings)
         frames = renderer.frames(subject_generator(seed, number, NOISE, index))
         write_video(folder / "clips" / f"{clip_id}.mkv", frames, fps)
-        written.append(SimulatedClip(clip_id, subject, script, renderer.truth()))
+        row = (
+            clip_id, subject, f"clips/{clip_id}.mkv", script.emotion, DATASET_NAME,
+            script.onset, script.apex, script.offset, f"{fps:g}", script.facs,
+        )  # fmt: skip
+        written.append((row, script.strength_px, renderer.truth()))
     return written
-
-
-def _write_tables(folder: Path, clips: list[SimulatedClip]) -> None:
-    rows = [
-        (
-            clip.clip_id, clip.subject, f"clips/{clip.clip_id}.mkv", clip.script.emotion, DATASET_NAME,
-            clip.script.onset, clip.script.apex, clip.script.offset, f"{clip.script.fps:g}", clip.script.facs,
-        )
-        for clip in clips
-    ]  # fmt: skip
-    write_text(folder / "manifest.csv", pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
-    write_truth(
-        folder / TRUTH,
-        [clip.clip_id for clip in clips],
-        [clip.script.strength_px for clip in clips],
-        [clip.truth for clip in clips],
-    )

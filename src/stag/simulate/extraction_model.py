@@ -1,4 +1,4 @@
-"""What extraction would report of scripted clips: responses of the channels, times, and the errors it makes."""
+"""Extraction of scripted clips without pixels: responses of the channels, times, and extraction errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChannelBank(ArrayValue):
-    """How the channels of a few faces answer to each action unit.
+    """Response of the channels of a few faces to each action unit.
 
     Attributes:
         response: ``(S, J, A, 2, 18, 2)`` float32: face, catch (which pixels a window happens to see), unit, side of
@@ -46,7 +46,7 @@ class ChannelBank(ArrayValue):
 
 @lru_cache(maxsize=16)
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
-    """The bank of a variety of faces and catches; it takes a few seconds once, and is kept.
+    """Compute the bank of a variety of faces and catches, once; it takes a few seconds.
 
     Args:
         shape: Spread of face shapes, see :class:`SimulationSettings`.
@@ -122,7 +122,7 @@ class ExtractionErrors:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClipDraws(ArrayValue):
-    """What is known of ``B`` clips before anything is computed.
+    """Randomness and styles of ``B`` clips.
 
     Attributes:
         emotions: What each shows.
@@ -159,7 +159,7 @@ class ClipDraws(ArrayValue):
         frame_rates: Sequence[float],
         generator: np.random.Generator,
     ) -> ClipDraws:
-        """The randomness of some clips of one person."""
+        """Draw the randomness of some clips of one person."""
         n = len(emotions)
         return cls(
             emotions,
@@ -176,7 +176,7 @@ class ClipDraws(ArrayValue):
 
     @classmethod
     def joined(cls, parts: Sequence[ClipDraws]) -> ClipDraws:
-        """The randomness of the clips of several people."""
+        """Join the randomness of the clips of several people."""
         names = ("fps", "face", "answer", "one", "channel", "noise")
         return cls(
             emotions=[emotion for part in parts for emotion in part.emotions],
@@ -190,7 +190,7 @@ class ClipDraws(ArrayValue):
 def observed(
     script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors, steps: int, sampling: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Motion as extraction would report it, and what of it is the expression.
+    """Return the motion as extraction would report it, and the part of the expression.
 
     Returns:
         ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and of the same channels at the

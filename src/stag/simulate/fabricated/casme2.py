@@ -45,7 +45,7 @@ class Casme2(Shape):
     colour = True
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
-        """255 clips of 26 people."""
+        """Plan 255 clips of 26 people."""
         counts = COUNTS_2019 if "2019" in self.variants else COUNTS
         dealt = allot(
             counts, _SUBJECTS, generator,
@@ -66,11 +66,11 @@ class Casme2(Shape):
         return numbered_plan(clips)
 
     def folder(self, clip: PlannedClip) -> str:
-        """Folder of the frames of a clip."""
+        """Return the folder of the frames of a clip."""
         return f"{'Cropped' if 'cropped' in self.variants else 'CASME2_RAW_selected'}/{clip.subject}/{clip.name}"
 
     def file_name(self, clip: PlannedClip, number: int) -> str:
-        """File of one frame; numbers are not padded."""
+        """Return the file name of one frame; numbers are not padded."""
         return f"{'reg_img' if 'cropped' in self.variants else 'img'}{number}.jpg"
 
     def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
@@ -95,7 +95,7 @@ class Casme2(Shape):
 
 
 def notation(units: Sequence[CodedUnit]) -> Cell:
-    """Action units as the sheet writes them: ``"4+7+L10"``; one unit of both sides is a number."""
+    """Write action units as the sheet writes them: ``"4+7+L10"``; one unit of both sides is a number."""
     if len(units) == 1 and not units[0].side:
         return units[0].unit
     return "+".join(f"{unit.side}{unit.unit}" for unit in units)
@@ -110,7 +110,7 @@ def _new_name(subject: str, taken: set[tuple[str, str]], generator: np.random.Ge
 
 
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
-    """Apex and offset as the sheet says."""
+    """Return apex and offset as the sheet has them."""
     quirks = clip.clip.quirks
     if "apex missing" in quirks:
         return "/", clip.offset

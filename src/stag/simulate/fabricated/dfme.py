@@ -41,7 +41,7 @@ class Dfme(Shape):
     with_lead = True
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
-        """2,629 clips of 259 people; nobody is in two splits."""
+        """Plan 2,629 clips of 259 people; nobody is in two splits."""
         numbers = [int(number) for number in generator.permutation(sum(people for people, _ in PARTS.values()))]
         clips = []
         for part, (people, counts) in PARTS.items():
@@ -55,11 +55,11 @@ class Dfme(Shape):
         return numbered_plan(clips)
 
     def folder(self, clip: PlannedClip) -> str:
-        """Folder of the frames of a clip."""
+        """Return the folder of the frames of a clip."""
         return f"{clip.part}/{clip.part}/{clip.name}"
 
     def file_name(self, clip: PlannedClip, number: int) -> str:
-        """File of one frame."""
+        """Return the file name of one frame."""
         return f"{number:05d}.png"
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
@@ -85,7 +85,7 @@ class Dfme(Shape):
 
 
 def notation(units: Sequence[CodedUnit], generator: np.random.Generator) -> Cell:
-    """Action units as the tables write them: ``"4+L7"``, ``4``, ``"AD38/AD39"``, now and then with ``M58``."""
+    """Write action units as the tables write them: ``"4+L7"``, ``4``, ``"AD38/AD39"``, now and then with ``M58``."""
     nostrils = all(unit.unit in (38, 39) for unit in units)
     extra = generator.random()
     if nostrils or (extra < 0.02 and len(units) == 1 and not units[0].side):

@@ -41,7 +41,7 @@ class FourDme(Shape):
     suffix = ".jpg"
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
-        """267 clips."""
+        """Plan 267 clips."""
         index: Counter[str] = Counter()
         clips = []
         for subject, emotion in allot(COUNTS, _SUBJECTS, generator):
@@ -50,11 +50,11 @@ class FourDme(Shape):
         return numbered_plan(clips)
 
     def folder(self, clip: PlannedClip) -> str:
-        """Folder of the frames of a clip."""
+        """Return the folder of the frames of a clip."""
         return f"{'gray_micro_crop' if 'cropped' in self.variants else 'gray_micro'}/{clip.subject}/{clip.name}"
 
     def file_name(self, clip: PlannedClip, number: int) -> str:
-        """File of one frame."""
+        """Return the file name of one frame."""
         return f"{number:0{clip.digits}d}.jpg"
 
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
@@ -76,7 +76,7 @@ class FourDme(Shape):
 
 
 def _codes(clip: WrittenClip, generator: np.random.Generator) -> list[Cell]:
-    """Action units as text such as ``"AU4(k)+L7"`` and as columns, in which static units count by mistake."""
+    """Write action units as text such as ``"AU4(k)+L7"`` and as columns, in which static units count by mistake."""
     texts = {unit.unit: f"{unit.side or 'AU'}{unit.unit}" for unit in clip.units}
     if generator.random() < _STATIC_SHARE:
         static = int(generator.choice([unit for unit in UNITS if unit not in texts]))

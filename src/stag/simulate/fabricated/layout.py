@@ -46,9 +46,10 @@ class PlannedClip:
     position: int = 0
     person: int = 0
 
-    def odd(self, *quirks: str) -> PlannedClip:
-        """The same clip with more quirks."""
-        return replace(self, quirks=self.quirks | set(quirks))
+    @property
+    def key(self) -> str:
+        """Id of the clip in ``truth.npz`` and ``simulation.json``."""
+        return f"{self.subject}/{self.name}"
 
 
 def allot(
@@ -60,7 +61,7 @@ def allot(
     closed: Collection[str] = (),
     first: Collection[str] = (),
 ) -> list[tuple[str, str]]:
-    """Deal the clips of a set to its people: every count is met, everybody has a clip, some have many.
+    """Distribute the clips of a set over its people: every count is met, everybody has a clip, some have many.
 
     Args:
         counts: Emotion -> number of clips.
@@ -91,7 +92,7 @@ def allot(
 
 
 def numbered_plan(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    """The clips with their position in the whole set and the number of their person."""
+    """Return the clips with their position in the whole set and the number of their person."""
     people: dict[str, int] = {}
     return [
         replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(clips)
@@ -104,11 +105,11 @@ def mark(
     """Give a quirk to ``count`` clips that have none yet, in place; only to those of the emotions ``among``, if any."""
     free = [i for i, clip in enumerate(clips) if not clip.quirks and (not among or clip.emotion in among)]
     for i in generator.choice(free, size=count, replace=False):
-        clips[i] = clips[i].odd(quirk)
+        clips[i] = replace(clips[i], quirks=frozenset({quirk}))
 
 
 def choose(plan: Sequence[PlannedClip], subjects: int | None, clips: int | None) -> list[PlannedClip]:
-    """Part of a plan: the first people of each split, and at most so many clips of each.
+    """Return the clips of the first people of each split, at most so many of each person.
 
     Odd clips come first, then the emotions in turn, so that a small tree is as varied as it can be.
     """
@@ -131,7 +132,7 @@ def _varied(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
 
 
 def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
-    """Emotion of the simulator that a label of a set stands for; joined labels stay joined.
+    """Return the emotion of the simulator for a label of a set; joined labels stay joined.
 
     Example:
         >>> simulated_emotion("Surprise+Positive", np.random.default_rng(0))
@@ -148,7 +149,7 @@ def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
 
 
 def draw_codes(emotion: str, generator: np.random.Generator) -> tuple[CodedUnit, ...]:
-    """Action units of a clip that is not rendered, as a coder would note them."""
+    """Draw the action units of a clip that is not rendered, as a coder would note them."""
     units = {unit for part in emotion.split("+") for unit in draw_units(unit_odds(part, None), generator)}
     side = "L" if generator.random() < 0.5 else "R"
     return tuple(CodedUnit(unit, side if generator.random() < one_sided_share(unit) else "") for unit in sorted(units))

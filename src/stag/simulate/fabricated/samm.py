@@ -52,7 +52,7 @@ class Samm(Shape):
     suffix = ".jpg"
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
-        """159 clips of 29 people."""
+        """Plan 159 clips of 29 people."""
         names = list(_BAD_KEY_FRAMES)
         reserved = [(name[:3], "Anger") for name in names] + [(_ONLY_OTHER, "Other")] * 2
         dealt = allot(
@@ -75,11 +75,11 @@ class Samm(Shape):
         return numbered_plan(clips)
 
     def folder(self, clip: PlannedClip) -> str:
-        """Folder of the frames of a clip."""
+        """Return the folder of the frames of a clip."""
         return f"SAMM/{clip.subject}/{clip.name}"
 
     def file_name(self, clip: PlannedClip, number: int) -> str:
-        """File of one frame, padded to four or five digits."""
+        """Return the file name of one frame, padded to four or five digits."""
         return f"{clip.subject}_{number:0{clip.digits}d}.jpg"
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
@@ -110,7 +110,7 @@ class Samm(Shape):
 
 
 def notation(clip: WrittenClip, generator: np.random.Generator) -> Cell:
-    """Action units as the sheet writes them: side before, intensity behind."""
+    """Write action units as the sheet writes them: side before, intensity behind."""
     odd = next((quirk for quirk in sorted(clip.clip.quirks) if quirk.startswith("notation ")), "")
     if odd:
         unit = clip.units[0]
@@ -133,7 +133,7 @@ def _new_name(subject: str, taken: set[str], generator: np.random.Generator) -> 
 
 
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
-    """Apex and offset as the sheet says."""
+    """Return apex and offset as the sheet has them."""
     if "offset wrong" in clip.clip.quirks:
         return clip.apex, clip.onset - 360
     if "apex missing" in clip.clip.quirks:

@@ -34,7 +34,7 @@ class Smic(Shape):
     colour = True
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
-        """164 clips of 16 people."""
+        """Plan 164 clips of 16 people."""
         index: Counter[tuple[str, str]] = Counter()
         clips = []
         for subject, emotion in allot(COUNTS, _SUBJECTS, generator, reserved=_RESERVED):
@@ -47,12 +47,12 @@ class Smic(Shape):
         return numbered_plan(clips)
 
     def folder(self, clip: PlannedClip) -> str:
-        """Folder of the frames of a clip."""
+        """Return the folder of the frames of a clip."""
         root = "SMIC_all_cropped/HS" if "cropped" in self.variants else "HS"
         return f"{root}/{clip.subject}/micro/{clip.emotion}/{clip.name}"
 
     def file_name(self, clip: PlannedClip, number: int) -> str:
-        """File of one frame."""
+        """Return the file name of one frame."""
         return f"{'reg_image' if 'cropped' in self.variants else 'image'}{number:06d}.bmp"
 
     def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from stag.simulate.corpus import (
     TRUTH,
     clips_of_all,
     new_folder,
-    portrait_note,
     portraits_of,
     require_numbers,
     subject_face,
@@ -122,7 +121,17 @@ def simulate_tree(
         written.sort(key=lambda clip: clip.clip.position)
         layout.annotate(work, written, subject_generator(seed, 0, _SHEET))
         if not tiny:
-            _write_truth(work / TRUTH, written)
+            positions = [np.arange(clip.n_frames) for clip in written]
+            write_truth(
+                work / TRUTH,
+                [clip.clip.key for clip in written],
+                [clip.strength_px for clip in written],
+                [clip.truth for clip in written if clip.truth is not None],
+                subject=np.array([clip.clip.subject for clip in written]),
+                part=np.array([clip.clip.part for clip in written]),
+                frame_number=np.concatenate([c.first + p for c, p in zip(written, positions, strict=True)]),
+                on_disk=np.concatenate([~np.isin(p, list(c.missing)) for c, p in zip(written, positions, strict=True)]),
+            )
         write_json(
             work / SIMULATION,
             {
@@ -136,9 +145,9 @@ def simulate_tree(
                 "clips": len(written),
                 "size": list(frame_size),
                 "emotions": dict(sorted(Counter(clip.clip.emotion for clip in written).items())),
-                "odd_clips": {_key(clip.clip): sorted(clip.clip.quirks) for clip in written if clip.clip.quirks},
-                "portrait": None if tiny else portrait_note(portrait),
-                "settings": drawn.as_dict() if drawn else None,
+                "odd_clips": {clip.clip.key: sorted(clip.clip.quirks) for clip in written if clip.clip.quirks},
+                "portrait": None if tiny else "astronaut" if portrait is None else "custom",
+                "settings": asdict(drawn) if drawn else None,
             },
         )
     return Path(out)
@@ -216,22 +225,3 @@ def _write_frames(root: Path, layout: Shape, clip: WrittenClip, frames: Iterable
             # The tree appears whole by rename, so its files need not do so one by one.
             data = cv2.imencode(layout.suffix, image)[1].tobytes()
             (folder / layout.file_name(clip.clip, clip.first + position)).write_bytes(data)
-
-
-def _write_truth(path: Path, clips: Sequence[WrittenClip]) -> None:
-    numbers = [clip.first + np.arange(clip.n_frames) for clip in clips]
-    on_disk = [~np.isin(np.arange(clip.n_frames), list(clip.missing)) for clip in clips]
-    write_truth(
-        path,
-        [_key(clip.clip) for clip in clips],
-        [clip.strength_px for clip in clips],
-        [clip.truth for clip in clips if clip.truth is not None],
-        subject=np.array([clip.clip.subject for clip in clips]),
-        part=np.array([clip.clip.part for clip in clips]),
-        frame_number=np.concatenate(numbers).astype(np.int64),
-        on_disk=np.concatenate(on_disk),
-    )
-
-
-def _key(clip: PlannedClip) -> str:
-    return f"{clip.subject}/{clip.name}"
