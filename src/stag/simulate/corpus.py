@@ -72,7 +72,7 @@ def simulate_corpus(
 ) -> Path:
     """Write a simulated data set; the same arguments give the same bytes, whatever ``jobs`` is.
 
-    The folder appears whole, by rename. ``truth.npz`` holds, for clip ``i``, the frames ``first[i]`` to
+    The folder appears whole, by rename. ``truth.npz`` contains, for clip ``i``, the frames ``first[i]`` to
     ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 4)`` and
     ``action_units (sum N, A, 2)``; see :class:`~stag.simulate.render.ClipTruth`.
 
@@ -93,7 +93,7 @@ def simulate_corpus(
         The folder.
 
     Raises:
-        DatasetError: The folder holds something, or there is no such scheme.
+        DatasetError: The folder is not empty, or there is no such scheme.
         ConfigError: A number is out of range.
 
     Example:

@@ -67,7 +67,7 @@ def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
 def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) -> list[str]:
     """Draw the emotions of the clips of one person; every class occurs where there are enough clips.
 
-    Each class gets its share of the clips, rounded up or down at random so that the shares hold on average.
+    Each class gets its share of the clips, rounded up or down at random such that the mean is right.
     """
     shares = emotion_shares(scheme)
     expected = np.array([sum(members.values()) for members in shares.values()])

@@ -90,7 +90,7 @@ def simulate_tree(
         The folder.
 
     Raises:
-        DatasetError: The folder holds something, or there is no such shape.
+        DatasetError: The folder is not empty, or there is no such shape.
         ConfigError: A number is out of range, or the shape has no such variant.
 
     Example:
