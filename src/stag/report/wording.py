@@ -46,6 +46,12 @@ def signed(difference: float | None, digits: int = 3) -> str:
     return size if float(f"{difference:.{digits}f}") == 0 else ("+" if difference > 0 else "−") + size
 
 
+def interval_text(interval: tuple[float | None, float | None] | None) -> str:
+    """Format an interval of shares, ``".611–.811"``, or say that it was not measured."""
+    low, high = interval or (None, None)
+    return f"{share(low, 3)}–{share(high, 3)}" if low is not None and high is not None else "not measured"
+
+
 def direction(u: float, v: float) -> str:
     """Return the nearest of eight directions of the image; ``u`` right-positive, ``v`` down-positive."""
     return _DIRECTIONS[octant(u, v)]

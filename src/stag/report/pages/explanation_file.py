@@ -12,7 +12,7 @@ from stag import __version__
 from stag.explanation.explain import AttentionMaps, Attribution
 from stag.motion.regions import channel_names
 from stag.report.plots.attribution import attribution_figure, lit_face_figure
-from stag.report.plots.protocol import faithfulness_figure
+from stag.report.plots.scores import faithfulness_figure
 from stag.report.theme import figure_png
 from stag.report.wording import all_flags, share
 from stag.types import Prediction
