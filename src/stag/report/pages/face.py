@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from stag.explanation.explain import Attribution
 from stag.facs import AU_NAMES
 from stag.motion.regions import channel_names
+from stag.motion.transforms import strongest_step
 from stag.report.export import data_link, fitting, motion_csv, prediction_dict, to_json
 from stag.report.pages.player import player_view
 from stag.report.plots.face import arrow_scale, strongest_edges
@@ -24,7 +25,7 @@ from stag.report.plots.motion import (
     motion_heatmap_figure,
 )
 from stag.report.theme import figure_inline
-from stag.report.wording import all_flags, apex_step, headline, regions_in_words, share, strongest_movement, summary
+from stag.report.wording import all_flags, headline, regions_in_words, share, strongest_movement, summary
 from stag.types import FloatArray, Prediction
 
 TOP_UNITS = 6
@@ -140,7 +141,7 @@ def _unit_name(number: int) -> str:
 
 def _plots(p: Prediction, anchor: str) -> Mapping[str, View]:
     motion, names = p.motion, channel_names(p.layout)
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
     at, scale = f"{motion.time_s[step]:.2f} s", arrow_scale(vectors)
     moved = strongest_movement(motion, p.layout)

@@ -14,9 +14,10 @@ import numpy as np
 from stag.explanation.explain import Attribution
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
+from stag.motion.transforms import strongest_step
 from stag.report.plots.face import arrow_scale
 from stag.report.theme import FULL_PX
-from stag.report.wording import apex_step, direction, share
+from stag.report.wording import direction, share
 from stag.types import GreyImage, Prediction
 
 _JPEG_QUALITY = 85
@@ -38,7 +39,7 @@ def player_view(p: Prediction, anchor: str, attribution: Attribution | None = No
         attribution: What spoke for the answer; motion alone is shown without it.
     """
     motion = p.motion
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion.astype(float)
     size = np.hypot(vectors[..., 0], vectors[..., 1])
     names = channel_names(p.layout)
