@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stag.motion.regions import channel_names
-from stag.report.table import prediction_rows
+from stag.report.export import prediction_rows
 from stag.report.wording import apex_step, direction, headline, share, signed, strongest_movement, summary
 
 
