@@ -12,11 +12,11 @@ from stag.motion.regions import (
     LAYOUTS,
     channel_window,
     empty_channels,
-    mirror_order,
     pool,
     pool_channels,
     pool_static,
 )
+from stag.motion.transforms import mirror_order
 
 
 def naive_pool(flow, kept):

@@ -12,7 +12,8 @@ from stag.facs import AU_VOCABULARY
 from stag.inference.probabilities import predict_probabilities
 from stag.inference.views import PLAIN
 from stag.model.stag import STAG
-from stag.motion.regions import LAYOUTS, mirror_order
+from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import mirror_order
 from stag.motion_set import MotionSet
 from stag.training.fit import Part, _on_device, fit_many, train
 from stag.training.fold import TrainingFold, learning_rate

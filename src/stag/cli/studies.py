@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from stag.cli.console import print_scores, progress_bar, say, study_title
-from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, load_motion, named_path
+from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, listed, load_motion, named_path
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
 from stag.utils.choices import AuSource, MethodName, ProtocolName
@@ -157,10 +157,10 @@ def ablate(
     from stag.studies.ablation import ablate as study
     from stag.studies.side_by_side import study_lines
 
-    parts = [part.strip() for part in (only or "").split(",") if part.strip()]
     settings, arguments, motion = run.settings(run.au), run.protocol_arguments(), load_motion(files)
     with progress_bar("ablate", run.quiet, unit="rows") as progress:
-        result = study(motion, settings, out=out, only=parts, **arguments, device=device, progress=progress).content
+        written = study(motion, settings, out=out, only=listed(only), **arguments, device=device, progress=progress)
+    result = written.content
     for line in [study_title(result), *study_lines(result)]:
         say(line)
     say(f"result  {out / 'ablation.json'}")

@@ -101,11 +101,9 @@ def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -
 
 def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
     """Apply a model to clips; class columns in the order of the classes of ``test``."""
-    from stag.inference import probabilities as inference
-    from stag.inference.views import clip_views
+    from stag.inference.probabilities import predict_probabilities
 
-    views = clip_views(mirror_tta=config.train.mirror_tta, jitter_tta=config.train.jitter_tta)
-    probabilities, units = inference.predict_probabilities(model, test, config.au, views=views)
+    probabilities, units = predict_probabilities(model, test, config.au)
     return Answers(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
 
 

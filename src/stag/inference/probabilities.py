@@ -16,7 +16,7 @@ from stag.inference.views import View, model_views
 from stag.model.folder import ModelInfo
 from stag.model.stag import STAG
 from stag.motion.quality import LEAST_TRUST, trust
-from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import between_steps, is_cumulative, layout_order, motion_at, since_onset
 from stag.motion_set import MotionSet
 from stag.types import FloatArray, Quality
 
@@ -97,12 +97,25 @@ def answer(
 def predict_probabilities(
     model: STAG, motion: MotionSet, au_source: str, *, views: Sequence[View] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return class and AU probabilities of every clip of a motion set.
+    """Return class and AU probabilities of every clip of a motion set; else as :func:`array_probabilities`."""
+    return array_probabilities(model, motion.motion, au_source, au=motion.action_units, views=views)
+
+
+def array_probabilities(
+    model: STAG,
+    motion: NDArray[np.float32],
+    au_source: str,
+    *,
+    au: NDArray[np.float32] | None = None,
+    views: Sequence[View] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return class and AU probabilities of any number of clips, computed on the device of the model.
 
     Args:
         model: A trained model.
-        motion: ``n`` clips; their labels are not read, and their AU codes only if ``au_source`` is ``annotated``.
+        motion: ``(n, T, R, 2)`` crop pixels.
         au_source: ``none``, ``annotated`` or ``predicted``.
+        au: ``(n, A)``, read only under ``annotated``.
         views: Views to average over; the views of the model where omitted.
 
     Returns:
@@ -111,9 +124,10 @@ def predict_probabilities(
     device = next(model.parameters()).device
     parts = []
     for begin in range(0, len(motion), _CHUNK):
-        clips = torch.from_numpy(motion.motion[begin : begin + _CHUNK]).to(device)
-        au = torch.from_numpy(motion.action_units[begin : begin + _CHUNK]).to(device)
-        parts.append(answer(model, clips, au_source=au_source, au=au, views=views))
+        part = slice(begin, begin + _CHUNK)
+        codes = None if au is None or au_source != "annotated" else torch.from_numpy(au[part]).to(device)
+        clips = torch.from_numpy(motion[part]).to(device)
+        parts.append(answer(model, clips, au_source=au_source, au=codes, views=views))
     return np.concatenate([p.probabilities for p in parts]), np.concatenate([p.au_probabilities for p in parts])
 
 
@@ -148,43 +162,36 @@ def soften(probabilities: FloatArray, quality: Quality | None) -> FloatArray:
     return np.asarray(equal + kept * (softened - equal), dtype=np.float64)
 
 
-def is_cumulative(motion: MotionSet) -> bool:
-    """Whether motion counts from the first step, as it does where the file does not say."""
-    return bool(motion.meta.get("reference", "first") != "previous")
-
-
 def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
-    """Bring clips to the regions, the reference and the number of steps of a model.
-
-    Regions that the model does not use are left out; motion between consecutive steps is summed up, or the other way
-    round; another number of steps is met by linear interpolation between them.
+    """Return clips with the regions, the reference and the number of steps of a model.
 
     Args:
-        motion: Clips of any number of steps.
+        motion: Clips of any number of steps; another number is met by linear interpolation between them.
         info: What the model was made for.
 
     Raises:
         ModelError: The file lacks regions that the model needs.
     """
-    available, needed = LAYOUTS[motion.layout], LAYOUTS[info.layout]
-    if not set(needed) <= set(available):
+    order = layout_order(motion.layout, info.layout)
+    if order is None:
         raise ModelError(
             f"the model is for layout {info.layout}, the motion file has {motion.layout}, which lacks regions of it; "
             f"extract it again with `motion.layout={info.layout}`"
         )
-    values = motion.motion[:, :, [available.index(region) for region in needed]]
-    reference = info.motion.get("reference", "first")
-    cumulative = is_cumulative(motion)
-    if not cumulative:
-        values = np.cumsum(values, axis=1, dtype=np.float32)
+    values = motion.motion[:, :, order]
+    if not is_cumulative(motion.reference):
+        values = since_onset(values)
     times = motion.time_s
     if motion.steps != info.steps:
-        place = np.linspace(0, motion.steps - 1, info.steps)
-        before = np.clip(place.astype(int), 0, motion.steps - 2)
-        weight = (place - before).astype(np.float32)
-        values = values[:, before] * (1 - weight[:, None, None]) + values[:, before + 1] * weight[:, None, None]
-        times = times[:, before] * (1 - weight) + times[:, before + 1] * weight
-    if reference == "previous":
-        values = np.diff(values, axis=1, prepend=np.zeros_like(values[:, :1]))
-    meta = {**motion.meta, "layout": info.layout, "steps": info.steps, "reference": reference}
+        places = np.tile(np.linspace(0, motion.steps - 1, info.steps), (len(motion), 1))
+        values = motion_at(places, values)
+        times = motion_at(places, times[..., None, None])[..., 0, 0].astype(np.float32)
+    if not info.cumulative:
+        values = between_steps(values)
+    meta = {
+        **motion.meta,
+        "layout": info.layout,
+        "steps": info.steps,
+        "reference": info.motion.get("reference", "first"),
+    }
     return replace(motion, motion=np.ascontiguousarray(values, np.float32), time_s=times, meta=meta)

@@ -1,4 +1,8 @@
-"""Views of a clip for test-time augmentation: cut a little at either end, and mirrored."""
+"""Views of a clip for test-time augmentation: cut a little at either end, and mirrored.
+
+They work on tensors, because training applies them to stacked folds on the GPU; tables and spans are those of
+:mod:`stag.motion.transforms`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,7 @@ import torch
 from torch import Tensor
 
 from stag.model.folder import ModelInfo
-from stag.motion.regions import mirror_order
-
-_JITTER_SPANS = ((0.0, 0.95), (0.05, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95), (0.0, 0.85), (0.15, 1.0), (0.1, 0.9))
+from stag.motion.transforms import JITTER_SPANS, MIRROR_SIGNS, mirror_order
 
 
 class View(NamedTuple):
@@ -55,20 +57,10 @@ PLAIN = (View(),)
 """The unchanged clip alone."""
 
 
-def clip_views(*, mirror_tta: bool, jitter_tta: int) -> tuple[View, ...]:
-    """Return the views by the settings of test-time augmentation; the first is the unchanged clip.
-
-    Args:
-        mirror_tta: Whether to add mirror images.
-        jitter_tta: How many cut views to add, 8 at most.
-    """
-    plain = (View(), *(View(span) for span in _JITTER_SPANS[:jitter_tta]))
-    return plain + tuple(View(view.span, True) for view in plain) if mirror_tta else plain
-
-
 def model_views(info: ModelInfo) -> tuple[View, ...]:
-    """Return the views that a model averages over: those of its training settings."""
-    return clip_views(mirror_tta=info.mirror_tta, jitter_tta=info.jitter_tta)
+    """Return the views that a model averages over, by its own settings; the first is the unchanged clip."""
+    plain = (View(), *map(View, JITTER_SPANS[: info.jitter_tta]))
+    return plain + tuple(View(view.span, True) for view in plain) if info.mirror_tta else plain
 
 
 def mirror(motion: Tensor, layout: str) -> Tensor:
@@ -82,7 +74,7 @@ def mirror(motion: Tensor, layout: str) -> Tensor:
         ``(B, T, R, 2)``; mirroring twice gives the input back, exactly.
     """
     order = torch.tensor(mirror_order(layout), device=motion.device)
-    return motion.index_select(-2, order) * motion.new_tensor([-1.0, 1.0])
+    return motion.index_select(-2, order) * motion.new_tensor(MIRROR_SIGNS)
 
 
 def cut_to_span(motion: Tensor, span: Tensor, *, cumulative: bool) -> Tensor:

@@ -83,13 +83,6 @@ def channel_names(layout: str) -> tuple[str, ...]:
     return tuple(CHANNELS[i].name for i in LAYOUTS[layout])
 
 
-def mirror_order(layout: str) -> tuple[int, ...]:
-    """Position of each channel's mirror partner within a layout; a permutation of length ``R``."""
-    ids = LAYOUTS[layout]
-    partner = {a: b for pair in MIRROR_PAIRS for a, b in (pair, pair[::-1])}
-    return tuple(ids.index(partner.get(i, i)) for i in ids)
-
-
 def channel_window(channel: Channel, points: FloatArray) -> Window:
     """The window of one channel, clipped to the crop; empty (``bottom <= top``) where nothing is left.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stag.motion.regions import channel_names
+from stag.motion.transforms import strongest_step
 from stag.types import NO_MOVEMENT, FloatArray, MotionTensor, Prediction
 
 if TYPE_CHECKING:
@@ -62,11 +63,6 @@ def octant(u: float, v: float) -> int:
     return round(math.atan2(v, u) / (math.pi / 4)) % 8
 
 
-def apex_step(motion: FloatArray) -> int:
-    """Return the step of the largest RMS over channels: motion ``(T, R, 2)`` -> index."""
-    return int(np.argmax(np.square(motion).sum(axis=-1).mean(axis=-1)))
-
-
 def all_flags(prediction: Prediction) -> tuple[str, ...]:
     """Return remarks of the prediction and of its motion, each once, in order."""
     return tuple(dict.fromkeys((*prediction.flags, *prediction.motion.flags)))
@@ -74,7 +70,7 @@ def all_flags(prediction: Prediction) -> tuple[str, ...]:
 
 def strongest_movement(motion: MotionTensor, layout: str) -> str:
     """Return the channel that moves most at the apex, for example ``"left outer brow, up, .83 px at 0.12 s"``."""
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
     channel = int(np.argmax(magnitude))
@@ -113,7 +109,7 @@ def movement_in_words(motion: MotionTensor, layout: str, attribution: Attributio
     names, vectors = channel_names(layout), motion.motion.astype(float)
     parts = [i for i, name in enumerate(names) if name not in _WHOLE]
     squares = np.square(vectors).sum(axis=-1)
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     if not squares[step, parts].any():
         return "", step
     weight = squares[step]

@@ -32,7 +32,6 @@ from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
-from stag.motion_set import write_npz
 from stag.simulate.actions import action_fields
 from stag.simulate.clip_script import ClipScript, draw_script
 from stag.simulate.emotions import draw_emotions
@@ -40,7 +39,7 @@ from stag.simulate.face import Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
-from stag.utils.files import TEMPORARY_PREFIX, write_json, write_text
+from stag.utils.files import TEMPORARY_PREFIX, write_json, write_npz, write_text
 from stag.utils.parallel import spread
 from stag.video import write_video
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from stag.config import Config
 from stag.errors import ModelError
-from stag.inference.probabilities import is_cumulative
 from stag.model.stag import STAG
+from stag.motion.transforms import is_cumulative
 from stag.motion_set import MotionSet
 from stag.training.device import pick_device
 from stag.training.fold import Clips, Cost, TrainingFold
@@ -184,7 +184,7 @@ def _on_device(motion: MotionSet, device: torch.device) -> Clips:
         torch.from_numpy(motion.motion).to(device),
         torch.tensor(label, device=device),
         torch.from_numpy(motion.action_units).to(device),
-        is_cumulative(motion),
+        is_cumulative(motion.reference),
     )
 
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from threadpoolctl import threadpool_limits
 
@@ -23,10 +23,10 @@ from stag.utils.extras import install_hint
 T = TypeVar("T")
 U = TypeVar("U")
 Backend = Literal["loky", "dask"]
-BACKENDS = ("loky", "dask")
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 CONNECT_S = 10
-"""How long a scheduler, and then its first worker, is waited for."""
+"""Seconds to wait for a scheduler, and then for its first worker."""
 
 _LOG = logging.getLogger(__name__)
 _TURN = threading.RLock()

@@ -19,6 +19,7 @@ from stag.explanation.explain import Attribution
 from stag.faces.crop import CROP_PX
 from stag.facs import AU_NAMES
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
+from stag.motion.transforms import strongest_step
 from stag.report.export import data_link, fitting, motion_csv, prediction_dict, to_json
 from stag.report.plots.face import arrow_scale, strongest_edges
 from stag.report.plots.motion import (
@@ -32,7 +33,6 @@ from stag.report.plots.motion import (
 from stag.report.theme import FULL_PX, figure_inline
 from stag.report.wording import (
     all_flags,
-    apex_step,
     direction,
     headline,
     regions_in_words,
@@ -161,7 +161,7 @@ def _unit_name(number: int) -> str:
 
 def _plots(p: Prediction, anchor: str) -> dict[str, View]:
     motion, names = p.motion, channel_names(p.layout)
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
     at, scale = f"{motion.time_s[step]:.2f} s", arrow_scale(vectors)
     moved = strongest_movement(motion, p.layout)
@@ -242,7 +242,7 @@ def player_view(p: Prediction, anchor: str, attribution: Attribution | None = No
     if attribution is not None:
         probabilities = dict(zip(p.classes, p.probabilities.tolist(), strict=True))
         answer = f"{attribution.class_name} {share(probabilities.get(attribution.class_name))}"
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion.astype(float)
     size = np.hypot(vectors[..., 0], vectors[..., 1])
     names = channel_names(p.layout)
