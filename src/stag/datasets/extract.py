@@ -22,7 +22,7 @@ from stag.datasets.clips import ClipTable
 from stag.datasets.schemes import Scheme
 from stag.errors import DatasetError, StagError, reason
 from stag.faces.crop import CROP_PX
-from stag.facs import AU_VOCABULARY, au_vector, parse_facs
+from stag.facs import AU_VOCABULARY, au_vector
 from stag.motion.regions import channel_names
 from stag.motion_set import MotionSet
 from stag.types import Clip
@@ -243,4 +243,4 @@ def _assemble(
 def _codes(clip: Clip) -> list[float]:
     if clip.action_units is None:
         return [float("nan")] * len(AU_VOCABULARY)
-    return au_vector(parse_facs(clip.action_units).numbers)
+    return au_vector(clip.action_units.numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,30 @@ class Folders:
                         if any(inside.fullmatch(child) for child in self.inside(candidate)):
                             return candidate
         return None
+
+    def frame_tree(
+        self, root: Path, trees: Mapping[str, Sequence[str]], holds: str, layout: str | None, title: str
+    ) -> tuple[str, Path]:
+        """Return the layout that is there, and the folder of its frames.
+
+        Args:
+            root: The set's folder, a parent of it, or the folder of frames itself.
+            trees: Layout -> names that its folder may have; the preferred layout first.
+            holds: Pattern of a folder in it.
+            layout: The layout to take; any where ``None``.
+            title: Name of the set, for messages.
+
+        Raises:
+            DatasetError: No such tree is there.
+        """
+        allowed = {kind: names for kind, names in trees.items() if layout in (None, kind)}
+        for kind, names in allowed.items():
+            frames = self.search(root, names, holds)
+            if frames is not None:
+                return kind, frames
+        expected = " or ".join(name for names in allowed.values() for name in names[:1]) or "of the other layout"
+        listed = ", ".join(path.name for path in list(self.inside(root).values())[:6]) or "no folder"
+        raise DatasetError(f"{root}: holds no frames of {title}; expected the folder {expected}, found {listed}")
 
     def _below(self, root: Path, depth: int) -> Iterator[Path]:
         level = [root]
