@@ -13,7 +13,7 @@ from stag.evaluation.evaluate import evaluate_model
 from stag.explanation.explain import explain
 from stag.facs import AU_VOCABULARY, au_vector
 from stag.inference.predictor import Predictor
-from stag.inference.views import model_views
+from stag.inference.probabilities import model_views
 from stag.model.stag import STAG
 from stag.report.export import prediction_dict
 from stag.report.pages.explanation_file import explanation_dict

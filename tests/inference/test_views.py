@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stag.config import ModelConfig
-from stag.inference.views import PLAIN, View, cut_to_span, mirror, model_views
+from stag.inference.probabilities import PLAIN, View, cut_to_span, mirror, model_views
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
 from stag.motion.transforms import mirror_order

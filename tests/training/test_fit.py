@@ -9,8 +9,7 @@ import torch
 from stag.config import Config
 from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
-from stag.inference.probabilities import predict_probabilities
-from stag.inference.views import PLAIN
+from stag.inference.probabilities import PLAIN, predict_probabilities
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
 from stag.motion.transforms import mirror_order
