@@ -20,8 +20,7 @@ from stag.config import Config
 from stag.datasets import clip_motion as clip_room
 from stag.datasets import extract as extraction
 from stag.datasets.clips import load_dataset
-from stag.datasets.extract import extract_files, extract_motion
-from stag.datasets.summary import flag_kind, summary
+from stag.datasets.extract import extract_files, extract_motion, flag_kind, summary
 from stag.errors import DatasetError, StagError
 from stag.motion.transforms import apex_step
 from stag.motion_set import MotionSet

@@ -3,7 +3,7 @@ import pytest
 
 from stag.motion.regions import channel_names
 from stag.motion.transforms import strongest_step
-from stag.report.table import prediction_rows
+from stag.report.export import prediction_rows
 from stag.report.wording import direction, headline, share, signed, strongest_movement, summary
 
 

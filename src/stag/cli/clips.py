@@ -65,7 +65,7 @@ def predict(
                     progress(done, len(videos))
     problems: list[Exception] = [StagError(reason) for _, reason in failures]
     if csv is not None:
-        from stag.report.table import prediction_rows
+        from stag.report.export import prediction_rows
 
         rows = prediction_rows(predictions, failures)
         place = rows["file"].map({str(video): i for i, video in enumerate(videos)})

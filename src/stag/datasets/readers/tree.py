@@ -12,9 +12,11 @@ from stag.datasets.readers.result import Unusable
 from stag.errors import DatasetError
 from stag.frames.folder import list_images
 from stag.frames.order import FrameOrder, OrderUnknownError
+from stag.types import Clip
 from stag.utils.files import backslashes
 
 _DEPTH = 2
+_IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")  # JPEG, PNG, BMP, TIFF
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,30 @@ def index_frames(folder: Path) -> FrameIndex:
     if not order.names:
         raise Unusable("frames missing", f"folder {folder.name} holds no image")
     return FrameIndex(folder, order, ignored)
+
+
+def unreadable(clip: Clip) -> Iterator[tuple[str, str]]:
+    """Yield ``(file name, what is wrong)`` of the frames from onset to offset that are not images by their first bytes.
+
+    A picture under the ending of another kind is fine, since readers go by content. A picture that is damaged further
+    on is found at extraction.
+    """
+    if not clip.frames.is_dir():
+        return
+    try:
+        index = index_frames(clip.frames)
+    except Unusable as problem:
+        yield clip.frames.name, str(problem)
+        return
+    for name in index.names[clip.onset or 0 : None if clip.offset is None else clip.offset + 1]:
+        try:
+            with (clip.frames / name).open("rb") as stream:
+                head = stream.read(8)
+        except OSError as error:
+            yield name, f"cannot be opened ({error.strerror})"
+            continue
+        if not head.startswith(_IMAGE_STARTS):
+            yield name, "is no image" if head else "is empty"
 
 
 class Folders:

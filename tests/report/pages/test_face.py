@@ -12,7 +12,7 @@ import pytest
 from stag.explanation.explain import Attribution
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.motion.transforms import strongest_step
-from stag.report.pages.player import player_view
+from stag.report.pages.face import player_view
 from stag.report.pages.prediction import prediction_page
 from stag.report.theme import FULL_PX
 
