@@ -112,7 +112,7 @@ CATEGORIES: dict[str, tuple[str, tuple[Row, ...]]] = {
     "training": (
         "Training",
         (
-            Row("Without oversampling", ("train.oversample=false",)),
+            Row("Without oversampling", ("train.oversample=0",)),
             Row("Without SWA", ("train.swa=false",)),
             Row("Without inner validation", ("train.validation_share=0",)),
         ),

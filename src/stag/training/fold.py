@@ -79,20 +79,19 @@ class TrainingFold:
         self.order = torch.empty(0, 0, dtype=torch.long)
         self._clips, self._config = clips, config
         self._cost = cost or (self.validation_loss if len(validation) else None)
-        self._patience = math.inf if cost else config.train.patience
+        self._selects = cost is not None
         self._training, self._validation = training.to(device), validation.to(device)
         self._labels = clips.label[self._training].cpu()
         self._generator = torch.Generator().manual_seed(seed)
         settings = config.train
         counts = torch.bincount(self._labels, minlength=len(model.classes))
         self._balance = class_weights(counts).to(device)
-        # What is shown equally often needs no weight, but a class that is never shown keeps its 0.
-        shown = (counts > 0).to(torch.float32) if settings.oversample else class_weights(counts)
-        self._alpha = (shown if settings.class_weights else torch.ones(len(counts))).to(device)
+        self._alpha = class_weights(counts, settings.class_weights).to(device)
         self._optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
         )
         self._averaged: AveragedModel | None = None
+        self._last_epoch = settings.epochs
         self._best_loss, self._best_epoch = math.inf, 0
         self._best_state: dict[str, Tensor] | None = None
         self._total = 0.0
@@ -121,10 +120,9 @@ class TrainingFold:
 
     def step(self, loss: float, number: int) -> None:
         """Update the weights by the gradients of batch ``number``."""
-        epoch = len(self.history) + number / len(self.order)
         self._total += loss
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(epoch, self._config.train)
+            group["lr"] = self._learning_rate(len(self.history) + number / len(self.order))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
 
@@ -133,13 +131,10 @@ class TrainingFold:
         settings, epoch = self._config.train, len(self.history)
         row = {
             "epoch": float(epoch),
-            "lr": learning_rate(epoch, settings),
+            "lr": self._learning_rate(epoch),
             "train_loss": self._total / len(self.order),
         }
-        averaging = settings.swa and epoch >= settings.swa_start * settings.epochs
-        if averaging:
-            if self._averaged is None:
-                self._averaged = AveragedModel(self.model)
+        if self._averaged is not None:
             self._averaged.update_parameters(self.model)
         if self._cost is not None:
             loss = self._cost(self.model)
@@ -147,11 +142,28 @@ class TrainingFold:
             if loss < self._best_loss:
                 self._best_loss, self._best_epoch = loss, epoch
                 self._best_state = copy.deepcopy(self.model.state_dict())
-            self.done = not averaging and epoch - self._best_epoch >= self._patience
         self.history.append(row)
-        self.done = self.done or len(self.history) >= settings.epochs
+        out_of_patience = not self._selects and self._cost is not None and epoch - self._best_epoch >= settings.patience
+        if self._averaged is not None:
+            self.done = len(self.history) >= self._last_epoch
+        elif settings.swa and (out_of_patience or len(self.history) >= round(settings.swa_start * settings.epochs)):
+            self._begin_averaging(from_best=out_of_patience)
+        else:
+            self.done = out_of_patience or len(self.history) >= settings.epochs
         if self.done:
             self._settle()
+
+    def _begin_averaging(self, *, from_best: bool) -> None:
+        """Average the weights from the next epoch on; after patience ran out, from the best weights."""
+        settings = self._config.train
+        if from_best and self._best_state is not None:
+            self.model.load_state_dict(self._best_state)
+        self._averaged = AveragedModel(self.model)
+        self._last_epoch = len(self.history) + max(1, round((1 - settings.swa_start) * settings.epochs))
+
+    def _learning_rate(self, epoch: float) -> float:
+        settings = self._config.train
+        return learning_rate(epoch, settings) if self._averaged is None else min(settings.swa_lr, settings.lr)
 
     @torch.no_grad()
     def validation_loss(self, model: STAG) -> float:
@@ -168,14 +180,14 @@ class TrainingFold:
         return total / weight if weight else total
 
     def _settle(self) -> None:
-        """Load the chosen weights: the better of best epoch and average, by the validation clips."""
-        best = self._best_state
+        """Load the average where there is one, else the best weights; a given ``cost`` chooses between the two."""
+        kept = self._best_state
         if self._averaged is not None:
             average = cast(STAG, self._averaged.module)
-            if best is None or self._cost is None or self._cost(average) <= self._best_loss:
-                best = average.state_dict()
-        if best is not None:
-            self.model.load_state_dict(best)
+            if kept is None or not self._selects or self._cost is None or self._cost(average) <= self._best_loss:
+                kept = average.state_dict()
+        if kept is not None:
+            self.model.load_state_dict(kept)
         self.model.eval()
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from stag.errors import ConfigError
+from stag.utils.text import did_you_mean
 
 
 def smooth_labels(labels: Tensor, classes: int, smoothing: float) -> Tensor:
@@ -24,19 +29,36 @@ def smooth_labels(labels: Tensor, classes: int, smoothing: float) -> Tensor:
     return (1 - smoothing) * labels + smoothing / classes
 
 
-def class_weights(counts: Tensor) -> Tensor:
-    """``alpha`` of Eq. 35: inverse class frequency, with mean 1 over the classes that occur.
+def class_weights(counts: Tensor, power: float = 1.0) -> Tensor:
+    """``alpha`` of Eq. 35: a power of the inverse class frequency, with mean 1 over the classes that occur.
 
     Args:
         counts: ``(C,)`` number of training clips of each class.
+        power: 1 weighs by the inverse frequency, 0 weighs all classes alike.
 
     Returns:
         ``(C,)`` floating point; a class without clips gets 0, as nothing can be learnt about it.
     """
     counts = counts.to(torch.get_default_dtype()) if not counts.is_floating_point() else counts
     present = counts > 0
-    inverse = torch.where(present, 1 / counts.clamp_min(1e-12), torch.zeros_like(counts))
+    inverse = torch.where(present, counts.clamp_min(1e-12) ** -power, torch.zeros_like(counts))
     return inverse * present.sum() / inverse.sum().clamp_min(torch.finfo(counts.dtype).tiny)
+
+
+def focusing(gamma: float | Mapping[str, float], classes: Sequence[str]) -> Tensor:
+    """Return ``gamma`` of Eq. 35 for each class ``(C,)``; a class without a value of its own has 2.
+
+    Raises:
+        ConfigError: ``gamma`` names a class that there is not.
+    """
+    if not isinstance(gamma, Mapping):
+        return torch.full((len(classes),), float(gamma))
+    for name in gamma:
+        if name not in classes:
+            raise ConfigError(
+                f"setting train.gamma: no class {name!r}{did_you_mean(name, classes)}; there are {', '.join(classes)}"
+            )
+    return torch.tensor([float(gamma.get(name, 2.0)) for name in classes])
 
 
 def focal_loss(

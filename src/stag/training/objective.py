@@ -12,7 +12,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from stag.config import Config
 from stag.model.dropout import seeded
 from stag.model.stag import STAG
-from stag.training.losses import au_bce, focal_loss, smooth_labels
+from stag.training.losses import au_bce, focal_loss, focusing, smooth_labels
 
 
 class Batch(NamedTuple):
@@ -45,10 +45,13 @@ class Objective(nn.Module):
     answer for some clips and none for others, so that one trained model serves all three sources.
     """
 
+    gamma: Tensor
+
     def __init__(self, model: STAG, config: Config) -> None:
         super().__init__()
         self.model = model
         self.config = config
+        self.register_buffer("gamma", focusing(config.train.gamma, model.classes), persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the loss of one batch, a scalar."""
@@ -63,7 +66,7 @@ class Objective(nn.Module):
                     source = torch.where(batch.own_codes, source, batch.au)
                 logits = self.model.classify(encoded, torch.where(batch.hidden, torch.nan, source)).logits
         target = smooth_labels(batch.target, batch.target.shape[-1], settings.smoothing)
-        loss = focal_loss(logits, target, batch.alpha, settings.gamma)
+        loss = focal_loss(logits, target, batch.alpha, self.gamma)
         return loss + settings.au_weight * au_bce(blind.au_logits, batch.au)
 
 
