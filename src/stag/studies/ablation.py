@@ -15,6 +15,8 @@ from stag.errors import ConfigError, DatasetError, MotionFileError
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
 from stag.studies.comparison import paired_difference
+from stag.studies.key_frames import PART as KEY_FRAMES
+from stag.studies.key_frames import TrainedOnWholeClips, key_frame_rows, refuse_shared_subjects, with_changes
 from stag.studies.results import AblationResult, AblationRow, StudyScores, Written
 from stag.studies.study import Progress, Study, naming, write_study
 
@@ -126,7 +128,10 @@ CATEGORIES: dict[str, tuple[str, tuple[Row, ...]]] = {
         ),
     ),
 }
-"""What ``--only`` takes -> heading and rows."""
+"""What ``--only`` takes -> heading and rows; ``key-frames`` is the other part, see :mod:`stag.studies.key_frames`."""
+
+PARTS = (*CATEGORIES, KEY_FRAMES)
+"""Everything that ``--only`` takes."""
 
 
 def ablate(
@@ -168,12 +173,19 @@ def ablate(
     Example:
         >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").content.rows  # doctest: +SKIP
     """
-    unknown = [name for name in only if name not in CATEGORIES]
+    unknown = [name for name in only if name not in PARTS]
     if unknown:
-        raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(CATEGORIES)}")
+        raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(PARTS)}")
+    parts = list(only) or [name for name in PARTS if not (paper_rows and name == KEY_FRAMES)]
+    if KEY_FRAMES in parts:
+        refuse_shared_subjects(protocol)
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
     chosen = [
-        (name, row) for name in (only or CATEGORIES) for row in CATEGORIES[name][1] if row.paper or not paper_rows
+        (name, row)
+        for name in parts
+        if name != KEY_FRAMES
+        for row in CATEGORIES[name][1]
+        if row.paper or not paper_rows
     ]
     with naming("full model"):
         base, full = study.run("full-model", variant=_variant(motion), baselines=True)
@@ -183,6 +195,12 @@ def ablate(
             rows.append(_evaluated(study, category, row, base, full.predictions))
         if progress is not None:
             progress(done, len(chosen))
+    if KEY_FRAMES in parts:
+        with naming(KEY_FRAMES):
+            run, changed = study.run(
+                KEY_FRAMES, motion=with_changes(motion), variant=KEY_FRAMES, learner=TrainedOnWholeClips()
+            )
+        rows += key_frame_rows(changed, f"runs/{run}")
     reference = StudyScores.of(full.content)
     content = AblationResult(**study.head("ablation", full), full=reference, rows=rows, notes=full.content.notes)
     return write_study(study.out, content)
