@@ -17,7 +17,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.baselines import BASELINES
 from stag.evaluation.evaluate import evaluate, evaluate_split
-from stag.evaluation.methods import METHODS
+from stag.evaluation.methods import BASELINE_OF
 from stag.evaluation.protocols import split
 from synthetic import contents, nearest_mean, synthetic_motion
 
@@ -42,10 +42,10 @@ def test_a_pipeline_gives_the_answers_of_a_loop_written_out_and_is_left_unfitted
 @pytest.mark.parametrize("name", ["svm", "logistic", "majority", "au-only"])
 def test_a_named_method_scores_as_the_baseline_that_it_is(motion, name):
     result = evaluate(motion, method=name, protocol="gkf", folds=3)
-    assert result.content.baselines[METHODS[name]].uf1 == result.content.pooled.uf1
+    assert result.content.baselines[BASELINE_OF[name]].uf1 == result.content.pooled.uf1
     assert result.content.au_source == ("annotated" if name == "au-only" else "none")
     folds = split("gkf", motion.group, motion.label, 3)
-    expected = [BASELINES[METHODS[name]](motion.subset(f.train), motion.subset(f.test), 0) for f in folds]
+    expected = [BASELINES[BASELINE_OF[name]](motion.subset(f.train), motion.subset(f.test), 0) for f in folds]
     truth = np.concatenate([motion.label[f.test] for f in folds])
     assert result.content.pooled.war == pytest.approx(np.mean(np.concatenate(expected) == truth), abs=1e-6)
 
@@ -79,7 +79,7 @@ def test_what_is_no_method_is_refused(motion):
     for method, says in (("swm", "did you mean 'svm'"), (Ridge(), "a scikit-learn classifier"), (SVC, "expected one")):
         with pytest.raises(ConfigError, match=says):
             evaluate(motion, method=method)
-    with pytest.raises(ConfigError, match="only method stag reads settings"):
+    with pytest.raises(ConfigError, match=r"only stag, gcn, .* read settings"):
         evaluate(motion, Config(), method="svm")
     with pytest.raises(DatasetError, match="no clip with annotated AU codes"):
         evaluate(synthetic_motion(codes=False), method="au-only")
