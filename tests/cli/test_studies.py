@@ -65,6 +65,17 @@ def test_another_method_is_evaluated_and_reads_no_settings(stag, motion, tmp_pat
         assert f"{extra[0]} has no effect with a --method that is no network" in " ".join(err.split())
 
 
+def test_a_network_is_evaluated_by_name_with_settings_and_a_wrong_name_is_corrected(stag, motion, tmp_path):
+    code, out, err = stag("evaluate", motion, "--method", "tcn", "--au", "annotated", "--out", tmp_path / "run", *FAST)
+    assert (code, err) == (0, "")
+    assert "tcn, pooled" in out
+    assert "AU source annotated" in out
+    code, out, err = stag("evaluate", motion, "--method", "stgcn", "--preset", "quick", "--out", tmp_path / "none")
+    assert (code, out) == (2, "")
+    assert "did you mean 'st-gcn'?" in " ".join(err.split())
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_ablation_is_made_resumed_reported_and_refused_when_stale(stag, motion, tmp_path):
     out = tmp_path / "ablation"
     code, text, err = stag("ablate", motion, "--only", "tta", "--out", out, *FAST)
