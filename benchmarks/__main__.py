@@ -63,8 +63,8 @@ def run_methods(arguments: argparse.Namespace) -> None:
     changed = " ".join(["", *arguments.set])
     table = methods_table(
         scores,
-        f"{len(motion)} clips of {people} people, scheme {arguments.scheme}, {protocol}{folds}, {arguments.seeds} "
-        f"seeds, preset {arguments.preset}{changed}",
+        f"{len(motion)} clips of {people} people, scheme {arguments.scheme}, {protocol}{folds}, "
+        f"{arguments.seeds} seed{'s' * (arguments.seeds > 1)}, preset {arguments.preset}{changed}",
     )
     write_text(arguments.out / "methods.csv", methods_csv(scores))
     write_text(arguments.out / "methods.md", table)

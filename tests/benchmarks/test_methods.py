@@ -33,7 +33,7 @@ def test_every_method_stands_in_one_table_beside_stag(tmp_path, monkeypatch, cap
     assert found == pytest.approx([gap.value, *gap.ends])
     assert table.loc["gru", "difference"] == pytest.approx(table.loc["gru", "uf1"] - table.loc["stag", "uf1"], abs=1e-5)
     text = (tmp_path / "methods.md").read_text()
-    assert text.startswith("*simulated*: 12 clips of 3 people, scheme megc3, loso, 1 seeds")
+    assert text.startswith("*simulated*: 12 clips of 3 people, scheme megc3, loso, 1 seed, preset default")
     assert all(f"| {name} |" in text for name in METHODS)
     assert "simulated" in capsys.readouterr().out
 
