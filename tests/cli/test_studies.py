@@ -62,7 +62,7 @@ def test_another_method_is_evaluated_and_reads_no_settings(stag, motion, tmp_pat
     for extra in (("--preset", "quick"), ("--au", "none"), ("--set", "train.epochs=1")):
         code, _, err = stag("evaluate", motion, "--method", "svm", *extra, "--out", tmp_path / "none")
         assert code == 2
-        assert f"{extra[0]} has no effect with a --method that is no network" in " ".join(err.split())
+        assert f"{extra[0]} has no effect with a --method that is not a network" in " ".join(err.split())
 
 
 def test_a_network_is_evaluated_by_name_with_settings_and_a_wrong_name_is_corrected(stag, motion, tmp_path):

@@ -11,17 +11,16 @@ from stag.errors import ConfigError
 from stag.facs import AU_REGIONS, AU_VOCABULARY
 from stag.inference.probabilities import predict_probabilities
 from stag.model.comparators import (
-    CENTRES_PX,
     NETWORKS,
     CausalConvolution,
     GatedRecurrence,
     GraphConvolution,
     NetworkInput,
-    OnsetApexMaps,
     SpatioTemporalBlock,
     build_network,
     region_graph,
 )
+from stag.model.onset_apex import CENTRES_PX, OnsetApexMaps
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS, MIRROR_PAIRS
 from stag.training.fit import Part, fit_many

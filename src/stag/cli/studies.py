@@ -46,7 +46,7 @@ def _page(given: Values) -> Path:
         takes=f"out files method {_TRAINING} au jobs quiet",
     ),
     Mode(
-        "with a --method that is no network",
+        "with a --method that is not a network",
         lambda given: given["method"] in METHODS and given["method"] not in NETWORK_NAMES,
         ignores="preset config set_ au",
     ),
