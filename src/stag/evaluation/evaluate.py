@@ -26,8 +26,9 @@ from stag.evaluation.protocols import Fold, split
 from stag.evaluation.results import PREDICTIONS, RESULT, Result, RunResult, Units
 from stag.evaluation.store import RunFolder, fingerprint_data
 from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
-from stag.evaluation.units import Answers, Learner, Plan, Task, classify, read_task, run_tasks, stag_learner
+from stag.evaluation.units import Answers, Learner, NetworkLearner, Plan, Task, classify, read_task, run_tasks
 from stag.motion_set import MotionSet
+from stag.utils.choices import NETWORK_NAMES
 from stag.utils.files import write_json
 
 if TYPE_CHECKING:
@@ -61,16 +62,17 @@ def evaluate(
 
     Args:
         motion: The clips.
-        config: Settings of STAG and its training, and the AU source; the default preset where omitted.
+        config: Settings of the network and its training, and the AU source; the default preset where omitted.
         protocol: ``loso``, ``gkf`` or ``skf``; see :func:`stag.evaluation.protocols.split`.
-        method: ``stag``, ``svm``, ``logistic``, ``majority`` or ``au-only``, or any scikit-learn classifier: cloned
-            for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
+        method: A name: one of the networks ``stag``, ``gcn``, ``st-gcn``, ``gru``, ``tcn``, ``transformer`` and
+            ``stst-net``, which train alike, or ``svm``, ``logistic``, ``majority`` or ``au-only``. Or any scikit-learn
+            classifier: cloned for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
         folds: Number of folds, for ``gkf`` and ``skf``.
         seeds: Seeds of training; metrics are averaged over them.
         out: Run folder; made, or resumed. Where omitted, nothing is kept on disk.
         jobs: Worker processes; every unit computes on one thread.
         progress: Called with (done, total) as units and baselines finish.
-        learner: Another learner than STAG, for ablations and tests; with ``jobs`` above 1 it must be picklable.
+        learner: A learner in place of ``method``, for ablations and tests; with ``jobs`` above 1 it must be picklable.
         baselines: Whether to compute the baselines too.
         device: ``cpu`` trains one unit a process; ``cuda`` the folds of a seed as one stacked model, which rounds sums
             differently; ``auto`` takes a GPU where there is one. Other learners choose for themselves.
@@ -118,7 +120,7 @@ def evaluate_split(
         out: As for :func:`evaluate`.
         jobs: Worker processes.
         progress: Called with (done, total) as units and baselines finish.
-        learner: Another learner than STAG.
+        learner: A learner in place of ``method``.
         baselines: Whether to compute the baselines too.
         device: As for :func:`evaluate`.
 
@@ -213,13 +215,14 @@ def _plan(
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
-    other = method_of(method)
-    if other is not None:
+    chosen = method_of(method)
+    if not isinstance(chosen, NetworkLearner):
         if config is not None:
-            raise ConfigError("config: only method stag reads settings; leave it out")
+            raise ConfigError(f"config: only {', '.join(NETWORK_NAMES)} read settings; leave it out")
         # Codes are taken from the test clips of every run that does not say that it reads them.
         config = Config(au="annotated" if method == "au-only" else "none")
-        learner, identity = other, {**other.identity, **identity}
+    about = chosen.identity if learner is None else {"method": getattr(learner, "__name__", type(learner).__name__)}
+    learner = learner or chosen
     config = config or Config.preset("default")
     refuse_pointless(motion, folds)
     if config.train.seed:
@@ -227,16 +230,15 @@ def _plan(
     refuse_missing_codes(motion, config, folds)
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)
-    name = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
     return Plan(
         motion=motion,
         config=config,
         protocol=protocol,
         folds=tuple(folds),
         seeds=tuple(seeds),
-        learner=learner or stag_learner,
+        learner=learner,
         baselines=tuple(BASELINES) if baselines else (),
-        identity={"stag": stag.__version__, "method": name, "protocol": protocol, "folds": len(folds), **identity},
+        identity={"stag": stag.__version__, **about, "protocol": protocol, "folds": len(folds), **identity},
         selection=getattr(learner, "selection", "") or _selection(config),
         leak=getattr(learner, "leak", ""),
     )
@@ -248,8 +250,8 @@ def _selection(config: Config) -> str:
 
 
 def _on_device(plan: Plan, device: str) -> Plan:
-    """The plan with its device, where the learner is STAG itself; asking for a GPU means loading torch."""
-    if plan.learner is not stag_learner or device == "cpu":
+    """The plan with its device, where the learner is a network; asking for a GPU means loading torch."""
+    if not isinstance(plan.learner, NetworkLearner) or device == "cpu":
         return plan
     from stag.training.device import pick_device
 
