@@ -7,8 +7,7 @@ import pytest
 
 from stag.config import Config
 from stag.errors import ConfigError
-from stag.evaluation.units import Answers
-from stag.studies import key_frames
+from stag.evaluation.units import Answers, NetworkLearner
 from stag.studies.ablation import ablate
 from stag.studies.key_frames import SPANS, WHOLE, with_changes, with_span
 from synthetic import synthetic_motion
@@ -77,14 +76,13 @@ def test_models_see_whole_clips_and_every_change_is_scored_against_them(monkeypa
     motion = synthetic_motion(4, 6, steps=5)
     seen = []
 
-    def learner(train, test, config, seed):
+    def learner(_self, train, test, config, seed):
         seen.extend(train.clip_id.tolist())
         truth = dict(zip(with_changes(motion).clip_id.tolist(), with_changes(motion).label.tolist(), strict=True))
         right = [truth[clip] if clip.endswith(WHOLE) else "negative" for clip in test.clip_id.tolist()]
         return Answers((np.array(right)[:, None] == np.array(test.classes)).astype(float))
 
-    monkeypatch.setattr(key_frames, "stag_learner", learner)
-    monkeypatch.setattr("stag.evaluation.evaluate.stag_learner", learner)
+    monkeypatch.setattr(NetworkLearner, "__call__", learner)
     rows = ablate(motion, Config(), out=tmp_path, only=["key-frames"], device="cpu").content.rows
     assert {clip.endswith(WHOLE) for clip in seen if " @ " in clip} == {True}
     assert [row.configuration for row in rows] == list(SPANS)

@@ -12,7 +12,7 @@ from stag.cli.console import print_scores, progress_bar, say, study_title
 from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, load_motion, named_path
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
-from stag.utils.choices import METHODS, NETWORK_NAMES, AuSource, ProtocolName
+from stag.utils.choices import METHODS, NETWORK_NAMES, AuSource, PresetName, ProtocolName
 from stag.utils.text import did_you_mean
 
 _LOSO = Mode(
@@ -214,8 +214,9 @@ def audit(
 
 @dataclass(frozen=True)
 class TableOptions(RunOptions):
-    """The options of a table of the paper, with the paper's protocol."""
+    """The options of a table of the paper, with the paper's settings and protocol."""
 
+    preset: Annotated[PresetName, typer.Option(help="Settings to start from; stag settings prints them.")] = "paper"
     protocol: Annotated[
         ProtocolName,
         typer.Option(help="How clips are split: leave one subject out, folds of whole subjects, or folds of clips."),

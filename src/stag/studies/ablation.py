@@ -89,10 +89,10 @@ CATEGORIES: dict[str, tuple[str, tuple[Row, ...]]] = {
     "au": (
         "AU Guidance",
         (
-            Row("Without AU Guidance", ("au=none",), paper=True),
+            Row("Without AU Guidance", ("au=none", "train.au_weight=0"), paper=True),
             Row("With AU Guidance", ("au=annotated",), paper=True),
             Row("Predicted AUs", ("au=predicted",)),
-            Row("Without AU head", ("au=none", "train.au_weight=0")),
+            Row("AUs supervise, are not read", ("au=none",)),
         ),
     ),
     "graph": (

@@ -17,7 +17,7 @@ from stag.datasets.apex import apex_step
 from stag.errors import ConfigError
 from stag.evaluation.results import Result
 from stag.evaluation.summary import summarise
-from stag.evaluation.units import Answers, stag_learner
+from stag.evaluation.units import Answers, NetworkLearner
 from stag.motion_set import MotionSet
 from stag.studies.comparison import paired_difference
 from stag.studies.results import AblationRow, StudyScores
@@ -66,7 +66,7 @@ class TrainedOnWholeClips:
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
         """Train on the unchanged ones of ``train``, classify all of ``test``."""
         whole = np.array([clip.endswith(_SEPARATOR + WHOLE) for clip in train.clip_id.tolist()])
-        return stag_learner(train.subset(np.flatnonzero(whole)), test, config, seed)
+        return NetworkLearner()(train.subset(np.flatnonzero(whole)), test, config, seed)
 
 
 def with_changes(motion: MotionSet, names: Sequence[str] = tuple(SPANS)) -> MotionSet:

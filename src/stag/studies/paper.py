@@ -20,7 +20,7 @@ from stag.studies.paper_rows import Measured, Progress, Record, in_full, printed
 from stag.studies.published import CONFLICTS, SETS, TABLES, published
 from stag.studies.results import PaperRow, PaperTable, Written
 from stag.studies.side_by_side import html_text, latex_text
-from stag.studies.sources import Sources, common_classes, has_codes
+from stag.studies.sources import BASIC5, SCHEMES_OF, Sources, common_classes, has_codes
 from stag.utils.files import write_json, write_text
 
 PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
@@ -28,6 +28,10 @@ PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation
 
 
 NOT_GIVEN = "data set not given, or not with these classes"
+SPLIT = {"dfme": "test_a"}
+"""Data set -> the split that the paper means by it; its DFME of 474 clips is test split A."""
+_NO_CODES = ("au=none", "train.au_weight=0")
+_DEPTHS = ("model.graph_layers=3", "model.transformer_layers=5")
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,18 @@ class Bench:
         """Protocol and seeds, as the evaluations take them."""
         return {"protocol": self.protocol, "folds": self.folds, "seeds": self.seeds, "jobs": self.jobs}
 
-    def within(self, name: str, motion: MotionSet, au: str | None = None) -> Result:
+    def motion(self, name: str, classes: str) -> MotionSet | None:
+        """Return a data set as the paper means it; a motion file without a split is taken as it is."""
+        part = self.sources.motion(name, classes, SPLIT[name]) if name in SPLIT else None
+        return self.sources.motion(name, classes) if part is None else part
+
+    def changed(self, settings: Sequence[str]) -> Bench:
+        """Return the same with other settings."""
+        return replace(self, config=self.config.override(settings))
+
+    def within(self, name: str, motion: MotionSet) -> Result:
         """Evaluate one set by the protocol, in the run folder of that name."""
-        config = self.config if au is None else self.config.override([f"au={au}"])
-        return evaluate(motion, config, out=self.out / "runs" / name, **self.options)
+        return evaluate(motion, self.config, out=self.out / "runs" / name, **self.options)
 
     def across(self, name: str, train: MotionSet, test: MotionSet) -> Result:
         """Train on one set and test on the other."""
@@ -152,7 +164,7 @@ def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list
 def _counts(sources: Sources, name: str, classes: str) -> tuple[dict[str, int] | None, bool, str]:
     try:
         if name in sources.roots:
-            table = sources.table(name, classes)
+            table = sources.table(name, classes, SPLIT.get(name))
             return dict(Counter(table.classes)), table.simulated, ""
         motion = sources.motion(name, classes)
     except DatasetError as error:
@@ -189,11 +201,12 @@ def _one_set(bench: Bench, name: str, setting: str) -> Measured:
             return Measured(note="data set not given, or not with these splits")
         return Measured.of(bench.across(f"{name}-{split}", train, test))
     classes = setting.split("-")[0]
-    motion = bench.sources.motion(name, classes)
+    motion = bench.motion(name, classes)
     if motion is None:
         return Measured(note=NOT_GIVEN)
     if bench.config.au == "annotated" and not has_codes(motion):
-        return Measured.of(bench.within(f"{name}-{classes}", motion, "none"), "without AUs: the set has no codes")
+        bare = bench.changed(["au=none"])
+        return Measured.of(bare.within(f"{name}-{classes}", motion), "without AUs: the set has no codes")
     return Measured.of(bench.within(f"{name}-{classes}", motion))
 
 
@@ -202,8 +215,9 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
     motion = bench.sources.motion("samm", "3")
     if motion is None:
         raise DatasetError("table5 needs SAMM with three classes; extract it with `scheme=paper3` or `scheme=megc3`")
+    config = bench.config.override(_DEPTHS)
     study = ablate(
-        motion, bench.config, only=PAPER_PARTS, paper_rows=True, out=bench.out, progress=progress, **bench.options
+        motion, config, only=PAPER_PARTS, paper_rows=True, out=bench.out, progress=progress, **bench.options
     ).content
     by_name = {(row.category, row.configuration): row for row in study.rows}
 
@@ -223,11 +237,11 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
     def measure(row: Record) -> Measured:
         source, target = SETS[str(row["source"])], SETS[str(row["target"])]
         try:
-            train, test = bench.sources.motion(source, classes), bench.sources.motion(target, classes)
+            train, test = bench.motion(source, classes), bench.motion(target, classes)
             if train is None or test is None:
                 return Measured(note="data set not given")
             bare = bench.config.au == "annotated" and not (has_codes(train) and has_codes(test))
-            arm = replace(bench, config=bench.config.override(["au=none"])) if bare else bench
+            arm = bench.changed(["au=none"]) if bare else bench
             result = arm.across(f"{source}-{target}-{classes}", train, test)
             return Measured.of(result, "without AUs: a set has no codes" if bare else "")
         except DatasetError as error:
@@ -238,17 +252,20 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
 
 def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
     """Tables 8 to 10: regions and action units on DFME."""
-    classes = str(sum(str(name).startswith("f1_") for name in table.columns))
-    # The paper's DFME of 474 clips is test split A; a motion file may be of any part.
-    motion = bench.sources.motion("dfme", classes)
+    emotions = [str(name).removeprefix("f1_") for name in table.columns if str(name).startswith("f1_")]
+    classes = BASIC5.name if set(emotions) == set(BASIC5.classes) else str(len(emotions))
+    motion = bench.motion("dfme", classes)
     if motion is None:
-        raise DatasetError(f"this table needs DFME with {classes} classes; extract it with `scheme=paper{classes}`")
+        raise DatasetError(
+            f"this table needs DFME with {', '.join(emotions)}; extract it with `scheme={SCHEMES_OF[classes][-1]}`"
+        )
 
     def measure(row: Record) -> Measured:
         au = "annotated" if row["au"] == "Yes" else "none"
         try:
             chosen = with_layout(motion, f"roi{row['rois']}")
-            return Measured.of(bench.within(f"dfme-{classes}-roi{row['rois']}-{au}", chosen, au))
+            arm = bench.changed(["au=annotated"] if au == "annotated" else _NO_CODES)
+            return Measured.of(arm.within(f"dfme-{classes}-roi{row['rois']}-{au}", chosen))
         except DatasetError as error:
             return Measured(note=str(error))
 
