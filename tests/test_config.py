@@ -31,6 +31,12 @@ def test_the_commented_text_gives_the_configuration_back(name, tmp_path):
     assert Config.from_toml(tmp_path / "c.toml") == config
 
 
+def test_a_value_by_class_survives_toml():
+    config = Config().override(["train.gamma={surprise=1.5}"])
+    assert config.train.gamma == {"surprise": 1.5}
+    assert Config.from_mapping(tomllib.loads(config.to_toml()), "text") == config
+
+
 def test_paper_keeps_the_literal_reading():
     assert Config.preset("paper").motion.reference == "previous"
     assert Config.preset("paper").train.epochs == 200

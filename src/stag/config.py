@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -117,9 +117,19 @@ class TrainConfig(_Section):
     warmup_epochs: int = setting(5, "epochs of linear warm-up", "assumed", ge=0)
     patience: int = setting(20, "epochs without a better validation loss before training stops", "assumed", ge=1)
     smoothing: float = setting(0.1, "label smoothing (Eq. 34)", "assumed", ge=0, lt=1)
-    gamma: float = setting(2.0, "focusing power of the focal loss, of every class (Eq. 35)", "assumed", ge=0)
-    class_weights: bool = setting(True, "weights from inverse class frequency in the loss (Eq. 35)", "paper")
-    oversample: bool = setting(True, "show every class as often as the largest", "paper")
+    gamma: Annotated[float, Field(ge=0)] | dict[str, Annotated[float, Field(ge=0)]] = setting(
+        2.0, 'focusing power of the focal loss (Eq. 35), of every class or by class, {"surprise" = 1.5}', "assumed"
+    )
+    class_weights: float = setting(
+        0.5,
+        "power of the inverse class frequency that weighs a class in the loss (Eq. 35); 0: none",
+        "assumed",
+        ge=0,
+        le=1,
+    )
+    oversample: float = setting(
+        1.0, "how far every class is brought to the size of the largest; 1: wholly, 0: not", "paper", ge=0, le=1
+    )
     au_weight: float = setting(2.0, "weight of the AU head's loss", "measured", ge=0)
     au_dropout: float = setting(0.5, "share of clips whose AU codes are hidden in training", "assumed", ge=0, le=1)
     au_own: float = setting(
@@ -138,10 +148,17 @@ class TrainConfig(_Section):
     )
     rotation_deg: float = setting(5.0, "standard deviation of the turn of all vectors, degrees", "assumed", ge=0, le=90)
     jitter: float = setting(0.1, "largest share of a clip that is cut off at either end", "assumed", ge=0, lt=0.5)
+    apex_cut: float = setting(0.25, "share of clips that end at their apex", "assumed", ge=0, le=1)
     noise: float = setting(0.1, "noise of each value, relative to the RMS of the clip", "assumed", ge=0)
     drift: float = setting(0.1, "drift common to all channels, relative to the RMS of the clip", "assumed", ge=0)
     swa: bool = setting(True, "average the weights over the last epochs", "paper")
-    swa_start: float = setting(0.75, "share of the epochs before averaging", "assumed", gt=0, lt=1)
+    swa_start: float = setting(
+        0.75,
+        "share of the epochs before averaging; where patience ends before, averaging begins then",
+        "assumed",
+        gt=0,
+        lt=1,
+    )
     swa_lr: float = setting(1e-4, "learning rate while weights are averaged", "assumed", gt=0)
     mirror_tta: bool = setting(True, "average answers over a clip and its mirror image", "paper")
     jitter_tta: int = setting(
@@ -238,12 +255,18 @@ class Config(_Section):
 
 
 def _assignments(section: BaseModel, keys: Sequence[str], comments: bool) -> list[str]:
-    lines = [f"{key} = {json.dumps(getattr(section, key))}" for key in keys]
+    lines = [f"{key} = {_toml_value(getattr(section, key))}" for key in keys]
     width = max(map(len, lines))
     return [
         f"{line:<{width}}  # {_comment(section, key)}" if comments else line
         for line, key in zip(lines, keys, strict=True)
     ]
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {json.dumps(part)}" for key, part in value.items()) + "}"
+    return json.dumps(value)
 
 
 def _comment(section: BaseModel, key: str) -> str:

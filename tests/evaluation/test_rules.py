@@ -14,7 +14,7 @@ from stag.errors import RunError
 from stag.evaluation.evaluate import evaluate
 from stag.evaluation.protocols import split
 from stag.evaluation.store import RunFolder
-from stag.evaluation.units import Plan, Task, read_task, run_stacked, stag_learner
+from stag.evaluation.units import NetworkLearner, Plan, Task, read_task, run_stacked
 from stag.training.fit import Part, fit_many
 from synthetic import contents, nearest_mean, synthetic_motion
 from tiny import TINY
@@ -45,7 +45,7 @@ def test_rule_2_nothing_of_the_clips_outside_a_part_reaches_its_weights(share):
 def plan_of(motion, config, seeds=(0, 1)):
     motion = motion.subset(np.argsort(motion.key, kind="stable"))
     folds = tuple(split("gkf", motion.group, motion.label, 3))
-    return Plan(motion, config, "gkf", folds, seeds, stag_learner, (), {"data": "x"})
+    return Plan(motion, config, "gkf", folds, seeds, NetworkLearner(), (), {"data": "x"})
 
 
 def test_units_that_train_as_one_stack_are_the_units_that_train_alone(tmp_path):

@@ -10,6 +10,7 @@ from stag.training.augment import Draws, augment, draw, mix, rotate
 
 B, T, R, C, A = 64, 9, 18, 3, 4
 OFF = {
+    "apex_cut": 0,
     "mixup": 0, "cutmix": 0, "mirror": 0, "magnitude": 0, "rotation_deg": 0, "jitter": 0, "noise": 0, "drift": 0,
     "au_dropout": 0,
 }  # fmt: skip
@@ -85,6 +86,20 @@ def test_jitter_stays_within_its_share():
     assert span[:, 1].min() >= 0.8
     assert span[:, 1].max() <= 1
     assert span.std(dim=0).min() > 0.03
+
+
+@pytest.mark.parametrize("cumulative", [True, False])
+def test_clips_end_at_their_apex(cumulative):
+    """A clip that rises to step 6 and falls again ends on top; one that only rises stays."""
+    height = torch.tensor([[0, 1, 2, 3, 4, 5, 6, 3, 0], [0, 1, 2, 3, 4, 5, 6, 7, 8]], dtype=torch.float32) / 6
+    shown = height if cumulative else height.diff(dim=1, prepend=height[:, :1])
+    motion = shown[:, :, None, None].expand(2, T, R, 2)
+    seen = augment(motion, drawn(clips=2, apex_cut=1), "roi18", cumulative=cumulative)[:, :, 0, 0]
+    if cumulative:
+        torch.testing.assert_close(seen[0], torch.linspace(0, 1, T))
+    else:
+        assert (seen[0, 1:] > 0).all()
+    torch.testing.assert_close(seen[1], shown[1])
 
 
 def test_mixup_is_the_weighted_mean_of_two_clips_at_one_strength(motion):

@@ -108,6 +108,21 @@ def test_averaging_takes_the_mean_of_the_last_epochs_and_is_kept_without_validat
     assert all("val_loss" not in row for row in fold.history)
 
 
+def test_where_patience_ends_averaging_begins_at_the_best_weights_and_is_kept(config):
+    """As large a learning rate as this is best early; the mean of the epochs after it is what training returns."""
+    settings = config.override(["train.lr=0.05", "train.epochs=40", "train.patience=4", "train.swa_start=0.9"])
+    history = train(corpus(24), settings, seed=0).history
+    rates = [row["lr"] for row in history]
+    best = int(np.argmin([row["val_loss"] for row in history[:-4]]))
+    assert len(history) == best + 1 + 4 + 4 < 40
+    assert rates[-4:] == [settings.train.swa_lr] * 4
+    assert rates[-5] > settings.train.swa_lr
+    mean = train(corpus(24), settings, seed=0)
+    alone = train(corpus(24), settings.override(["train.swa=false"]), seed=0)
+    distance = [float((a - b).detach().norm()) for a, b in zip(mean.parameters(), alone.parameters(), strict=True)]
+    assert max(distance) > 0
+
+
 def test_warm_up_then_cosine_then_the_rate_of_averaging(config):
     settings = config.train
     rates = [learning_rate(epoch, settings) for epoch in np.arange(0, 12, 0.25)]

@@ -13,7 +13,7 @@ def order(batch=8, *, oversample, seed=0, labels=LABELS):
 
 
 def test_oversampling_shows_every_class_as_often_as_the_largest():
-    shown = order(8, oversample=True)
+    shown = order(8, oversample=1)
     assert shown.shape == (15, 8)
     counts = torch.bincount(LABELS[shown.flatten()])
     assert counts.tolist() == [40, 40, 40]
@@ -24,7 +24,7 @@ def test_oversampling_shows_every_class_as_often_as_the_largest():
 
 
 def test_without_it_each_clip_comes_once_but_for_a_rounding_to_whole_batches():
-    shown = order(8, oversample=False)
+    shown = order(8, oversample=0)
     assert shown.shape == (7, 8)
     times = torch.bincount(shown.flatten(), minlength=53)
     assert times.sum() == 56
@@ -34,11 +34,16 @@ def test_without_it_each_clip_comes_once_but_for_a_rounding_to_whole_batches():
 
 @pytest.mark.parametrize("labels", [torch.zeros(3, dtype=torch.long), torch.tensor([2])])
 def test_folds_smaller_than_a_batch_and_absent_classes(labels):
-    shown = order(8, oversample=True, labels=labels)
+    shown = order(8, oversample=1, labels=labels)
     assert shown.shape == (1, 8)
     assert set(shown.flatten().tolist()) == set(range(len(labels)))
 
 
 def test_order_follows_from_the_generator():
-    assert torch.equal(order(oversample=True), order(oversample=True))
-    assert not torch.equal(order(oversample=True), order(oversample=True, seed=1))
+    assert torch.equal(order(oversample=1), order(oversample=1))
+    assert not torch.equal(order(oversample=1), order(oversample=1, seed=1))
+
+
+def test_half_oversampling_lies_between():
+    counts = torch.bincount(LABELS[order(1, oversample=0.5).flatten()])
+    assert counts.tolist() == [40, 20, 11]

@@ -6,7 +6,8 @@ import torch
 from torch.func import grad, vmap
 from torch.nn import functional
 
-from stag.training.losses import au_bce, class_weights, focal_loss, smooth_labels
+from stag.errors import ConfigError
+from stag.training.losses import au_bce, class_weights, focal_loss, focusing, smooth_labels
 
 B, C = 6, 3
 
@@ -73,6 +74,20 @@ def test_class_weights_are_inverse_frequency_with_mean_one():
     assert weights.mean().item() == pytest.approx(1)
     assert class_weights(torch.tensor([5, 0, 5])).tolist() == [1, 0, 1]
     assert class_weights(torch.tensor([0, 0])).tolist() == [0, 0]
+
+
+def test_a_power_tempers_class_weights():
+    weights = class_weights(torch.tensor([10, 40, 0]), 0.5)
+    assert (weights[0] / weights[1]).item() == pytest.approx(2)
+    assert weights[2] == 0
+    assert class_weights(torch.tensor([10, 40, 0]), 0.0).tolist() == [1, 1, 0]
+
+
+def test_gamma_is_one_value_or_one_by_class():
+    assert focusing(1.5, "abc").tolist() == [1.5, 1.5, 1.5]
+    assert focusing({"b": 0.0, "c": 3}, "abc").tolist() == [2, 0, 3]
+    with pytest.raises(ConfigError, match=r"train.gamma: no class 'suprise' \(did you mean 'surprise'\?\)"):
+        focusing({"suprise": 1}, ["negative", "surprise"])
 
 
 def test_au_loss_is_the_mean_over_codes_that_exist():

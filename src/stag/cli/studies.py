@@ -12,7 +12,8 @@ from stag.cli.console import print_scores, progress_bar, say, study_title
 from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, listed, load_motion, named_path
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
-from stag.utils.choices import AuSource, MethodName, ProtocolName
+from stag.utils.choices import METHODS, NETWORK_NAMES, AuSource, PresetName, ProtocolName
+from stag.utils.text import did_you_mean
 
 _LOSO = Mode(
     "with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", ignores="folds"
@@ -44,7 +45,11 @@ def _page(given: Values) -> Path:
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
         takes=f"out files method {_TRAINING} au jobs quiet",
     ),
-    Mode("with a --method other than stag", lambda given: given["method"] != "stag", ignores="preset config set_ au"),
+    Mode(
+        "with a --method that is not a network",
+        lambda given: given["method"] in METHODS and given["method"] not in NETWORK_NAMES,
+        ignores="preset config set_ au",
+    ),
     _LOSO,
     settings=_LEARNING,
     kept=lambda given: RESUMES if given["model"] is None else None,
@@ -63,14 +68,21 @@ def evaluate(
         str | None, typer.Option(help="Folder or name of a trained model to score, without training."), Reads()
     ] = None,
     method: Annotated[
-        MethodName,
-        typer.Option(help="What is evaluated: STAG, or a simpler method by the same protocol."),
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"What is evaluated: {'; '.join(f'{name}, {text}' for name, text in METHODS.items())}.",
+        ),
     ] = "stag",
 ) -> None:
     """Train and score by leave-one-subject-out or k folds, across data sets, or score a trained model."""
     from stag.evaluation import evaluate as evaluation
 
-    settings = run.settings(run.au) if method == "stag" else None
+    if method not in METHODS:
+        raise typer.BadParameter(
+            f"--method {method}: no such method{did_you_mean(method, METHODS)}; there are {', '.join(METHODS)}"
+        )
+    settings = run.settings(run.au) if method in NETWORK_NAMES else None
     arguments = run.protocol_arguments()
     if bool(train_file) != bool(test_file):
         raise typer.BadParameter("--train and --test go together")
@@ -201,8 +213,9 @@ def audit(
 
 @dataclass(frozen=True)
 class TableOptions(RunOptions):
-    """The options of a table of the paper, with the paper's protocol."""
+    """The options of a table of the paper, with the paper's settings and protocol."""
 
+    preset: Annotated[PresetName, typer.Option(help="Settings to start from; stag settings prints them.")] = "paper"
     protocol: Annotated[
         ProtocolName,
         typer.Option(help="How clips are split: leave one subject out, folds of whole subjects, or folds of clips."),

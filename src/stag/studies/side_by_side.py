@@ -138,10 +138,10 @@ def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
     """Return every number, for the CSV."""
     table = []
     for row in rows:
-        flat = {**row.labels, **{f"published_{name}": value for name, value in row.published.items()}}
+        flat = {**row.labels, **{f"published_{name}": _plain(value) for name, value in row.published.items()}}
         for name, value in (row.measured or {}).items():
             if name != "ci95":
-                flat[f"measured_{name}"] = value
+                flat[f"measured_{name}"] = _plain(value)
                 continue
             for metric, (low, high) in value.items():
                 flat |= {f"measured_{metric}_low": low, f"measured_{metric}_high": high}
@@ -149,6 +149,11 @@ def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
     full = pd.DataFrame(table)
     ends = ["simulated", "note"]
     return full[[*(name for name in full if name not in ends), *ends]]
+
+
+def _plain(value: Any) -> Any:
+    """Return a list of numbers as the paper writes it, with spaces."""
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def signed(value: float | None) -> str:

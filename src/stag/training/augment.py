@@ -17,6 +17,7 @@ from stag.inference.probabilities import cut_to_span, mirror
 from stag.model.stag import clip_rms
 
 _FLOOR_PX = 0.05  # a still clip stays still when clips are brought to one strength
+_SHORTEST = 0.1  # share of a clip that is left at least when it ends at its apex
 
 
 class Draws(NamedTuple):
@@ -27,6 +28,7 @@ class Draws(NamedTuple):
         factor: ``(B,)`` factor of the magnitude.
         angle: ``(B,)`` turn of all vectors, radians.
         span: ``(B, 2)`` first and last position kept, shares of the clip in [0, 1].
+        to_apex: ``(B,)`` bool, end the clip at its apex.
         noise: ``(B, T, R, 2)`` to add, relative to the RMS of the clip.
         partner: ``(B,)`` which clip of the batch is mixed in.
         own: ``(B, T, R)`` weight of the clip itself at each step and region; the partner has the rest.
@@ -39,6 +41,7 @@ class Draws(NamedTuple):
     factor: Tensor
     angle: Tensor
     span: Tensor
+    to_apex: Tensor
     noise: Tensor
     partner: Tensor
     own: Tensor
@@ -83,6 +86,7 @@ def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator:
         weight=own.mean(dim=(1, 2)),
         hidden=uniform(clips, 1) < settings.au_dropout,
         own_codes=uniform(clips, 1) < settings.au_own,
+        to_apex=uniform(clips) < settings.apex_cut,
     )
 
 
@@ -100,7 +104,11 @@ def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> T
         ``(B, T, R, 2)``.
     """
     motion = torch.where(drawn.flip[:, None, None, None], mirror(motion, layout), motion)
-    motion = cut_to_span(motion, drawn.span, cumulative=cumulative)
+    start, end = drawn.span.unbind(1)
+    apex = apex_share(motion, cumulative=cumulative)
+    # A clip that would be over before its apex keeps its end.
+    end = torch.where(drawn.to_apex & (apex > start + _SHORTEST), apex, end)
+    motion = cut_to_span(motion, torch.stack([start, end], dim=1), cumulative=cumulative)
     strength = motion.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     motion = rotate(motion + strength * drawn.noise, drawn.angle)
     return motion * drawn.factor[:, None, None, None]
@@ -131,6 +139,12 @@ def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tenso
         share * target + (1 - share) * target[partner],
         torch.where(alone, au, share * au + (1 - share) * au[partner]),
     )
+
+
+def apex_share(motion: Tensor, *, cumulative: bool) -> Tensor:
+    """Return where each clip of ``motion (B, T, R, 2)`` is strongest, as a share of its steps: ``(B,)`` in [0, 1]."""
+    displacement = motion if cumulative else motion.cumsum(dim=1)
+    return displacement.square().mean(dim=(2, 3)).argmax(dim=1) / (motion.shape[1] - 1)
 
 
 def rotate(motion: Tensor, angle: Tensor) -> Tensor:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from stag.config import Config
 from stag.errors import ConfigError, ModelError
+from stag.model.comparators import NetworkInput, build_network
 from stag.model.stag import STAG
 from stag.motion.transforms import is_cumulative
 from stag.motion_set import MotionSet
 from stag.training.fold import Clips, Cost, TrainingFold
 from stag.training.losses import put_gradients
 from stag.training.validation import inner_validation
+from stag.utils.choices import NetworkName
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
 
@@ -103,6 +105,7 @@ def fit_many(
     config: Config,
     *,
     init: STAG | None = None,
+    network: NetworkName = "stag",
     device: str = "auto",
     progress: EpochProgress | None = None,
 ) -> list[STAG]:
@@ -116,6 +119,7 @@ def fit_many(
         parts: What each model learns from, and its seed.
         config: Settings of all.
         init: A model that all start from; its widths and depths then replace ``config.model``.
+        network: What is trained: STAG, or another network of :mod:`stag.model.comparators`.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: Called with (epoch, epochs) after each epoch of all.
 
@@ -127,7 +131,7 @@ def fit_many(
         config = config.model_copy(update={"model": init.info.model})
     with one_thread():
         clips = _on_device(motion, where)
-        folds = [_fold(motion, clips, part, config, init) for part in parts]
+        folds = [_fold(motion, clips, part, config, init, network) for part in parts]
         for epoch in range(config.train.epochs):
             _epoch([fold for fold in folds if not fold.done])
             if progress is not None:
@@ -149,14 +153,17 @@ def _epoch(folds: Sequence[TrainingFold]) -> None:
         fold.end_epoch()
 
 
-def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STAG | None) -> TrainingFold:
+def _fold(
+    motion: MotionSet, clips: Clips, part: Part, config: Config, init: STAG | None, network: NetworkName
+) -> TrainingFold:
     training, validation = part.index, part.index[:0]
     if config.train.validation_share > 0:
         inner, held = inner_validation(
             motion.group[part.index], motion.label[part.index], config.train.validation_share, part.seed
         )
         training, validation = part.index[inner], part.index[held]
-    model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=part.seed)
+    given = NetworkInput(motion.layout, motion.steps, config.model, clips.cumulative)
+    model = build_network(network, given, classes=motion.classes, seed=part.seed)
     if init is not None:
         _start_from(model, init)
     indices = torch.from_numpy(training), torch.from_numpy(validation)

@@ -77,20 +77,19 @@ class TrainingFold:
         self.order = torch.empty(0, 0, dtype=torch.long)
         self._clips, self._config = clips, config
         self._cost = cost or (self.validation_loss if len(validation) else None)
-        self._patience = math.inf if cost else config.train.patience
+        self._selects = cost is not None
         self._training, self._validation = training.to(device), validation.to(device)
         self._labels = clips.label[self._training].cpu()
         self._generator = torch.Generator().manual_seed(seed)
         settings = config.train
         counts = torch.bincount(self._labels, minlength=len(model.classes))
         self._balance = class_weights(counts).to(device)
-        # What is shown equally often needs no weight, but a class that is never shown keeps its 0.
-        shown = (counts > 0).to(torch.float32) if settings.oversample else class_weights(counts)
-        self._alpha = (shown if settings.class_weights else torch.ones(len(counts))).to(device)
+        self._alpha = class_weights(counts, settings.class_weights).to(device)
         self._optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
         )
         self._averaged: AveragedModel | None = None
+        self._last_epoch = settings.epochs
         self._best_loss, self._best_epoch = math.inf, 0
         self._best_state: dict[str, Tensor] | None = None
         self._total = 0.0
@@ -119,31 +118,46 @@ class TrainingFold:
 
     def step(self, loss: float, number: int) -> None:
         """Update the weights by the gradients of batch ``number``."""
-        epoch = len(self.history) + number / len(self.order)
         self._total += loss
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(epoch, self._config.train)
+            group["lr"] = self._learning_rate(len(self.history) + number / len(self.order))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
 
     def end_epoch(self) -> None:
         """Validate, keep the best weights so far, average late epochs, and decide whether to stop."""
         settings, epoch = self._config.train, len(self.history)
-        row = {"epoch": float(epoch), "lr": learning_rate(epoch, settings), "train_loss": self._total / len(self.order)}
-        averaging = settings.swa and epoch >= settings.swa_start * settings.epochs
-        if averaging:
-            self._averaged = self._averaged or AveragedModel(self.model)
+        rate = self._learning_rate(epoch)
+        row = {"epoch": float(epoch), "lr": rate, "train_loss": self._total / len(self.order)}
+        if self._averaged is not None:
             self._averaged.update_parameters(self.model)
         if self._cost is not None:
             row["val_loss"] = loss = self._cost(self.model)
             if loss < self._best_loss:
                 self._best_loss, self._best_epoch = loss, epoch
                 self._best_state = copy.deepcopy(self.model.state_dict())
-            self.done = not averaging and epoch - self._best_epoch >= self._patience
         self.history.append(row)
-        self.done = self.done or len(self.history) >= settings.epochs
+        out_of_patience = not self._selects and self._cost is not None and epoch - self._best_epoch >= settings.patience
+        if self._averaged is not None:
+            self.done = len(self.history) >= self._last_epoch
+        elif settings.swa and (out_of_patience or len(self.history) >= round(settings.swa_start * settings.epochs)):
+            self._begin_averaging(from_best=out_of_patience)
+        else:
+            self.done = out_of_patience or len(self.history) >= settings.epochs
         if self.done:
             self._settle()
+
+    def _begin_averaging(self, *, from_best: bool) -> None:
+        """Average the weights from the next epoch on; after patience ran out, from the best weights."""
+        settings = self._config.train
+        if from_best and self._best_state is not None:
+            self.model.load_state_dict(self._best_state)
+        self._averaged = AveragedModel(self.model)
+        self._last_epoch = len(self.history) + max(1, round((1 - settings.swa_start) * settings.epochs))
+
+    def _learning_rate(self, epoch: float) -> float:
+        settings = self._config.train
+        return learning_rate(epoch, settings) if self._averaged is None else min(settings.swa_lr, settings.lr)
 
     @torch.no_grad()
     def validation_loss(self, model: STAG) -> float:
@@ -160,14 +174,14 @@ class TrainingFold:
         return total / weight if weight else total
 
     def _settle(self) -> None:
-        """Load the chosen weights: the better of best epoch and average, by the validation clips."""
-        best = self._best_state
+        """Load the average where there is one, else the best weights; a given ``cost`` chooses between the two."""
+        kept = self._best_state
         if self._averaged is not None:
             average = cast(STAG, self._averaged.module)
-            if best is None or self._cost is None or self._cost(average) <= self._best_loss:
-                best = average.state_dict()
-        if best is not None:
-            self.model.load_state_dict(best)
+            if kept is None or not self._selects or self._cost is None or self._cost(average) <= self._best_loss:
+                kept = average.state_dict()
+        if kept is not None:
+            self.model.load_state_dict(kept)
         self.model.eval()
 
 
@@ -187,18 +201,18 @@ def learning_rate(epoch: float, settings: TrainConfig) -> float:
     return low + (settings.lr - low) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, oversample: bool) -> Tensor:
+def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, oversample: float) -> Tensor:
     """Return full batches of clip positions for one epoch.
 
-    With ``oversample`` each class is shown as often as the largest: every clip of it equally often but for a random
-    remainder. The number of clips is rounded to whole batches by leaving out, or repeating, some at random; so all
-    batches have one size, whatever the size of the fold.
+    Of a class of ``n`` clips, the largest having ``m``, ``n (m / n) ** oversample`` are shown: every clip equally often
+    but for a random remainder. The number of clips is rounded to whole batches by leaving out, or repeating, some at
+    random; so all batches have one size, whatever the size of the fold.
 
     Args:
         labels: ``(n,)`` class ids.
         batch_size: ``B``.
         generator: Source of random numbers, on the CPU.
-        oversample: Whether to bring every class to the size of the largest.
+        oversample: How far every class is brought to the size of the largest, from 0 (not) to 1 (wholly).
 
     Returns:
         ``(batches, B)`` positions into ``labels``.
@@ -206,7 +220,8 @@ def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, 
     if oversample:
         members = [torch.nonzero(labels == name).squeeze(1) for name in sorted(set(labels.tolist()))]
         largest = max(len(some) for some in members)
-        shown = torch.cat([_repeated(some, largest, generator) for some in members])
+        sizes = [round(len(some) * (largest / len(some)) ** oversample) for some in members]
+        shown = torch.cat([_repeated(some, size, generator) for some, size in zip(members, sizes, strict=True)])
     else:
         shown = torch.arange(len(labels))
     batches = max(1, round(len(shown) / batch_size))

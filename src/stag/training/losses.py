@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,9 +11,11 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.nn import functional
 
 from stag.config import Config
+from stag.errors import ConfigError
 from stag.model.action_units import peak_logits
 from stag.model.dropout import seeded
 from stag.model.stag import STAG
+from stag.utils.text import did_you_mean
 
 
 def smooth_labels(targets: Tensor, smoothing: float) -> Tensor:
@@ -29,19 +31,36 @@ def smooth_labels(targets: Tensor, smoothing: float) -> Tensor:
     return (1 - smoothing) * targets + smoothing / targets.shape[-1]
 
 
-def class_weights(counts: Tensor) -> Tensor:
-    """``alpha`` of Eq. 35: inverse class frequency, with mean 1 over the classes that occur.
+def class_weights(counts: Tensor, power: float = 1.0) -> Tensor:
+    """``alpha`` of Eq. 35: a power of the inverse class frequency, with mean 1 over the classes that occur.
 
     Args:
         counts: ``(C,)`` number of training clips of each class.
+        power: 1 weighs by the inverse frequency, 0 weighs all classes alike.
 
     Returns:
         ``(C,)`` floating point; a class without clips gets 0, as nothing can be learnt about it.
     """
     counts = counts.to(torch.get_default_dtype()) if not counts.is_floating_point() else counts
     present = counts > 0
-    inverse = torch.where(present, 1 / counts.clamp_min(1e-12), torch.zeros_like(counts))
+    inverse = torch.where(present, counts.clamp_min(1e-12) ** -power, torch.zeros_like(counts))
     return inverse * present.sum() / inverse.sum().clamp_min(torch.finfo(counts.dtype).tiny)
+
+
+def focusing(gamma: float | Mapping[str, float], classes: Sequence[str]) -> Tensor:
+    """Return ``gamma`` of Eq. 35 for each class ``(C,)``; a class without a value of its own has 2.
+
+    Raises:
+        ConfigError: ``gamma`` names a class that there is not.
+    """
+    if not isinstance(gamma, Mapping):
+        return torch.full((len(classes),), float(gamma))
+    for name in gamma:
+        if name not in classes:
+            raise ConfigError(
+                f"setting train.gamma: no class {name!r}{did_you_mean(name, classes)}; there are {', '.join(classes)}"
+            )
+    return torch.tensor([float(gamma.get(name, 2.0)) for name in classes])
 
 
 def focal_loss(logits: Tensor, targets: Tensor, alpha: Tensor | None = None, gamma: Tensor | float = 2.0) -> Tensor:
@@ -111,10 +130,13 @@ class Objective(nn.Module):
     serves all three sources. Annotated codes that the classifier reads drive the edges of the graph as well.
     """
 
+    gamma: Tensor
+
     def __init__(self, model: STAG, config: Config) -> None:
         super().__init__()
         self.model = model
         self.config = config
+        self.register_buffer("gamma", focusing(config.train.gamma, model.classes), persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the loss of one batch, a scalar."""
@@ -129,7 +151,7 @@ class Objective(nn.Module):
                 logits = self.model.classify(informed, torch.where(batch.own_codes, own, codes)).logits
             else:
                 logits = self.model.classify(blind, own if self.config.au == "predicted" else None).logits
-        loss = focal_loss(logits, smooth_labels(batch.target, settings.smoothing), batch.alpha, settings.gamma)
+        loss = focal_loss(logits, smooth_labels(batch.target, settings.smoothing), batch.alpha, self.gamma)
         steps = au_bce(peak_logits(encoded.au_step_logits), batch.au)
         return loss + settings.au_weight * (au_bce(blind.au_logits, batch.au) + steps)
 
