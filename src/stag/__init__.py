@@ -26,7 +26,7 @@ _HOMES = {
     "extract_motion": "stag.datasets.extract:extract_motion",
     "load_dataset": "stag.datasets.clips:load_dataset",
     "predict": "stag.api.prediction:predict",
-    "schemes": "stag.datasets.catalogue:schemes",
+    "schemes": "stag.datasets.clips:schemes",
     "simulate_corpus": "stag.simulate.corpus:simulate_corpus",
     "simulate_motion": "stag.simulate.motion:simulate_motion",
     "train": "stag.training.fit:train",
@@ -60,8 +60,7 @@ if TYPE_CHECKING:
     from stag.api.evaluation import compare, evaluate, evaluate_model, evaluate_split
     from stag.api.prediction import Predictor, explain, predict
     from stag.config import Config
-    from stag.datasets.catalogue import schemes
-    from stag.datasets.clips import load_dataset
+    from stag.datasets.clips import load_dataset, schemes
     from stag.datasets.extract import extract_motion
     from stag.errors import StagError
     from stag.model.stag import STAG
