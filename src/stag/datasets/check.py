@@ -122,7 +122,7 @@ def audit(
     schemes = [SCHEMES[one] for one in ([scheme_name] if scheme_name else covering(name))]
     datasets = [name]
     if name == "manifest":
-        datasets = list(dict.fromkeys(clip.dataset for clip in (*loaded.clips, *loaded.skipped) if clip.dataset))
+        datasets = list(dict.fromkeys(row.dataset for row in _rows(loaded) if row.dataset))
     comparisons: list[Comparison] = []
     edition = ""
     for dataset in datasets or [name]:
@@ -163,10 +163,17 @@ def _without_unreadable(loaded: Loaded, progress: Callable[[int, int], None] | N
     return replace(loaded, clips=tuple(usable), skipped=tuple(skipped))
 
 
+def _rows(loaded: Loaded) -> list[Clip | Skipped]:
+    return [*loaded.clips, *loaded.skipped]
+
+
 def _annotated(loaded: Loaded, split: str | None = None) -> list[Clip | Skipped]:
     """Return the annotated clips of a split, usable or not, without repeated rows."""
-    lost = [clip for clip in loaded.skipped if clip.kind != "duplicate" and clip.emotion]
-    return [row for row in (*loaded.clips, *lost) if split is None or row.split == split]
+    return [
+        row
+        for row in _rows(loaded)
+        if split in (None, row.split) and row.emotion and not (isinstance(row, Skipped) and row.kind == "duplicate")
+    ]
 
 
 def _part(loaded: Loaded, dataset: str) -> Loaded:
@@ -178,7 +185,7 @@ def _splits(dataset: str, loaded: Loaded, options: Options) -> list[str]:
     if options.split is not None:
         return [options.split]
     published = [edition.split for edition in EDITIONS if edition.dataset == dataset]
-    return list(dict.fromkeys([*published, *(clip.split for clip in (*loaded.clips, *loaded.skipped))])) or [""]
+    return list(dict.fromkeys([*published, *(row.split for row in _rows(loaded))])) or [""]
 
 
 def _edition(dataset: str, split: str, loaded: Loaded) -> Edition | None:

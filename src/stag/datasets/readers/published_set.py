@@ -210,5 +210,5 @@ def _load(
     clips, skipped, more = gather(entries, layout.name, folders, repairs=layout.repairs)
     return Loaded(
         clips, (*sheet.skipped, *skipped), (*remarks, *corrections, *more), is_simulated(root, sheet.path.parent),
-        edition, sheet.path, frames, kind,
+        edition, sheet.path, kind,
     )  # fmt: skip
