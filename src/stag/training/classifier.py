@@ -132,7 +132,8 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the most probable label ``(n,)`` of clips ``(n, T, R, 2)``."""
-        answers: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        answers: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return answers
 
     def __sklearn_tags__(self) -> Any:
