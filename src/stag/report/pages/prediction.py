@@ -16,8 +16,8 @@ from markupsafe import Markup
 from stag.evaluation.prediction_file import predictions_text, read_run, refuse_foreign
 from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
-from stag.report.export import data_link, fitting, rows_csv, to_json, weight
-from stag.report.pages.face import View, au_notes, face_view, overview_row
+from stag.report.export import View, data_link, fitting, rows_csv, to_json, weight
+from stag.report.pages.face import au_notes, face_view, overview_row
 from stag.report.pages.scores import run_view, study_view
 from stag.report.render import render
 from stag.report.wording import headline
