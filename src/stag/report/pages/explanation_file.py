@@ -21,7 +21,7 @@ _COLUMNS = ("step", "time_s", "channel", "attribution", "u_px", "v_px")
 
 
 def write_explanation(folder: Path, why: Attribution, prediction: Prediction) -> list[Path]:
-    """Write ``explanation.json``, ``attribution.csv``, ``explanation.png`` and ``face.png`` of one clip; return them."""
+    """Write ``explanation.json``, ``attribution.csv``, ``explanation.png`` and ``face.png`` of a clip; return them."""
     motion = prediction.motion
     title = f"Why {why.class_name} ({share(why.probability)})?  {why.title}"
     if not why.class_specific:
