@@ -11,7 +11,6 @@ import av
 
 from stag.errors import MissingDependency, StagError, VideoError
 from stag.explanation.explain import Attribution, explain
-from stag.frames.video_file import video_stream
 from stag.inference.predictor import Predictor
 from stag.report.export import data_link, motion_csv, prediction_dict, rows_csv, to_json
 from stag.report.pages.prediction import prediction_page
@@ -22,6 +21,7 @@ from stag.report.wording import answer_in_words, capitalised
 from stag.types import Frame, Prediction
 from stag.utils import limits as general
 from stag.video import fps_if_untimed, read_frames
+from stag.video.file import video_stream
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done, in [0, 1], and what is being done."""
