@@ -12,7 +12,7 @@ import av
 from stag.errors import MissingDependency, StagError, VideoError
 from stag.explanation.explain import Attribution, explain
 from stag.inference.predictor import Predictor
-from stag.report.export import data_link, motion_csv, prediction_dict, rows_csv, to_json
+from stag.report.export import data_link, prediction_dict, rows_csv, step_csv, to_json
 from stag.report.pages.prediction import prediction_page
 from stag.report.plots.attribution import attribution_figure
 from stag.report.render import environment
@@ -100,7 +100,7 @@ def result_html(p: Prediction, why: Attribution | None) -> str:
     links = [
         data_link("report.html", report, "the whole report, one file"),
         data_link("prediction.csv", rows_csv([p]), "the answer"),
-        data_link("motion.csv", motion_csv(p, why), "every step and channel"),
+        data_link("motion.csv", step_csv(p, why), "every step and channel"),
         data_link("prediction.json", to_json(prediction_dict(p, why)), "everything"),
     ]
     if why is not None:
