@@ -5,11 +5,11 @@ Only the sensor noise is random, from a fixed seed. All action units of a clip r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
@@ -71,7 +71,7 @@ class RenderedClip(ArrayValue):
         renderer: Source of the true dense flow.
     """
 
-    clean: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+    clean: list[NDArray[np.float32]]
     time_s: FloatArray
     motion: FloatArray
     landmarks: FloatArray
@@ -96,15 +96,12 @@ def render(spec: ClipSpec) -> RenderedClip:
     renderer = ClipRenderer(face, fields, script, SimulationSettings())
     times = script.time_s
     amplitude, hz, phase = script.flicker
-    lamp = 1 + amplitude * np.sin(2 * np.pi * hz * times + phase)
-    drift = script.drift_grey * np.arange(len(times)) / (len(times) - 1)
+    lamp = (1 + amplitude * np.sin(2 * np.pi * hz * times + phase)).astype(np.float32)
+    drift = (script.drift_grey * np.arange(len(times)) / (len(times) - 1)).astype(np.float32)
     truth = renderer.truth()
     poses = [compose(face.to_frame, head_transform(pose)) for pose in script.pose(times)]
     return RenderedClip(
-        clean=[
-            renderer.clean_frame(float(t)) * np.float32(a) + np.float32(b)
-            for t, a, b in zip(times, lamp, drift, strict=True)
-        ],
+        clean=[renderer.clean_frame(float(t)) * a + b for t, a, b in zip(times, lamp, drift, strict=True)],
         time_s=times - times[0],
         motion=truth.motion.astype(np.float64),
         landmarks=truth.landmarks[0].astype(np.float64),
@@ -120,7 +117,8 @@ def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
 
     Detection is slow: it runs once for each person and noise, on the face at rest, and the result moves with the head.
     """
-    rest, to_rest = _found_at_rest(clip.spec.face, clip.spec.inter_ocular_px, clip.spec.size, noise_grey)
+    still = ClipSpec(clip.spec.face, clip.spec.inter_ocular_px, (12,), 0.0, sway=False, size=clip.spec.size)
+    rest, to_rest = _found_at_rest(still, noise_grey)
     script = clip.renderer.script
     pose = compose(clip.renderer.face.to_frame, head_transform(script.pose(script.time_s[:1])[0]))
     points = transform_points(rest.points, compose(pose, to_rest))
@@ -133,11 +131,6 @@ def true_face(clip: RenderedClip) -> Landmarks:
     return Landmarks(clip.landmarks, float("nan"), (left, top, right, bottom))
 
 
-def faces(count: int) -> Iterator[tuple[int, float]]:
-    """Return number and eye distance of some people, large and small in turn."""
-    return ((number, (64.0, 40.0)[number % 2]) for number in range(count))
-
-
 @lru_cache(maxsize=4)
 def _person(number: int, inter_ocular_px: float, size: tuple[int, int] | None) -> tuple[Face, ActionFields]:
     width, height = size or (int(np.ceil(_MARGIN * inter_ocular_px)),) * 2
@@ -147,19 +140,14 @@ def _person(number: int, inter_ocular_px: float, size: tuple[int, int] | None) -
 
 
 @lru_cache(maxsize=64)
-def _found_at_rest(
-    number: int, inter_ocular_px: float, size: tuple[int, int] | None, noise_grey: float
-) -> tuple[Landmarks, FloatArray]:
-    spec = ClipSpec(number, inter_ocular_px, (12,), 0.0, sway=False, size=size)
-    face, fields = _person(number, inter_ocular_px, size)
+def _found_at_rest(spec: ClipSpec, noise_grey: float) -> tuple[Landmarks, FloatArray]:
+    face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
     still = ClipRenderer(face, fields, _script(spec), SimulationSettings()).clean_frame(0.0)
-    image = _digital(still, noise_grey, np.random.default_rng([_SEED, number]))
+    image = _digital(still, noise_grey, np.random.default_rng([_SEED, spec.face]))
     return load_detector("dlib", min_score=_MIN_SCORE).detect(image)[0], invert(face.to_frame)
 
 
-def _digital(
-    image: np.ndarray[tuple[int, ...], np.dtype[np.float32]], noise_grey: float, generator: np.random.Generator
-) -> GreyImage:
+def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random.Generator) -> GreyImage:
     noisy = image + np.float32(noise_grey) * generator.standard_normal(image.shape, np.float32)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 

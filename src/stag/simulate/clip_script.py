@@ -16,15 +16,10 @@ from stag.utils.values import ArrayValue
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClipScript(ArrayValue):
-    """Everything that happens in a clip of ``N`` frames, as in :class:`~stag.simulate.script.ScriptBlock`.
+    """Script of a clip of ``N`` frames: one row of a :class:`~stag.simulate.script.ScriptBlock`, and the camera.
 
     Attributes:
-        emotion: What the person feels.
-        unit: ``(K,)`` positions in :data:`~stag.facs.AU_VOCABULARY`; the last is the blink.
-        sides: ``(K, 2)`` amounts on the left and right of the image, 0 if unused; relative, of the blink crop pixels.
-        shape: ``(5, K)`` start, peak, end (seconds since the onset), exponents of rise and fall.
-        head: ``(3, 4, 3)`` amplitudes, frequencies and phases of the head motion.
-        strength_px: Peak displacement of the expression, crop pixels.
+        unit: ``(K,)``; ``sides`` is ``(K, 2)``, ``shape`` ``(5, K)``, ``head`` ``(3, 4, 3)``.
         noise_grey: Standard deviation of the sensor noise.
         flicker: Amplitude, frequency (Hz) and phase of the lamp flicker.
         drift_grey: Change of brightness from the first frame to the last.
@@ -80,15 +75,7 @@ class ClipScript(ArrayValue):
 def draw_script(
     emotion: str, style: DisplayStyle, settings: SimulationSettings, fps: float, generator: np.random.Generator
 ) -> ClipScript:
-    """Write the script of a new clip.
-
-    Args:
-        emotion: One of :data:`~stag.simulate.emotions.EMOTION_CLIPS`, or several joined by ``+``.
-        style: The person.
-        settings: Strength, timing and nuisance.
-        fps: Frames per second.
-        generator: Source of randomness; the same state gives the same script.
-    """
+    """Write the script of a new clip with an emotion of :data:`~stag.simulate.emotions.EMOTION_CLIPS`, or ``a+b``."""
     draws = ScriptDraws.draw(1, generator, emotions=emotion.count("+") + 1)
     block = draw_scripts([emotion], [style], np.array([fps]), settings, draws)
     script = ClipScript(

@@ -206,22 +206,12 @@ def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Genera
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, *purpose)))
 
 
-def subject_style(seed: int, number: int) -> DisplayStyle:
-    """Draw how a person of a corpus shows emotions."""
-    return DisplayStyle.draw(subject_generator(seed, number, STYLE))
-
-
 def subject_face(
     portrait: Portrait, settings: SimulationSettings, seed: int, number: int
 ) -> tuple[Face, ActionFields, DisplayStyle]:
     """Return the face of a person, its displacement fields, and how the person shows emotions."""
     face = make_face(portrait, settings, subject_generator(seed, number, FACE))
-    return face, action_fields(face.points), subject_style(seed, number)
-
-
-def subject_emotions(seed: int, number: int, clips: int, scheme: Scheme) -> list[str]:
-    """Draw the emotion of each clip of a person."""
-    return draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
+    return face, action_fields(face.points), DisplayStyle.draw(subject_generator(seed, number, STYLE))
 
 
 def numbered(letter: str, number: int, count: int) -> str:
@@ -244,7 +234,8 @@ def _simulate_subject(
     subject = numbered("s", number, subjects)
     face, face_fields, style = subject_face(portrait, settings, seed, number)
     written: list[_Written] = []
-    for index, emotion in enumerate(subject_emotions(seed, number, clips, scheme)):
+    emotions = draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
+    for index, emotion in enumerate(emotions):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
         script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
         renderer = ClipRenderer(face, face_fields, script, settings)

@@ -19,9 +19,10 @@ from stag.faces.crop import CROP_PX
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
 from stag.motion_set import MotionSet
-from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subject_generator, subject_style
+from stag.simulate.corpus import DATASET_NAME, EMOTIONS, STYLE, numbered, subject_generator
+from stag.simulate.emotions import draw_emotions
 from stag.simulate.extraction_model import ChannelBank, ClipDraws, ExtractionErrors, channel_bank, observed
-from stag.simulate.script import draw_scripts
+from stag.simulate.script import DisplayStyle, draw_scripts
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 from stag.types import SIMULATED_FLOW
 
@@ -152,11 +153,11 @@ def _blocks(
     """Draw all clips in order, some hundred at a time; no clip depends on the number of clips."""
     waiting: list[ClipDraws] = []
     for number in range(n_subjects):
-        style = subject_style(seed, number)
+        style = DisplayStyle.draw(subject_generator(seed, number, STYLE))
         person = subject_generator(seed, number, _PERSON)
         face = int(person.integers(len(bank.response)))
         answer = person.standard_normal((1, *bank.response.shape[2:5]))
-        emotions = subject_emotions(seed, number, clips_per_subject, scheme)
+        emotions = draw_emotions(clips_per_subject, scheme, subject_generator(seed, number, EMOTIONS))
         for begin in range(0, clips_per_subject, _BLOCK):
             part = emotions[begin : begin + _BLOCK]
             waiting.append(ClipDraws.draw(part, style, face, answer, steps, frame_rates, person))

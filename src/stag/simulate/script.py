@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -76,7 +76,7 @@ class ScriptDraws(ArrayValue):
         normal: ``(B, 2 + 2 U)`` standard normal.
         beta: ``(B,)`` place of the apex.
         head: ``(B, 4, 3)`` standard normal, swings of the head.
-        swing: ``(2, B, 4, 3)`` uniform, frequencies and phases of the head.
+        swing: ``(B, 2, 4, 3)`` uniform, frequencies and phases of the head.
     """
 
     one: FloatArray
@@ -96,15 +96,13 @@ class ScriptDraws(ArrayValue):
             normal=generator.standard_normal((clips, 2 + 2 * units)),
             beta=generator.beta(*_APEX_BETA, size=clips),
             head=generator.standard_normal((clips, 4, 3)),
-            swing=generator.random((2, clips, 4, 3)),
+            swing=np.moveaxis(generator.random((2, clips, 4, 3)), 0, 1),
         )
 
     @classmethod
     def joined(cls, draws: Sequence[ScriptDraws]) -> ScriptDraws:
         """Join the numbers of the clips of several people."""
-        names = ("one", "slot", "normal", "beta", "head")
-        parts = {name: np.concatenate([getattr(some, name) for some in draws]) for name in names}
-        return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
+        return cls(*(np.concatenate([getattr(some, f.name) for some in draws]) for f in fields(cls)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -275,7 +273,7 @@ def _blink(duration_s: FloatArray, settings: SimulationSettings, one: FloatArray
 
 
 def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws) -> FloatArray:
-    head: NDArray[Any] = np.stack([draws.head, _between(_HEAD_HZ, draws.swing[0]), 2 * np.pi * draws.swing[1]])
+    head: NDArray[Any] = np.stack([draws.head, _between(_HEAD_HZ, draws.swing[:, 0]), 2 * np.pi * draws.swing[:, 1]])
     poses = head_pose(head, probe_s)
     reach = np.abs(poses).max(axis=1)
     reach[:, :2] = np.hypot(poses[..., 0], poses[..., 1]).max(axis=1)[:, None]
