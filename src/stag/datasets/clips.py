@@ -18,7 +18,7 @@ from stag.datasets.schemes import SCHEMES, Scheme, covering
 from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import DatasetError
 from stag.types import Clip
-from stag.utils.text import did_you_mean
+from stag.utils.choices import did_you_mean
 from stag.utils.values import ArrayValue, html_table
 
 DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {
