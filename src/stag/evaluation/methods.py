@@ -21,8 +21,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, reason
 from stag.evaluation.protocols import split
 from stag.motion_set import MotionSet
-from stag.utils.choices import MethodName
-from stag.utils.text import did_you_mean
+from stag.utils.choices import MethodName, did_you_mean
 
 Names = NDArray[np.str_]
 Matrix = NDArray[np.float64]

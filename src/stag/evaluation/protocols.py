@@ -14,8 +14,7 @@ from stag.config import Config
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.errors import ConfigError, DatasetError
 from stag.motion_set import MotionSet
-from stag.utils.choices import PROTOCOLS
-from stag.utils.text import did_you_mean
+from stag.utils.choices import PROTOCOLS, did_you_mean
 from stag.utils.values import ArrayValue
 
 
