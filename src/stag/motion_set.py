@@ -143,10 +143,7 @@ class MotionSet(ArrayValue):
         """Labels ``(n,)``."""
         return self.label
 
-    @property
-    def groups(self) -> NDArray[np.str_]:
-        """Person keys ``(n,)``, as scikit-learn names them; the same as :attr:`group`."""
-        return self.group
+    groups = group
 
     @property
     def table(self) -> pd.DataFrame:
@@ -161,10 +158,9 @@ class MotionSet(ArrayValue):
 
     def save(self, path: str | Path) -> None:
         """Write the motion file; it appears whole, by rename. The same content gives the same bytes."""
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ROWS}
+        arrays = {name: getattr(self, name) for name in _ROWS}
         arrays |= {name: arrays[name].astype(np.float32) for name in _FLOATS}
-        arrays["meta"] = np.array(json.dumps(dict(self.meta), sort_keys=True))
-        write_npz(Path(path), arrays)
+        write_npz(Path(path), {**arrays, "meta": np.array(json.dumps(dict(self.meta), sort_keys=True))})
 
     @classmethod
     def load(cls, path: str | Path) -> MotionSet:
@@ -220,9 +216,9 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
-    missing = [name for name in ("motion", "label", "subject") if name not in arrays]
-    if missing:
-        raise MotionFileError(f"{path}: has no array {missing[0]!r}; a motion file needs motion, label and subject")
+    for name in ("motion", "label", "subject"):
+        if name not in arrays:
+            raise MotionFileError(f"{path}: has no array {name!r}; a motion file needs motion, label and subject")
     motion = arrays["motion"]
     shaped = motion.ndim == 4 and motion.shape[3] == 2 and motion.shape[2] in _LAYOUT_OF_SIZE
     if not shaped or motion.dtype.kind not in "fiu":
@@ -266,19 +262,11 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     label, subject = (np.array([*map(text, _text(arrays[name], n, name, path))]) for name in ("label", "subject"))
     for name, texts in (("label", label), ("subject", subject), ("clip_id", clip_id)):
         _refuse_rows(path, name, texts == "", "is empty or nan", "fill it in or take these clips out")
-    result = MotionSet(
-        motion=motion.astype(np.float32),
-        label=label,
-        subject=subject,
-        dataset=np.where(dataset == "", path.stem, dataset),
-        action_units=units,
-        clip_id=clip_id,
-        time_s=times.astype(np.float32),
-        flags=_text(arrays.get("flags", np.full(n, "")), n, "flags", path),
-        meta=meta,
-        apex_s=apexes.astype(np.float32),
-    )
-    unknown = sorted({str(name) for name in result.label} - set(result.classes))
+    flags = _text(arrays.get("flags", np.full(n, "")), n, "flags", path)
+    dataset = np.where(dataset == "", path.stem, dataset)
+    values, times, apexes = (array.astype(np.float32) for array in (motion, times, apexes))
+    result = MotionSet(values, label, subject, dataset, units, clip_id, times, flags, meta, apexes)
+    unknown = sorted(set(label.tolist()) - set(result.classes))
     if unknown:
         raise MotionFileError(
             f"{path}: label {unknown[0]!r} is not among its classes {list(result.classes)}; correct meta"
