@@ -65,9 +65,6 @@ def ablate(
     Raises:
         ConfigError: There is no such part.
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`, with the row that failed.
-
-    Example:
-        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").rows  # doctest: +SKIP
     """
     if unknown := [part for part in only if part not in PARTS]:
         raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(PARTS)}")

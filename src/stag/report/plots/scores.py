@@ -1,4 +1,4 @@
-"""Plots of scores: of one evaluation, of several side by side, of a study, and of the methods of explanation."""
+"""Figures of scores: of one or several evaluations, of a study, and of the methods of explanation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DASHES = ((0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 
 @mpl.rc_context(STYLE)
 def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
-    """Draw counts and row shares: confusion ``(C, C)``, row is the truth and column the prediction."""
+    """Draw counts and row shares of a confusion matrix ``(C, C)``: rows are the truth, columns the prediction."""
     cell = _cell_in(len(classes))
     figure = new_figure(cell * len(classes) + 1.7, cell * len(classes) + 0.9, layout="constrained")
     _draw_confusion(figure.add_subplot(), confusion, classes)
@@ -33,9 +33,7 @@ def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
 def confusions_figure(matrices: Mapping[str, FloatArray], classes: Sequence[str]) -> Figure:
     """Draw confusion matrices of several sets or protocols side by side, on one scale of row shares (Fig. 8).
 
-    Args:
-        matrices: Title -> ``(C, C)``, row is the truth and column the prediction.
-        classes: Class names, the same for all.
+    ``matrices`` maps a title to counts ``(C, C)``: rows are the truth, columns the prediction.
     """
     columns = len(matrices) if len(matrices) < 4 else 2 if len(matrices) == 4 else 3
     rows = -(-len(matrices) // columns)
@@ -60,8 +58,8 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
     """Draw UF1 (disc) and UAR (ring) of each method on one scale, best UF1 first.
 
     Args:
-        scores: ``(name, UF1, UAR)``; the first is the model under test, drawn in the accent.
-        ci95: Interval of the model's UF1, drawn as a bar.
+        scores: ``(name, UF1, UAR)``; the first is the model under test, in the accent colour.
+        ci95: Interval of the model's UF1.
     """
     order = sorted(range(len(scores)), key=lambda i: -scores[i][1])
     figure = new_figure(6.4, 0.34 * len(scores) + 0.75, layout="constrained")
@@ -85,12 +83,9 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
 
 @mpl.rc_context(STYLE)
 def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> Figure:
-    """Draw the accuracy of each person: one disc a person, its area the number of clips, stacked where they coincide.
+    """Draw the accuracy of each person ``(n,)`` as a disc, larger with more ``clips (n,)``, and ``overall`` as a line.
 
-    Args:
-        accuracy: ``(n,)`` share of right answers of each person.
-        clips: ``(n,)`` number of clips of each person.
-        overall: Accuracy over all clips, drawn as a line.
+    Discs of equal accuracy are stacked.
     """
     bins = np.round(np.asarray(accuracy, dtype=float) * 40).astype(int)
     height = np.zeros(len(bins))
@@ -101,7 +96,7 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
     tallest = max(float(height.max(initial=0.0)), 2.0)
     height_in = min(0.12 * tallest, 2.4)
     figure = new_figure(6.4, 0.9 + height_in, layout="constrained")
-    widest = min(8.0, 1.1 * height_in * 72 / tallest)  # points; discs of a stack may touch and no more
+    widest = min(8.0, 1.1 * height_in * 72 / tallest)  # points; discs of a stack may touch but not overlap
     axis = figure.add_subplot()
     largest = max(float(np.max(clips, initial=1)), 1.0)
     axis.axvline(overall, color=SERIES[1], linewidth=1.2, zorder=1)
@@ -122,11 +117,7 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
 
 @mpl.rc_context(STYLE)
 def differences_figure(rows: Sequence[tuple[str, float, tuple[float, float] | None]]) -> Figure:
-    """Draw differences with their intervals beside a line at zero; orange where the interval leaves zero out.
-
-    Args:
-        rows: ``(name, difference, 95 % interval or None)``.
-    """
+    """Draw rows of (name, difference, 95 % interval or ``None``); orange where the interval excludes zero."""
     figure = new_figure(7.2, 0.3 * len(rows) + 0.8, layout="constrained")
     axis = figure.add_subplot()
     axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
@@ -152,15 +143,7 @@ def differences_figure(rows: Sequence[tuple[str, float, tuple[float, float] | No
 
 
 class Bar(NamedTuple):
-    """One bar: the score of a set under a protocol.
-
-    Attributes:
-        dataset: Name of the set.
-        protocol: Name of the protocol.
-        value: The score, in [0, 1].
-        low: Lower end of its interval, or ``None``.
-        high: Upper end.
-    """
+    """Score of one data set under one protocol, in [0, 1], and its interval."""
 
     dataset: str
     protocol: str
@@ -174,10 +157,10 @@ def protocol_figure(bars: Sequence[Bar], metric: str, subject_dependent: Sequenc
     """Draw one score of every set under every protocol, from 0 to 1 (Fig. 7).
 
     Args:
-        bars: Sets and protocols keep the order in which they first occur; a pair that is missing leaves a gap.
-        metric: What the score is, for example ``"UF1"``.
+        bars: Sets and protocols keep the order in which they first occur; a missing pair leaves a gap.
+        metric: Name of the score, for example ``"UF1"``.
         subject_dependent: Protocols that test on people they trained on; their bars are hatched, because such a score
-            does not speak of a new person.
+            does not apply to a new person.
     """
     sets = list(dict.fromkeys(bar.dataset for bar in bars))
     protocols = list(dict.fromkeys(bar.protocol for bar in bars))
@@ -228,14 +211,14 @@ def faithfulness_figure(
     deletion: Mapping[str, FloatArray],
     insertion: Mapping[str, FloatArray],
 ) -> Figure:
-    """Draw how faithful methods are on simulated clips: mass on what moves, and removal curves.
+    """Draw how faithful methods are on simulated clips.
 
     Args:
         shares: Title -> share of the attribution on truly moving cells, and its 95 % interval.
-        shuffled: Title -> the same for shuffled weights, where it applies.
+        shuffled: Title -> the share for shuffled weights, if it applies.
         chance: Share of the cells that move.
         deletion: Title -> ``(K,)`` probability of the class over the share of cells held still.
-        insertion: Title -> ``(K,)`` over the share of cells that move.
+        insertion: Title -> ``(K,)`` probability of the class over the share of cells that move.
     """
     order = sorted(shares, key=lambda name: -shares[name][0])
     figure = new_figure(12.4, 0.3 * len(order) + 1.6, layout="constrained")
@@ -297,8 +280,7 @@ def _name_rows(axis: Axes, names: Sequence[str]) -> None:
 
 
 def _cell_in(size: int) -> float:
-    """Return side of a cell of a confusion matrix, inches."""
-    return 0.88 if size <= 4 else 0.66
+    return 0.88 if size <= 4 else 0.66  # inches
 
 
 def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -> None:
@@ -308,7 +290,7 @@ def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -
     shares = np.divide(counts, row_sum, out=np.full_like(counts, np.nan), where=row_sum > 0)
     for i in range(size):
         for j in range(size):
-            # The cell stays pale enough for ink on light paper and for light text on a dark screen.
+            # Pale enough for dark text on light paper and for light text on a dark screen.
             strength = _DARKEST * float(np.nan_to_num(shares[i, j]))
             axis.add_patch(
                 Rectangle((j + 0.025, i + 0.025), 0.95, 0.95, facecolor=ACCENT, alpha=0.03 + strength, linewidth=0)
