@@ -15,9 +15,8 @@ from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import DlibDetector
 from stag.facs import AU_VOCABULARY
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import Face, astronaut, make_face
-from stag.simulate.render import ClipRenderer, head_transform
+from stag.simulate.render import ClipRenderer, ClipScript, head_transform
 from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
@@ -160,7 +159,6 @@ def _script(spec: ClipSpec) -> ClipScript:
     course = np.array([0.0, PEAK_S, END_S, 1.0, 1.0])
     blink = np.array([PEAK_S - BLINK_S / 3, PEAK_S, PEAK_S + 2 * BLINK_S / 3, 1.0, 1.0])
     return ClipScript(
-        emotion="none",
         unit=np.array([AU_VOCABULARY.index(unit) for unit in (*spec.units, 45)]),
         sides=np.array([*[(1.0, 1.0)] * len(spec.units), (BLINK_PX * spec.blink,) * 2]),
         shape=np.stack([*[course] * len(spec.units), blink], axis=1),
