@@ -71,7 +71,7 @@ def ablate(
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
     chosen = [row for part in only or PARTS for row in ROWS if row.part == part and (row.paper or not paper_rows)]
     with naming("full model"):
-        base, full = study.run("full-model", variant=_variant(motion), baselines=True)
+        base, full = study.run("full-model", baselines=True)
     rows = []
     for done, row in enumerate(chosen, start=1):
         with naming(row.configuration):
@@ -88,7 +88,7 @@ def _evaluated(study: Study, row: Row, base: str, full: pd.DataFrame) -> Ablatio
     try:
         motion = CHANGES[row.motion](study.motion) if row.motion else study.motion
         config = study.config.override(row.settings)
-        run, result = study.run(name, config=config, motion=motion, variant=_variant(motion))
+        run, result = study.run(name, config=config, motion=motion)
     except (DatasetError, MotionFileError) as error:
         return AblationRow(**texts, skipped=str(error))
     return AblationRow(
@@ -149,7 +149,3 @@ CHANGES: Mapping[str, Change] = {
     "uniform": lambda motion: motion if motion.meta.get("sampling") == "uniform" else with_even_times(motion),
 }
 """Name of a change of ready motion -> the change."""
-
-
-def _variant(motion: MotionSet) -> str:
-    return f"{motion.layout} {motion.reference} {motion.meta.get('sampling')}"
