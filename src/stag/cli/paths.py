@@ -29,11 +29,8 @@ class Sort:
     """A sort of file or folder that is written.
 
     Attributes:
-        name: What it is, in words.
         endings: Accepted endings of its name.
         strict: Accept no other ending; otherwise only the endings of other sorts are refused.
-        text: Whether it contains text.
-        folder: Whether it is a folder.
         files: Groups of file names written in the folder. Files of a group are replaced only where its first exists.
     """
 
@@ -107,8 +104,6 @@ class Claim:
     """A path that a call of a verb reads or writes.
 
     Attributes:
-        flag: The option, as it is typed.
-        path: As the user named it.
         sort: What is written there; ``None`` for an input.
         open_to_others: Whether outputs may lie in this input, or other commands work on this output.
     """

@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import FastAPI, File, Form, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
@@ -42,8 +41,7 @@ class QueueFullError(StagError):
     """Too many clips wait already."""
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """The share in [0, 1] that is done, and what is being done."""
 
     done: float
@@ -139,18 +137,15 @@ def make_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
 
     def page(result: str = "") -> HTMLResponse:
-        content = (
-            environment("stag.web")
-            .get_template("page.html.j2")
-            .render(
-                examples=EXAMPLES,
-                types=",".join(FILE_TYPES),
-                reads_codes=predictor.model.info.reads_codes,
-                simulated=bool(predictor.model.info.training.get("simulated", False)),
-                limits=limits,
-                script=script_and_hash("stag.web", "page.js")[0],
-                result=result,
-            )
+        template = environment("stag.web").get_template("page.html.j2")
+        content = template.render(
+            examples=EXAMPLES,
+            types=",".join(FILE_TYPES),
+            reads_codes=predictor.model.info.reads_codes,
+            simulated=bool(predictor.model.info.training.get("simulated", False)),
+            limits=limits,
+            script=script_and_hash("stag.web", "page.js")[0],
+            result=result,
         )
         return HTMLResponse(content)
 
@@ -245,7 +240,7 @@ async def _lines(updates: AsyncIterator[Update | str]) -> AsyncIterator[str]:
     try:
         async with aclosing(updates) as steps:  # type: ignore[type-var]
             async for step in steps:
-                yield _line(html=step) if isinstance(step, str) else _line(done=step.done, text=step.text)
+                yield _line(html=step) if isinstance(step, str) else _line(**step._asdict())
     except StagError as error:
         yield _line(html=problem_html(str(error)))
     except Exception:
