@@ -77,7 +77,7 @@ class Reads:
 
     Attributes:
         inside: Whether outputs may lie in it, as in the root of a data set.
-        paths: The paths, from the values of all parameters; the value itself where omitted.
+        paths: Returns the paths from the values of all parameters; the value itself is the path where omitted.
     """
 
     inside: bool = False
@@ -89,7 +89,6 @@ class Writes:
     """Mark a parameter whose path is written.
 
     Attributes:
-        sort: What is written there, or a function of the values of all parameters that returns it.
         otherwise: Where it is written if the parameter is not given.
         shared: Whether several commands may work there at the same time.
     """
@@ -147,12 +146,7 @@ def claims(parameters: Mapping[str, inspect.Parameter], values: Values, flags: M
 
 @contextmanager
 def guarded(paths: Sequence[Claim]) -> Iterator[None]:
-    """Refuse outputs that would do harm or cannot be written, and lock the others while the block runs.
-
-    Raises:
-        StagError: An output is refused, or another command works on it.
-        BadParameter: Its name has the ending of another sort of file.
-    """
+    """Refuse outputs that would do harm or cannot be written, and lock the others while the block runs."""
     inputs = [claim for claim in paths if claim.sort is None]
     outputs = [(claim, claim.sort) for claim in paths if claim.sort is not None]
     for claim, sort in outputs:

@@ -49,11 +49,7 @@ class Update(NamedTuple):
 
 
 class AnalysisQueue:
-    """Run one piece of work at a time, in a thread of its own, in the order of arrival.
-
-    Args:
-        longest: Number of visitors, the one who is served included; more are refused.
-    """
+    """Run one piece of work at a time, in order of arrival; more than ``longest`` visitors are refused."""
 
     def __init__(self, longest: int = 32) -> None:
         self._longest = longest
@@ -61,14 +57,10 @@ class AnalysisQueue:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="analysis")
 
     async def run(self, work: Callable[[Progress], str]) -> AsyncIterator[Update | str]:
-        """Wait for the turn, do the work, and yield updates, at last the result.
+        """Wait for the turn, call ``work`` in the worker thread, and yield updates, at last the result.
 
-        Args:
-            work: Called in the worker thread with a function that takes its progress. That function raises
-                :class:`VisitorLeftError` once the iterator is closed, so that no abandoned clip is analysed.
-
-        Raises:
-            QueueFullError: Before the first update.
+        The function that takes the progress raises :class:`VisitorLeftError` once the iterator is closed, so that no
+        abandoned clip is analysed. A full queue raises :class:`QueueFullError` before the first update.
         """
         if len(self._visitors) >= self._longest:
             raise QueueFullError("Too many clips are waiting. Try again in a minute.")
@@ -104,11 +96,7 @@ def make_app(
 ) -> FastAPI:
     """Return the page as an ASGI application.
 
-    Args:
-        predictor: The model.
-        folder: Where examples are drawn and uploads lie until they are read.
-        hosts: Host names under which requests are answered; all where empty.
-        limits: The largest clip that is accepted.
+    Examples and uploads lie in ``folder``; requests are answered under the names in ``hosts`` only, all where empty.
     """
     limits = limits or Limits()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
