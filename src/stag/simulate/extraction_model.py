@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, Pooling, channel_window
-from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
-from stag.motion.transforms import motion_at
+from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape

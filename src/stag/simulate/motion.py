@@ -54,7 +54,7 @@ def simulate_motion(
         errors: Errors that extraction adds to the true motion.
         scheme: Label scheme.
         layout: Region layout.
-        sampling: How frames become steps, as in :mod:`stag.motion.sampling`.
+        sampling: How frames become steps, as in :mod:`stag.motion.transforms`.
         frame_rates: Frame rates to draw from, one per clip.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.facs import AU_VOCABULARY
-from stag.motion.sampling import PROBES
+from stag.motion.transforms import PROBES
 from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import UNIT_SHARES, draw_preference, fires, unit_odds
 from stag.simulate.settings import SimulationSettings

@@ -16,12 +16,11 @@ from stag.facs import AU_NAMES
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
 from stag.motion.transforms import strongest_step
 from stag.report.export import View, data_link, fitting, prediction_dict, step_csv, to_json
-from stag.report.plots.face import arrow_scale, strongest_edges
+from stag.report.plots.face import arrow_scale, graph_figure, strongest_edges
 from stag.report.plots.motion import (
     TOP_CURVES,
     adjacency_figure,
     face_motion_figure,
-    graph_figure,
     motion_curves_figure,
     motion_heatmap_figure,
 )
@@ -125,25 +124,25 @@ def _plots(p: Prediction, anchor: str) -> dict[str, View]:
     motion, names = p.motion, channel_names(p.layout)
     step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
-    at, scale = f"{motion.time_s[step]:.2f} s", arrow_scale(vectors)
-    moved = strongest_movement(motion, p.layout)
-    strongest = np.hypot(*np.moveaxis(motion.motion.astype(float), -1, 0)).max(axis=0)
-    leading = ", ".join(names[i] for i in np.argsort(-strongest, kind="stable")[:TOP_CURVES])
+    at, moved = f"{motion.time_s[step]:.2f} s", strongest_movement(motion, p.layout)
+    peak = np.hypot(*np.moveaxis(motion.motion.astype(float), -1, 0)).max(axis=0)
+    leading = ", ".join(names[i] for i in np.argsort(-peak, kind="stable")[:TOP_CURVES])
+    size = f"{len(names)} channels by {len(motion.time_s)} steps"
     plots = {
         "face": inline_plot(
             face_motion_figure(motion.crop, motion.points, vectors, p.layout),
             f"{anchor}-face",
             f"The face with its {len(names)} channel windows and arrows of the motion at {at}. Strongest: {moved}.",
-            f"Motion at {at}, the step at which the face as a whole moved most. Arrows {scale}× their true length; the "
-            "numbers are true lengths in pixels, of which 64 make the distance between the inner eye corners. Left and "
-            "right are those of the picture." + (" Dashed windows are whole regions." if p.layout == "roi18" else ""),
+            f"Motion at {at}, the step at which the face as a whole moved most. Arrows {arrow_scale(vectors)}× their "
+            "true length; the numbers are true lengths in pixels, of which 64 make the distance between the inner eye "
+            "corners. Left and right are those of the picture."
+            + (" Dashed windows are whole regions." if p.layout == "roi18" else ""),
         ),
         "heatmap": inline_plot(
             motion_heatmap_figure(motion.motion, motion.time_s, names),
             f"{anchor}-heat",
-            f"Map of motion magnitude, {len(names)} channels by {len(motion.time_s)} steps. Strongest: {moved}.",
-            f"Magnitude of motion, {len(names)} channels by {len(motion.time_s)} steps. Steps are not evenly spaced: "
-            "where more happens there are more of them.",
+            f"Map of motion magnitude, {size}. Strongest: {moved}.",
+            f"Magnitude of motion, {size}. Steps are not evenly spaced: where more happens there are more of them.",
         ),
         "curves": inline_plot(
             motion_curves_figure(motion.motion, motion.time_s, names),
@@ -153,42 +152,37 @@ def _plots(p: Prediction, anchor: str) -> dict[str, View]:
             "above.",
         ),
     }
-    if p.adjacency.size:
-        plots |= _graph_plots(p, p.adjacency[-1].mean(axis=0), anchor, names)
-    return plots
-
-
-def _graph_plots(p: Prediction, adjacency: FloatArray, anchor: str, names: Sequence[str]) -> dict[str, View]:
-    size = len(names)
-    edges = strongest_edges(adjacency)
-    most = max(range(size), key=lambda i: float(adjacency[:, i].sum() - adjacency[i, i]))
-    even = share(1 / size)
+    if not p.adjacency.size:
+        return plots
+    adjacency = p.adjacency[-1].mean(axis=0)
+    edges, even = strongest_edges(adjacency), share(1 / len(names))
+    most = names[int(np.argmax(adjacency.sum(axis=0) - np.diag(adjacency)))]
     strongest, when = f"no link exceeds the even share of {even}", ""
     if edges:
-        first = f"{names[edges[0][0]]} to {names[edges[0][1]]} ({share(edges[0][2])})"
-        strongest = f"the strongest link is {first}, and an even share would be {even}"
+        start, end, weight = edges[0]
+        link = f"{names[start]} to {names[end]} ({share(weight)})"
+        strongest = f"the strongest link is {link}, and an even share would be {even}"
     if p.temporal_attention.size:
         step = int(np.argmax(p.temporal_attention))
         when = (
-            f" Over time, the graph weighed the step at {p.motion.time_s[step]:.2f} s most "
+            f" Over time, the graph weighed the step at {motion.time_s[step]:.2f} s most "
             f"({share(float(p.temporal_attention[step]))}; even would be {share(1 / p.temporal_attention.size)})."
         )
     about = "Attention of the last graph layer, averaged over time"
-    return {
-        "graph": inline_plot(
-            graph_figure(adjacency, p.motion.points, None, p.layout),
-            f"{anchor}-graph",
-            f"Attention between channels on a line drawing of the face; {strongest}.",
-            f"{about}: a line runs from a channel to one that it looks at. The {len(edges)} strongest links above an "
-            f"even share are drawn; {strongest}. A larger disc is looked at more; most of all, {names[most]}.{when}",
-        ),
-        "matrix": inline_plot(
-            adjacency_figure(adjacency, names),
-            f"{anchor}-matrix",
-            f"Attention as a {size} by {size} matrix; {strongest}.",
-            f"{about}. Each row adds up to 1.",
-        ),
-    }
+    plots["graph"] = inline_plot(
+        graph_figure(adjacency, motion.points, None, p.layout),
+        f"{anchor}-graph",
+        f"Attention between channels on a line drawing of the face; {strongest}.",
+        f"{about}: a line runs from a channel to one that it looks at. The {len(edges)} strongest links above an "
+        f"even share are drawn; {strongest}. A larger disc is looked at more; most of all, {most}.{when}",
+    )
+    plots["matrix"] = inline_plot(
+        adjacency_figure(adjacency, names),
+        f"{anchor}-matrix",
+        f"Attention as a {len(names)} by {len(names)} matrix; {strongest}.",
+        f"{about}. Each row adds up to 1.",
+    )
+    return plots
 
 
 def player_view(p: Prediction, anchor: str, why: Attribution | None = None) -> View:

@@ -79,34 +79,40 @@ def strongest_edges(adjacency: FloatArray) -> list[tuple[int, int, float]]:
     return sorted((pair for pair in pairs if pair[2] > 1 / len(adjacency)), key=lambda pair: -pair[2])[:MAX_EDGES]
 
 
-def draw_graph(
-    axis: Axes, adjacency: FloatArray, points: FloatArray, layout: str, crop: GreyImage | None = None
-) -> None:
-    """Draw the strongest links as :func:`~stag.report.plots.motion.graph_figure` does."""
+@mpl.rc_context(STYLE)
+def graph_figure(
+    adjacency: FloatArray, points: FloatArray, crop: GreyImage | None = None, layout: str = "roi18"
+) -> Figure:
+    """Draw the strongest links of the attention graph between channels at their place on the face.
+
+    Args:
+        adjacency: ``(R, R)``, rows sum to 1; row ``i`` contains the weights of all channels for channel ``i``.
+        points: ``(68, 2)`` landmarks on the crop.
+        crop: A photograph as background; default is a line drawing of the face.
+        layout: Region layout.
+    """
+    figure = new_figure(*FACE_INCHES)
+    axis = figure.add_axes((0, 0, 1, 1))
     _frame(axis)
     if crop is None:
-        draw_contours(axis, points)
+        _draw_contours(axis, points)
     else:
         draw_photo(axis, crop)
     nodes = node_positions(points, layout)
     edges = strongest_edges(adjacency)
     heaviest = edges[0][2] if edges else 1.0
-    draw_links(axis, nodes, edges, [(weight / heaviest) ** 2 for _, _, weight in edges], node_pt=8)
+    _draw_links(axis, nodes, edges, [(weight / heaviest) ** 2 for _, _, weight in edges], node_pt=8)
     received = adjacency.sum(axis=0) - np.diag(adjacency)
     share_of_top = received / max(float(received.max(initial=0.0)), 1e-9)
     areas = 12 + 62 * share_of_top**2
     axis.scatter(nodes[:, 0], nodes[:, 1], s=areas, facecolor=ACCENT, edgecolor=PAPER, linewidths=1.0, zorder=5)
     inner = RULE if crop is None else _ON_PHOTO
     _callouts(axis, nodes, channel_names(layout), strong=share_of_top >= 0.8, inner=inner)
+    return figure
 
 
-def draw_links(
-    axis: Axes,
-    nodes: FloatArray,
-    edges: Sequence[tuple[int, int, float]],
-    strengths: Sequence[float],
-    *,
-    node_pt: float,
+def _draw_links(
+    axis: Axes, nodes: FloatArray, edges: Sequence[tuple[int, int, float]], strengths: Sequence[float], node_pt: float
 ) -> None:
     """Draw bent arrows between nodes ``(R, 2)``; thickness and opacity show the strength in [0, 1]."""
     for (start, end, _), strength in reversed(list(zip(edges, strengths, strict=True))):
@@ -174,13 +180,10 @@ def layer_graphs_figure(
     for i, title in enumerate(titles):
         box = ((gap + i * (side + gap)) / width, (height - head - side) / height, side / width, side / height)
         axis = figure.add_axes(box)
-        axis.set_axis_off()
-        axis.set_aspect("equal")
-        axis.set_xlim(0, CROP_PX)
-        axis.set_ylim(CROP_PX, 0)
-        draw_contours(axis, points)
+        _frame(axis, margin_px=0)
+        _draw_contours(axis, points)
         strengths = [(weight - even) / (heaviest - even) for _, _, weight in edges[i]]
-        draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
+        _draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
         _numbers(axis, nodes, received[i] / most)
         axis.set_title(title, pad=4)
         text = f"no link above an even share, {share(even, 3)}"
@@ -207,9 +210,9 @@ def _numbers(axis: Axes, nodes: FloatArray, filled: FloatArray) -> None:
         axis.text(x, y, f"{number + 1}", fontsize=7, ha="center", va="center", color=INK, zorder=7)
 
 
-def _frame(axis: Axes) -> None:
+def _frame(axis: Axes, margin_px: float = _MARGIN_PX) -> None:
     axis.set_axis_off()
-    axis.set_xlim(-_MARGIN_PX, CROP_PX + _MARGIN_PX)
+    axis.set_xlim(-margin_px, CROP_PX + margin_px)
     axis.set_ylim(CROP_PX, 0)
     axis.set_aspect("equal")
 
@@ -228,7 +231,7 @@ def draw_photo(axis: Axes, crop: GreyImage, margin_px: float = _MARGIN_PX) -> No
     axis.set_ylim(CROP_PX, 0)
 
 
-def draw_contours(axis: Axes, points: FloatArray) -> None:
+def _draw_contours(axis: Axes, points: FloatArray) -> None:
     """Draw the face as a line drawing through its landmarks ``(68, 2)``."""
     for first, last in _OPEN + _CLOSED:
         closed = (first, last) in _CLOSED

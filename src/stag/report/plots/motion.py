@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from stag.motion.regions import channel_names
 from stag.motion.transforms import strongest_step
-from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion, draw_graph
+from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion
 from stag.report.theme import (
     ACCENT,
     FULL_PX,
@@ -54,23 +54,6 @@ def motion_curves_figure(motion: FloatArray, time_s: FloatArray, names: Sequence
     """Draw the size of the motion over time, the five strongest channels coloured and named, the others grey."""
     figure = new_figure(4.3, 3.2, layout="constrained")
     _draw_curves(figure.add_subplot(), motion, time_s, names)
-    return figure
-
-
-@mpl.rc_context(STYLE)
-def graph_figure(
-    adjacency: FloatArray, points: FloatArray, crop: GreyImage | None = None, layout: str = "roi18"
-) -> Figure:
-    """Draw the strongest links of the attention graph between channels at their place on the face.
-
-    Args:
-        adjacency: ``(R, R)``, rows sum to 1; row ``i`` contains the weights of all channels for channel ``i``.
-        points: ``(68, 2)`` landmarks on the crop.
-        crop: A photograph as background; default is a line drawing of the face.
-        layout: Region layout.
-    """
-    figure = new_figure(*FACE_INCHES)
-    draw_graph(figure.add_axes((0, 0, 1, 1)), adjacency, points, layout, crop)
     return figure
 
 

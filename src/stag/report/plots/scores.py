@@ -61,20 +61,20 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
         scores: ``(name, UF1, UAR)``; the first is the model under test, in the accent colour.
         ci95: Interval of the model's UF1.
     """
-    order = sorted(range(len(scores)), key=lambda i: -scores[i][1])
+    ordered = sorted(scores, key=lambda score: -score[1])
+    own = ordered.index(scores[0])
     figure = new_figure(6.4, 0.34 * len(scores) + 0.75, layout="constrained")
     axis = figure.add_subplot()
-    for row, i in enumerate(order):
-        _, uf1, uar = scores[i]
-        colour = ACCENT if i == 0 else MUTED
+    for row, (_, uf1, uar) in enumerate(ordered):
+        colour = ACCENT if row == own else MUTED
         axis.axhline(row, color=RULE, linewidth=0.6, zorder=0)
-        if i == 0 and ci95 is not None:
+        if row == own and ci95 is not None:
             axis.plot(ci95, [row, row], color=ACCENT, alpha=0.3, linewidth=6, solid_capstyle="butt", zorder=1)
         axis.scatter([uar], [row], s=34, facecolor="none", edgecolor=colour, linewidths=1.3, zorder=3)
         axis.scatter([uf1], [row], s=38, color=colour, linewidths=0, zorder=4)
-        axis.text(1.02, row, share(uf1), va="center_baseline", fontsize=8.5, color=INK if i == 0 else MUTED)
-    _name_rows(axis, [scores[i][0] for i in order])
-    axis.get_yticklabels()[order.index(0)].set_fontweight("bold")
+        axis.text(1.02, row, share(uf1), va="center_baseline", fontsize=8.5, color=INK if row == own else MUTED)
+    _name_rows(axis, [name for name, _, _ in ordered])
+    axis.get_yticklabels()[own].set_fontweight("bold")
     axis.set_xlim(0, 1)
     unit_ticks(axis, "x")
     axis.set_xlabel("● UF1   ○ UAR   ▬ 95 % interval of UF1")
@@ -87,11 +87,11 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
 
     Discs of equal accuracy are stacked.
     """
-    bins = np.round(np.asarray(accuracy, dtype=float) * 40).astype(int)
+    bins = np.round(accuracy * 40).astype(int)
     height = np.zeros(len(bins))
     for value in np.unique(bins):
         members = np.flatnonzero(bins == value)
-        members = members[np.argsort(-np.asarray(clips)[members], kind="stable")]
+        members = members[np.argsort(-clips[members], kind="stable")]
         height[members] = np.arange(len(members))
     tallest = max(float(height.max(initial=0.0)), 2.0)
     height_in = min(0.12 * tallest, 2.4)
@@ -104,7 +104,7 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
         overall, tallest + 1.1, f"  all clips {share(overall)}  ", fontsize=8, color=INK, va="center",
         ha="left" if overall < 0.75 else "right",
     )  # fmt: skip
-    areas = widest**2 * (0.25 + 0.75 * np.asarray(clips) / largest)
+    areas = widest**2 * (0.25 + 0.75 * clips / largest)
     axis.scatter(bins / 40, height, s=areas, color=ACCENT, alpha=0.6, linewidths=0)
     axis.set_xlim(-0.03, 1.03)
     axis.set_ylim(-0.8, tallest + 1.5)
@@ -235,13 +235,11 @@ def faithfulness_figure(
         where.text(1.03, row, share(mean), transform=where.get_yaxis_transform(), va="center_baseline", fontsize=8)
     where.axvline(chance, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
     where.text(chance, -0.75, "chance", ha="center", va="bottom", fontsize=8, color=MUTED)
+    _name_rows(where, order)
     where.set_ylim(len(order) - 0.5, -0.7)
-    where.set_yticks(range(len(order)), labels=order)
-    where.tick_params(axis="y", labelcolor=INK)
     ends = [chance, *(value for name in order for value in shares[name]), *shuffled.values()]
     right = np.ceil(max(ends) * 10 + 0.3) / 10
     where.set_xlim(0, min(right, 1.02))
-    where.spines["left"].set_visible(False)
     where.set_title("Attribution on what truly moves (simulated)", pad=20)
     where.set_xlabel("share of the mass   ● model   ○ shuffled weights   ▬ 95 %")
     best = [name for name in order if name in deletion]
@@ -254,8 +252,7 @@ def faithfulness_figure(
             colour, dash = looks[name]
             at = np.linspace(0, 1, len(curves[name]))
             axis.plot(at, curves[name], color=colour, linestyle=dash, linewidth=1.7 if dash == "-" else 1.1)
-        axis.set_ylim(0, 1)
-        axis.set_xlim(0, 1)
+        axis.set(xlim=(0, 1), ylim=(0, 1))
         unit_ticks(axis, "x", "y")
         axis.grid(axis="y", color=RULE, linewidth=0.5)
         axis.spines["left"].set_visible(False)
@@ -267,8 +264,7 @@ def faithfulness_figure(
         key.plot([0, 0.12], [place, place], color=colour, linestyle=dash, linewidth=2.0 if dash == "-" else 1.2)
         key.text(0.16, place, name, fontsize=8, va="center_baseline", color=INK)
     key.set_axis_off()
-    key.set_xlim(0, 1)
-    key.set_ylim(0, 1)
+    key.set(xlim=(0, 1), ylim=(0, 1))
     return figure
 
 
@@ -300,9 +296,7 @@ def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -
                 fontweight="bold" if i == j else "normal",
             )  # fmt: skip
             axis.text(j + 0.5, i + 0.76, share(float(shares[i, j])), ha="center", va="center", fontsize=8, color=INK)
-    axis.set_xlim(0, size)
-    axis.set_ylim(size, 0)
-    axis.set_aspect("equal")
+    axis.set(xlim=(0, size), ylim=(size, 0), aspect="equal")
     axis.spines[:].set_visible(False)
     centres = np.arange(size) + 0.5
     axis.set_xticks(centres, labels=list(classes))
@@ -311,5 +305,4 @@ def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -
             label.set(rotation=35, ha="right", rotation_mode="anchor")
     axis.set_yticks(centres, labels=list(classes))
     axis.tick_params(length=0, labelcolor=INK)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel("truth")
+    axis.set(xlabel="predicted", ylabel="truth")

@@ -172,10 +172,9 @@ class Shape(ABC):
 
     Attributes:
         image_size: Width and height of a frame as published.
-        cropped_size: Width and height of a frame of the variant ``cropped``, if there is one.
         inter_ocular_px: Smallest and largest distance between the inner eye corners in such a frame. # assumed
         frame_path: Path of a frame below the root, from ``clip`` and ``number``.
-        cropped_path: The same in the variant ``cropped``.
+        cropped_path: Path in the variant ``cropped``, if there is one; so is ``cropped_size``.
         colour: Whether images have three channels.
         with_lead: Whether a folder contains frames before the onset and after the offset.
 
@@ -186,10 +185,10 @@ class Shape(ABC):
     name: str
     known_variants: tuple[str, ...] = ()
     image_size: tuple[int, int]
-    cropped_size: tuple[int, int] | None = None
     inter_ocular_px: tuple[float, float]
     frame_path: str
     cropped_path: str
+    cropped_size: tuple[int, int]
     colour: bool = False
     with_lead: bool = False
 
@@ -200,12 +199,7 @@ class Shape(ABC):
             raise ConfigError(f"{self.name} has no variant {unknown[0]!r}; there are {known}")
         self.variants = frozenset(variants)
         if "cropped" in self.variants:
-            self.frame_path = self.cropped_path
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return self.cropped_size if self.cropped_size and "cropped" in self.variants else self.image_size
+            self.frame_path, self.image_size = self.cropped_path, self.cropped_size
 
     @abstractmethod
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:

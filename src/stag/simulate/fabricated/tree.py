@@ -145,7 +145,7 @@ def _sized(layout: Shape, settings: SimulationSettings | None, size: tuple[int, 
     """Return the settings at the frame size of the set, or at another size with the face scaled along."""
     if settings is not None and size is None:
         return settings
-    width, height = layout.size
+    width, height = layout.image_size
     low, high = layout.inter_ocular_px
     if size is not None:
         factor = min(size[0] / width, size[1] / height)
