@@ -78,10 +78,7 @@ class ClipCache:
 def clip_key(clip: Clip, settings: MotionConfig, program: str) -> str | None:
     """Return the name of a clip in the cache, 64 hexadecimal digits; ``None`` where its frames cannot be read.
 
-    Args:
-        clip: The clip.
-        settings: Settings of its extraction.
-        program: From :func:`program_fingerprint`.
+    ``program`` comes from :func:`program_fingerprint`.
     """
     try:
         files, numbers = files_read(clip)

@@ -28,7 +28,6 @@ class Comparison:
         counts: Class -> number of usable clips.
         subjects: Number of people in the usable clips.
         expected: Published class counts; ``None`` where nothing is published.
-        expected_subjects: Published number of people; ``None`` where it is not published.
         source: Source of the published numbers.
         explanations: A sentence for every difference, and for what the scheme leaves out.
         notes: Known conflicts between publications.
@@ -106,12 +105,8 @@ def audit(
 ) -> Audit:
     """Audit a data set on disk: rows, folders, key frames, the first bytes of every image, and counts.
 
-    Args:
-        name: Data set.
-        root: Folder that contains it.
-        scheme_name: The scheme to count under; every scheme that covers the set where omitted.
-        options: Copy to read, and how.
-        progress: Called with (clips checked, clips in all).
+    Without ``scheme_name`` clips are counted under every scheme that covers the set. ``progress`` is called with
+    (clips checked, clips in all).
 
     Raises:
         DatasetError: The set cannot be read at all, or the scheme is unknown or does not cover it.

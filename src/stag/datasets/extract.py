@@ -91,17 +91,10 @@ def extract_files(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> MotionSet:
-    """Extract the motion of a user's own clips, without labels: every label is ``"unknown"``.
+    """Extract the motion of a user's own clips, videos or folders of images; every label is ``"unknown"``.
 
-    Args:
-        paths: Videos or folders of images; each is taken once.
-        config: As for :func:`extract_motion`, and so are the others.
-        fps: Frames per second of clips without times, such as folders; a video keeps its own.
-        jobs: Number of worker processes.
-        backend: ``"loky"`` or ``"dask"``.
-        scheduler: Address of the dask scheduler.
-        cache: Folder of finished clips.
-        progress: Called with (done, total) after each clip.
+    A path that is repeated is one clip. ``fps`` is for clips without times, such as folders; a video keeps its own.
+    The other arguments are those of :func:`extract_motion`.
 
     Raises:
         DatasetError: No clip gave motion.

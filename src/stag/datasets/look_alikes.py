@@ -59,11 +59,7 @@ def alike_people(subjects: Iterable[str]) -> list[list[str]]:
 
 
 def people_warnings(people: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a sentence for each data set in which subject ids look like one person.
-
-    Args:
-        people: ``(data set, subject)`` of every clip.
-    """
+    """Return a sentence for each data set in which subject ids look alike, from ``(data set, subject)`` pairs."""
     by_set: dict[str, list[str]] = {}
     for dataset, subject in dict.fromkeys(people):
         by_set.setdefault(str(dataset), []).append(str(subject))

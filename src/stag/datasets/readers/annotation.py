@@ -69,12 +69,7 @@ def read_tables(
 ) -> Tables:
     """Read every table of a root that has the columns, at most two folders below it.
 
-    Args:
-        root: The set's folder, a parent of it, or the folder of frames itself; then the folder above it is searched.
-        frames: Folders of frames, which are not searched.
-        form: Expected form of the annotation.
-        options: May name an edition, a file, or a part of its name.
-        editions: Editions of the set.
+    Folders of ``frames`` are not searched; where the root is one, the folder above it is.
 
     Raises:
         DatasetError: No file has the name in ``options``.
@@ -108,13 +103,8 @@ def choose_table(
     A table that names no clip of the tree belongs to another set, and one that adds nothing to another table of the
     same clips is a copy. If several tables are left, the user has to choose.
 
-    Args:
-        tables: The tables of the root.
-        form: Expected form of the annotation.
-        entries_of: From a table to its clips.
-        folders: Folders on disk.
-        editions: Editions of the set, the preferred one first, known by the year in the name of the file.
-        wanted: The edition to take; the preferred one of those on disk where omitted.
+    ``editions`` start with the preferred one and are known by the year in the name of the file; ``wanted`` is the one
+    to take, by default the preferred one of those on disk.
 
     Raises:
         DatasetError: No table fits, or several do.

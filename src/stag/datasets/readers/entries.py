@@ -94,15 +94,7 @@ def collect(
 def gather(
     entries: Sequence[Entry], dataset: str, folders: Folders, *, repairs: Sequence[Repair] = (), annotated: bool = True
 ) -> Gathered:
-    """Return the usable clips of a sheet, the skipped ones, and remarks.
-
-    Args:
-        entries: The annotated clips, in order.
-        dataset: Name of the set.
-        folders: Folders on disk.
-        repairs: Known mistakes of the sheet.
-        annotated: Whether the set gives key frames.
-    """
+    """Return the usable clips of a sheet, the skipped ones, and remarks; ``annotated`` says if it has key frames."""
     seen: dict[str, str] = {}
     ignored = 0
 

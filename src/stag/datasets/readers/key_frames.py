@@ -43,13 +43,8 @@ def locate(
     onset and up to the offset, is unknown. Frame numbers that start elsewhere than the file names count by place
     where the number of frames agrees.
 
-    Args:
-        index: Frames on disk.
-        onset: Cell of the sheet; a number as in the file names.
-        apex: Cell of the sheet.
-        offset: Cell of the sheet.
-        annotated: Whether the set gives key frames at all; if not, the folder is the clip.
-        optional: Whether a blank onset or offset means the end of the folder, and is not a mistake.
+    The cells are numbers as in the file names. Without ``annotated`` the set gives no key frames, and the folder is the
+    clip; with ``optional`` a blank onset or offset is the first or last frame, and not a mistake.
 
     Raises:
         Unusable: Fewer than half of the frames are on disk, or onset and offset make no sense.
@@ -86,10 +81,7 @@ def locate(
 def locate_in_video(onset: str, apex: str, offset: str) -> KeyFrames:
     """Find the key frames of a clip in a video, by the rules of :func:`locate`, before its frames are counted.
 
-    Args:
-        onset: Cell of the sheet; a position in the file, from 0, or blank for its beginning.
-        apex: Cell of the sheet.
-        offset: Cell of the sheet, or blank for the end.
+    The cells are positions in the file, from 0; a blank onset or offset is the first or last frame.
 
     Raises:
         Unusable: Onset and offset span no motion.

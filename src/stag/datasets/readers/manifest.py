@@ -30,11 +30,7 @@ SIMULATION = "simulation.json"
 
 
 def load(root: Path, options: Options = Options()) -> Loaded:
-    """Read a manifest.
-
-    Args:
-        root: The manifest itself, or the folder that contains ``manifest.csv`` or ``manifest.tsv``.
-        options: May select one split.
+    """Read a manifest: the file itself, or ``manifest.csv`` or ``manifest.tsv`` in a folder.
 
     Raises:
         DatasetError: There is no manifest, it is not a table, or a required column is missing.

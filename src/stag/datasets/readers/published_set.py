@@ -42,6 +42,16 @@ class PublishedSet:
     repairs: tuple[Repair, ...] = ()
 
 
+_COLUMNS = {
+    "subject": ("Subject", "sub"),
+    "name": ("Filename", "File name", "Video"),
+    "onset": ("Onset Frame", "Onset"),
+    "apex": ("Apex Frame", "Apex"),
+    "offset": ("Offset Frame", "Offset"),
+    "codes": ("Action Units", "AUs", "AU"),
+    "emotion": ("Estimated Emotion", "Emotion"),
+}
+
 CASME2 = PublishedSet(
     name="casme2",
     title="CASME II",
@@ -51,15 +61,7 @@ CASME2 = PublishedSet(
     form=Format(
         example="CASME2-coding-20140508.xlsx",
         names=r"casme.?(2|ii).*coding",
-        columns={
-            "subject": ("Subject", "sub"),
-            "name": ("Filename", "File name", "Video"),
-            "onset": ("OnsetFrame", "Onset"),
-            "apex": ("ApexFrame", "Apex"),
-            "offset": ("OffsetFrame", "Offset"),
-            "codes": ("Action Units", "AUs", "AU"),
-            "emotion": ("Estimated Emotion", "Emotion"),
-        },
+        columns=_COLUMNS,
         optional=("codes",),
     ),
     editions=("2014", "2019"),
@@ -75,15 +77,7 @@ SAMM = PublishedSet(
     form=Format(
         example="SAMM_Micro_FACS_Codes_v2.xlsx",
         names=r"samm.*facs|samm.*micro",
-        columns={
-            "subject": ("Subject",),
-            "name": ("Filename", "File name"),
-            "onset": ("Onset Frame", "Onset"),
-            "apex": ("Apex Frame", "Apex"),
-            "offset": ("Offset Frame", "Offset"),
-            "codes": ("Action Units", "AUs", "AU"),
-            "emotion": ("Estimated Emotion", "Emotion"),
-        },
+        columns=_COLUMNS,
         optional=("codes",),
         sheet="MICRO_ONLY",
     ),
@@ -176,12 +170,8 @@ def _load(
 ) -> Loaded:
     """Read a data set whose frames lie in ``subject/clip`` folders.
 
-    Args:
-        root: Folder of the set, a parent of it, or its folder of frames.
-        options: Copy to read.
-        layout: Layout of the set.
-        names: From the cells of a row to clip id, subject and emotion.
-        correct: Corrects the entries in place and returns a remark on each correction.
+    ``names`` returns clip id, subject and emotion from the cells of a row; ``correct`` changes the entries in place and
+    returns a remark on each correction.
 
     Raises:
         DatasetError: The sheet or the folder of frames is missing or not as documented, or several sheets fit.

@@ -111,14 +111,10 @@ class Folders:
     def frame_tree(
         self, root: Path, trees: Mapping[str, Sequence[str]], child: str, layout: str | None, title: str
     ) -> tuple[str, Path]:
-        """Return the layout on disk, and the folder of its frames.
+        """Return the layout on disk, and the folder of its frames, which is the root or below it.
 
-        Args:
-            root: The set's folder, a parent of it, or the folder of frames itself.
-            trees: Layout -> names that its folder may have; the preferred layout first.
-            child: Pattern of a folder in it.
-            layout: The layout to take; any where ``None``.
-            title: Name of the set, for messages.
+        ``trees`` maps a layout to the names that its folder may have, the preferred layout first; ``child`` is the
+        pattern of a folder in it. ``title`` is the name of the set, for messages.
 
         Raises:
             DatasetError: There is no such tree.
