@@ -151,19 +151,15 @@ def node_positions(points: FloatArray, layout: str, apart_px: float = 19.0) -> F
 
 
 @mpl.rc_context(STYLE)
-def layer_graphs_figure(
-    adjacency: FloatArray, points: FloatArray, layout: str = "roi18", titles: Sequence[str] | None = None
-) -> Figure:
+def layer_graphs_figure(adjacency: FloatArray, points: FloatArray, layout: str = "roi18") -> Figure:
     """Draw the strongest links of each layer on one scale (Fig. 6); the fuller a node, the more others look at it.
 
     Args:
         adjacency: ``(L, R, R)``, rows sum to 1; row ``i`` contains the weights of all channels for channel ``i``.
         points: ``(68, 2)`` landmarks on the crop.
         layout: Region layout.
-        titles: Title of each layer.
     """
     layers, names = len(adjacency), channel_names(layout)
-    titles = [f"Layer {i + 1}" for i in range(layers)] if titles is None else titles
     columns = _KEY_COLUMNS if layers > 2 else 2 * layers
     key_rows = -(-len(names) // columns)
     side, gap, head, foot, line = 3.1, 0.2, 0.36, 0.34, 0.17
@@ -177,7 +173,7 @@ def layer_graphs_figure(
     heaviest = max([links[0][2] for links in edges if links] + [2 * even])
     most = max(float(received.max(initial=0.0)), 2.0)
     nodes = node_positions(points, layout)
-    for i, title in enumerate(titles):
+    for i in range(layers):
         box = ((gap + i * (side + gap)) / width, (height - head - side) / height, side / width, side / height)
         axis = figure.add_axes(box)
         _frame(axis, margin_px=0)
@@ -185,7 +181,7 @@ def layer_graphs_figure(
         strengths = [(weight - even) / (heaviest - even) for _, _, weight in edges[i]]
         _draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
         _numbers(axis, nodes, received[i] / most)
-        axis.set_title(title, pad=4)
+        axis.set_title(f"Layer {i + 1}", pad=4)
         text = f"no link above an even share, {share(even, 3)}"
         if edges[i]:
             start, end, weight = edges[i][0]
