@@ -15,7 +15,7 @@ from stag.bench.clips import ClipSpec, RenderedClip, found_face, render, true_fa
 from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
 from stag.faces.crop import compose, crop_transform, invert
-from stag.faces.detect import DlibDetector
+from stag.faces.detect import load_detector
 from stag.motion.clip import FaceTrack, track_motion
 from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
 from stag.motion.regions import pool_static
@@ -159,7 +159,7 @@ def follow(clip: RenderedClip, frames: Sequence[Frame], face: Landmarks, tracker
         if tracker == "truth":
             transform = compose(first, invert(clip.head[index]))
         elif tracker == "redetected" and index in read:
-            detected = DlibDetector(-1.0).detect(frame.image)
+            detected = load_detector("dlib", min_score=-1.0).detect(frame.image)
             transform = crop_transform(detected[0].points) if detected else first
         track.keep(frame, transform)
     return track

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 from stag import __version__
-from stag.faces.detect import landmarks_ready
+from stag.faces.detect import landmark_models
 from stag.utils.extras import install_hint, name_clash
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "torch", "scikit-learn", "joblib", "safetensors")
@@ -28,8 +28,9 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
     rows += [
         (name, _version(name) or f"not installed; optional: {install_hint(extra)}") for name, extra in OPTIONAL.items()
     ]
-    state = "ready" if landmarks_ready() else "not ready"
-    rows.append(("landmarks: dlib", f"{state}. 68-point model trained on iBUG 300-W: research only, no commercial use"))
+    models = landmark_models()
+    ready = all(_version(name) for name in PACKAGES) and any(model.available for model in models)
+    rows += [(f"landmarks: {m.name}", f"{'ready' if m.available else 'not ready'}. {m.licence}") for m in models]
     clash = name_clash()
     if clash is not None:
         rows.insert(1, ("warning", clash))
@@ -39,7 +40,7 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
 
         device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
         rows += [("device", device), ("threads", str(torch.get_num_threads()))]
-    return rows, all(_version(name) for name in PACKAGES)
+    return rows, ready
 
 
 def _version(package: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from stag.config import MotionConfig
 from stag.errors import MotionFileError, reason
@@ -274,10 +274,9 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     return _refuse_duplicates(result, str(path))
 
 
-def _refuse_rows(path: Path, name: str, bad: ArrayLike, fault: str, remedy: str) -> None:
-    rows = np.flatnonzero(bad)
-    if rows.size:
-        raise MotionFileError(f"{path}: {name} of {rows.size} clip(s) {fault}, first at row {rows[0]}; {remedy}")
+def _refuse_rows(path: Path, name: str, bad: NDArray[np.bool_], fault: str, remedy: str) -> None:
+    if bad.any():
+        raise MotionFileError(f"{path}: {name} of {bad.sum()} clip(s) {fault}, first at row {bad.argmax()}; {remedy}")
 
 
 def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:

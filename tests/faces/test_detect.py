@@ -11,9 +11,9 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stag.errors import MissingDependency
+from stag.errors import FaceNotFound, MissingDependency
 from stag.faces import detect
-from stag.faces.detect import DlibDetector, cascade_hits, landmarks_ready, merge_scales
+from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
 from stag.utils.extras import install_hint
 
 INNER_CORNERS = np.array([[212.2, 103.6], [237.4, 104.9]])
@@ -99,19 +99,94 @@ def test_scales_of_one_face_are_joined_and_a_single_scale_is_doubted():
     assert merge_scales([]) == []
 
 
+def landmark_rows(points, **columns):
+    names = [*columns, *(f" x_{i}" for i in range(68)), *(f" y_{i}" for i in range(68))]
+    values = [*columns.values(), *points[:, 0], *points[:, 1]]
+    return ", ".join(names), ", ".join(str(v) for v in values)
+
+
+def write_rows(path, rows):
+    path.write_text("\n".join([rows[0][0], *(row for _, row in rows)]) + "\n")
+    return path
+
+
+def test_a_landmark_file_gives_the_faces_of_its_first_frame(tmp_path, face_points):
+    small, later = face_points * 0.5 + 3, face_points + 40
+    rows = [
+        landmark_rows(later, frame=9, face_id=0, confidence=0.99),
+        landmark_rows(small, frame=3, face_id=1, confidence=0.6),
+        landmark_rows(face_points, frame=3, face_id=0, confidence=0.98),
+        landmark_rows(face_points * 0, frame=3, face_id=2, confidence=0.0),
+        landmark_rows(face_points * np.nan, frame=3, face_id=3, confidence=0.9),
+    ]
+    path = write_rows(tmp_path / "points.csv", rows)
+    image = np.zeros((300, 300), np.uint8)
+    faces = FileDetector(path).detect(image)
+    assert [face.score for face in faces] == [0.98, 0.6]
+    np.testing.assert_allclose(faces[0].points, face_points)
+    np.testing.assert_allclose(faces[1].points, small)
+    assert faces[0].box == (*face_points.min(axis=0), *face_points.max(axis=0))
+    assert len(load_detector(str(path), min_score=0.9).detect(image)) == 1
+    with pytest.raises(FaceNotFound, match=r"points\.csv: the eyes at .* outside the 40x50 frame"):
+        FileDetector(path).detect(np.zeros((50, 40), np.uint8))
+
+
+def test_a_bare_landmark_file_is_one_face_per_row_of_time(tmp_path, face_points):
+    rows = [landmark_rows(face_points), landmark_rows(face_points + 5)]
+    (face,) = load_detector(str(write_rows(tmp_path / "p.CSV", rows)), min_score=-0.2).detect(np.zeros((300, 300)))
+    np.testing.assert_allclose(face.points, face_points)
+    assert np.isnan(face.score)
+
+
+def test_a_landmark_file_that_a_spreadsheet_saved_again(tmp_path, face_points):
+    header, row = landmark_rows(face_points.round(3) + 0.001, frame=1, confidence=0.5)
+    content = "\r\n".join([header, row, ","]).replace(", ", ";").replace(".", ",").replace("\r\n,", "\r\n;;")
+    (tmp_path / "p.csv").write_text(content, encoding="utf-16")
+    (face,) = FileDetector(tmp_path / "p.csv").detect(np.zeros((300, 300)))
+    np.testing.assert_allclose(face.points, face_points, atol=0.002)
+    assert face.score == 0.5
+    (tmp_path / "p.csv").write_text(f"{header}\n{row}\n{row}, 7\n")
+    with pytest.raises(FaceNotFound, match=r"p\.csv, line 3: has 139 fields and the header 138"):
+        FileDetector(tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "not a readable landmark table"),
+        ("", "no row of landmarks"),
+        ("x_0,y_0\n1,2\n", "no column 'x_1'"),
+        (",".join(f"{a}_{i}" for i in range(68) for a in "xy") + "\n" + ",".join(["?"] * 136), "no complete set"),
+    ],
+)
+def test_a_broken_landmark_file_is_named(tmp_path, content, reason):
+    path = tmp_path / "points.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(FaceNotFound, match=rf"points\.csv: .*{reason}"):
+        FileDetector(path)
+
+
+def test_an_unknown_detector_is_refused():
+    with pytest.raises(FaceNotFound, match="no face detector 'haar'"):
+        load_detector("haar", min_score=0)
+
+
 def test_without_dlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
-        DlibDetector(0)
+        load_detector("dlib", min_score=0)
     monkeypatch.undo()
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
     with pytest.raises(MissingDependency, match="no_such_package.*" + re.escape(install_hint("faces"))):
-        DlibDetector(0)
-    assert not landmarks_ready()
+        load_detector("dlib", min_score=0)
+    assert [model.available for model in landmark_models()] == [False, True]
 
 
-def test_the_doctor_finds_the_landmark_model_without_importing_its_package():
-    assert landmarks_ready()
+def test_the_doctor_learns_of_the_licence_without_importing_the_model_package():
+    dlib, file = landmark_models()
+    assert (dlib.name, dlib.available, file.name, file.available) == ("dlib", True, "file", True)
+    assert "research only" in dlib.licence
     assert detect._MODEL_PACKAGE not in sys.modules
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stag.config import MotionConfig
 from stag.datasets.readers.key_frames import LEAST_SHARE
 from stag.errors import VideoError
-from stag.faces.detect import DlibDetector
+from stag.faces.detect import load_detector
 from stag.motion.clip import extract_clip
 from stag.motion.transforms import apex_step
 from stag.types import Clip, Frame
@@ -54,7 +54,7 @@ def clip_motion(clip: Clip, settings: MotionConfig) -> ClipMotion:
             times_s.append(frame.time_s)
             yield frame
 
-    detector = DlibDetector(settings.min_face_score)
+    detector = load_detector("dlib", min_score=settings.min_face_score)
     tensor = extract_clip(frames(), detector, settings, clip.frames)[0]
     flags = tensor.flags
     expected = 0 if stop is None else stop - onset

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stag.errors import ModelError
-from stag.faces.detect import DlibDetector, FaceDetector
+from stag.faces.detect import FaceDetector, load_detector
 from stag.facs import AU_VOCABULARY, au_vector, read_codes
 from stag.inference.probabilities import answer, soften
 from stag.model.onnx import onnx_session
@@ -48,7 +48,7 @@ class Predictor:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
         self.settings = self.model.info.motion_settings()
-        self._detector = detector or DlibDetector(self.settings.min_face_score)
+        self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
         self._session = onnx_session(self.model) if engine == "onnx" else None
 
     def predict_frames(

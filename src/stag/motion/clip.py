@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
-from stag.faces.detect import DlibDetector, FaceDetector
+from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import FaceTracker
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.quality import SourceLook, blink_times, is_still, not_measurable, quality_of
@@ -261,7 +261,7 @@ def video_motion(
         FaceNotFound: No face was found.
         MissingDependency: The landmark model is not installed.
     """
-    detector = DlibDetector(settings.min_face_score)
+    detector = load_detector("dlib", min_score=settings.min_face_score)
     frames = read_frames(path, fps=fps_if_untimed(path, fps))
     return extract_clip(frames, detector, settings, path, every_face=every_face, pictures=pictures)
 
