@@ -1,23 +1,28 @@
-"""Run a benchmark: ``python -m benchmarks motion``, ``python -m benchmarks quality``. All clips are simulated."""
+"""Run a benchmark, such as ``python -m benchmarks motion``. All clips are simulated."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from benchmarks.methods import compare_methods, methods_csv, methods_table
 from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
 from benchmarks.quality import reliability, reliability_table
 from stag.cli.console import progress_bar, say
+from stag.config import Config
 from stag.report.theme import figure_png
+from stag.simulate.motion import simulate_motion
+from stag.utils.choices import METHODS, PRESETS, PROTOCOLS
 from stag.utils.files import write_bytes, write_json, write_text
 
 
-def run_motion(out: Path, quick: bool, jobs: int) -> None:
-    """Measure extraction against known motion, and write tables, figure and JSON."""
+def run_motion(arguments: argparse.Namespace) -> None:
+    """Measure extraction against known motion; write tables, figure and JSON."""
+    out: Path = arguments.out
     with progress_bar("motion", quiet=False) as progress:
-        measured = motion_benchmark(quick=quick, jobs=jobs, progress=progress)
+        measured = motion_benchmark(quick=arguments.quick, jobs=arguments.jobs, progress=progress)
     write_json(out / "motion.json", measured.as_dict())
     write_text(out / "motion.md", motion_table(measured))
     write_bytes(out / "motion.png", figure_png(motion_figure(measured)))
@@ -26,27 +31,78 @@ def run_motion(out: Path, quick: bool, jobs: int) -> None:
     say(f"simulated motion; tables  {out / 'motion.md'}")
 
 
-def run_quality(out: Path, quick: bool, jobs: int) -> None:
+def run_quality(arguments: argparse.Namespace) -> None:
     """Measure the calibration of probabilities for several ways of filming, and write the table."""
     with progress_bar("quality", quiet=False) as progress:
-        table = reliability_table(reliability(quick=quick, jobs=jobs, progress=progress))
-    write_text(out / "quality.md", table)
+        table = reliability_table(reliability(quick=arguments.quick, jobs=arguments.jobs, progress=progress))
+    write_text(arguments.out / "quality.md", table)
     say(table)
-    say(f"simulated clips; table  {out / 'quality.md'}")
+    say(f"simulated clips; table  {arguments.out / 'quality.md'}")
 
 
-BENCHMARKS = {"motion": run_motion, "quality": run_quality}
+def run_methods(arguments: argparse.Namespace) -> None:
+    """Evaluate every method beside STAG; write the table as CSV and Markdown, and a run folder for each method."""
+    people, each = arguments.people, arguments.clips // arguments.people
+    motion = simulate_motion(people, each, seed=arguments.corpus_seed, scheme=arguments.scheme)
+    config = Config.preset(arguments.preset).override(arguments.set)
+    protocol, seeds = arguments.protocol, range(arguments.seeds)
+    with progress_bar("methods", quiet=False) as progress:
+        scores = compare_methods(
+            motion,
+            config,
+            out=arguments.out / "methods",
+            methods=arguments.methods,
+            protocol=protocol,
+            folds=arguments.folds,
+            seeds=seeds,
+            jobs=arguments.jobs,
+            device=arguments.device,
+            progress=progress,
+        )
+    folds = "" if protocol == "loso" else f" with {arguments.folds} folds"
+    changed = " ".join(["", *arguments.set])
+    table = methods_table(
+        scores,
+        f"{len(motion)} clips of {people} people, scheme {arguments.scheme}, {protocol}{folds}, "
+        f"{arguments.seeds} seed{'s' * (arguments.seeds > 1)}, preset {arguments.preset}{changed}",
+    )
+    write_text(arguments.out / "methods.csv", methods_csv(scores))
+    write_text(arguments.out / "methods.md", table)
+    say(table)
+    say(f"simulated motion; table  {arguments.out / 'methods.md'}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="folder to write")
+    shared.add_argument("--jobs", type=int, default=2, help="processes")
+    main = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = main.add_subparsers(dest="name", required=True, help="what to measure")
+    for name, run in (("motion", run_motion), ("quality", run_quality)):
+        one = names.add_parser(name, parents=[shared], help=run.__doc__)
+        one.add_argument("--quick", action="store_true", help="a small selection")
+        one.set_defaults(run=run)
+    methods = names.add_parser("methods", parents=[shared], help=run_methods.__doc__)
+    methods.set_defaults(run=run_methods)
+    methods.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")
+    methods.add_argument("--people", type=int, default=20, help="people")
+    methods.add_argument("--clips", type=int, default=400, help="clips of all people together")
+    methods.add_argument("--seeds", type=int, default=3, help="number of seeds")
+    methods.add_argument("--corpus-seed", type=int, default=1, help="seed of the clips")
+    methods.add_argument("--scheme", default="megc3", help="label scheme")
+    methods.add_argument("--protocol", choices=list(PROTOCOLS), default="loso", help="how clips are split")
+    methods.add_argument("--folds", type=int, default=5, help="number of folds of gkf and skf")
+    methods.add_argument("--preset", choices=list(PRESETS), default="default", help="settings of all networks")
+    methods.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting")
+    methods.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where networks train")
+    return main
 
 
 def main() -> None:
     """Read the command line and run one benchmark."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=list(BENCHMARKS), help="what to measure")
-    parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="folder to write")
-    parser.add_argument("--quick", action="store_true", help="a small selection")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    arguments = parser.parse_args()
-    BENCHMARKS[arguments.name](arguments.out, arguments.quick, arguments.jobs)
+    arguments = parser().parse_args()
+    arguments.run(arguments)
 
 
 if __name__ == "__main__":

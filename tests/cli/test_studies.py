@@ -62,7 +62,18 @@ def test_another_method_is_evaluated_and_reads_no_settings(stag, motion, tmp_pat
     for extra in (("--preset", "quick"), ("--au", "none"), ("--set", "train.epochs=1")):
         code, _, err = stag("evaluate", motion, "--method", "svm", *extra, "--out", tmp_path / "none")
         assert code == 2
-        assert f"{extra[0]} has no effect with a --method other than stag" in " ".join(err.split())
+        assert f"{extra[0]} has no effect with a --method that is not a network" in " ".join(err.split())
+
+
+def test_a_network_is_evaluated_by_name_with_settings_and_a_wrong_name_is_corrected(stag, motion, tmp_path):
+    code, out, err = stag("evaluate", motion, "--method", "tcn", "--au", "annotated", "--out", tmp_path / "run", *FAST)
+    assert (code, err) == (0, "")
+    assert "tcn, pooled" in out
+    assert "AU source annotated" in out
+    code, out, err = stag("evaluate", motion, "--method", "stgcn", "--preset", "quick", "--out", tmp_path / "none")
+    assert (code, out) == (2, "")
+    assert "did you mean 'st-gcn'?" in " ".join(err.split())
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_ablation_is_made_resumed_reported_and_refused_when_stale(stag, motion, tmp_path):

@@ -39,7 +39,7 @@ INTO = {
     ("evaluate", "with --train and --test"): ["--train", "a.npz", "--test", "b.npz", "--out", "x"],
     ("evaluate", "with --model"): ["a.npz", "--model", "megc3", "--out", "x"],
     ("evaluate", "without --model, --train or --test"): ["a.npz", "--out", "x"],
-    ("evaluate", "with a --method other than stag"): ["a.npz", "--method", "svm", "--out", "x"],
+    ("evaluate", "with a --method that is not a network"): ["a.npz", "--method", "svm", "--out", "x"],
     ("evaluate", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
     ("ablate", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
     ("audit", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],

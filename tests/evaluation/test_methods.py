@@ -17,10 +17,13 @@ from sklearn.svm import SVC
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation.evaluate import evaluate, evaluate_split
-from stag.evaluation.methods import BASELINES, GRID, METHODS, au_only, choose_svm, majority, motion_svm
+from stag.evaluation.methods import BASELINE_OF, BASELINES, GRID, au_only, choose_svm, majority, motion_svm
 from stag.evaluation.metrics import score
 from stag.evaluation.protocols import split
+from stag.evaluation.store import RunFolder
+from stag.evaluation.units import NetworkLearner, Plan, read_task, run_stacked
 from synthetic import CLASSES, contents, nearest_mean, shuffled_rows, synthetic_motion
+from tiny import TINY
 
 
 def pipeline(**settings):
@@ -43,12 +46,47 @@ def test_a_pipeline_gives_the_answers_of_a_loop_written_out_and_is_left_unfitted
 @pytest.mark.parametrize("name", ["svm", "logistic", "majority", "au-only"])
 def test_a_named_method_scores_as_the_baseline_that_it_is(motion, name):
     result = evaluate(motion, method=name, protocol="gkf", folds=3)
-    assert result.content.baselines[METHODS[name]].uf1 == result.content.pooled.uf1
+    assert result.content.baselines[BASELINE_OF[name]].uf1 == result.content.pooled.uf1
     assert result.content.au_source == ("annotated" if name == "au-only" else "none")
     folds = split("gkf", motion.group, motion.label, 3)
-    expected = [BASELINES[METHODS[name]](motion.subset(f.train), motion.subset(f.test), 0) for f in folds]
+    expected = [BASELINES[BASELINE_OF[name]](motion.subset(f.train), motion.subset(f.test), 0) for f in folds]
     truth = np.concatenate([motion.label[f.test] for f in folds])
     assert result.content.pooled.war == pytest.approx(np.mean(np.concatenate(expected) == truth), abs=1e-6)
+
+
+def test_a_network_is_evaluated_like_stag_by_the_same_files_and_any_number_of_jobs(motion, tmp_path):
+    config = Config.preset("quick").override([*TINY, "au=annotated"])
+    options = {"method": "gru", "protocol": "gkf", "folds": 3, "seeds": (0, 1), "device": "cpu", "baselines": False}
+    first = evaluate(motion, config, out=tmp_path / "a", **options)
+    evaluate(motion, config, out=tmp_path / "b", jobs=2, **options)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    ours = evaluate(motion, config, **(options | {"method": "stag"}))
+    assert first.content.method == "gru"
+    assert {**first.json["run"], "method": "stag"} == ours.json["run"]
+    for name in ("au_source", "selection", "units", "seeds", "n_clips"):
+        assert first.json[name] == ours.json[name]
+    assert first.content.action_units is not None
+    assert set(first.predictions["fold"]) == set(ours.predictions["fold"])
+    with pytest.raises(RunError, match="its method is 'gru'"):
+        evaluate(motion, config, out=tmp_path / "a", **(options | {"method": "tcn"}))
+    with pytest.raises(RunError, match=r"its train\.lr is"):
+        evaluate(motion, config.override(["train.lr=0.1"]), out=tmp_path / "a", **options)
+
+
+@pytest.mark.parametrize("name", ["gcn", "st-gcn", "gru", "tcn", "transformer", "stst-net"])
+def test_folds_of_a_network_train_as_one_stack(motion, tmp_path, name):
+    config = Config.preset("quick").override(TINY)
+    options = {"protocol": "gkf", "folds": 3, "baselines": False}
+    alone = evaluate(motion, config, method=name, device="cpu", out=tmp_path / "alone", **options)
+    ordered = motion.subset(np.argsort(motion.key, kind="stable"))
+    folds = tuple(split("gkf", ordered.group, ordered.label, 3))
+    plan = Plan(ordered, config, "gkf", folds, (0,), NetworkLearner(name), (), {"data": "x"})
+    folder = RunFolder(tmp_path / "stacked")
+    assert dict(run_stacked(plan, folder, plan.tasks)) == {str(task): None for task in plan.tasks}
+    for task in plan.tasks:
+        content = read_task(plan, folder, task)
+        mine = alone.predictions.set_index("clip_id").loc[[key.split("/", 1)[1] for key in content["clips"]]]
+        np.testing.assert_allclose(content["probabilities"], mine.filter(like="p_"), atol=2e-3)
 
 
 def test_classes_that_a_fold_lacks_and_answers_without_probabilities(motion):
@@ -77,10 +115,15 @@ def test_name_and_settings_are_part_of_the_run_and_seeds_reach_the_method(motion
 
 
 def test_what_is_no_method_is_refused(motion):
-    for method, says in (("swm", "did you mean 'svm'"), (Ridge(), "a scikit-learn classifier"), (SVC, "expected one")):
+    for method, says in (
+        ("swm", "did you mean 'svm'"),
+        ("st-gnc", "did you mean 'st-gcn'"),
+        (Ridge(), "a scikit-learn classifier"),
+        (SVC, "expected one"),
+    ):
         with pytest.raises(ConfigError, match=says):
             evaluate(motion, method=method)
-    with pytest.raises(ConfigError, match="only method stag reads settings"):
+    with pytest.raises(ConfigError, match=r"only stag, gcn, .* read settings"):
         evaluate(motion, Config(), method="svm")
     with pytest.raises(DatasetError, match="no clip with annotated AU codes"):
         evaluate(synthetic_motion(codes=False), method="au-only")

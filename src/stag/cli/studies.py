@@ -28,7 +28,7 @@ from stag.cli.paths import FOLDER, MODEL, ONNX, PAGE, RECORD, STUDY, Reads, Valu
 from stag.cli.usage import RESUMES, Mode, verb
 from stag.errors import StagError
 from stag.model.shipped import DEFAULT_MODEL
-from stag.utils.choices import AuSource, MethodName, ProtocolName
+from stag.utils.choices import METHODS, NETWORK_NAMES, AuSource, ProtocolName, did_you_mean
 
 _LOSO = Mode("with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", "", "folds")
 _TRAINING = "protocol folds seeds preset config set_"
@@ -106,7 +106,11 @@ def export(
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
         takes=f"out files method {_TRAINING} au jobs quiet",
     ),
-    Mode("with a --method other than stag", lambda given: given["method"] != "stag", ignores="preset config set_ au"),
+    Mode(
+        "with a --method that is not a network",
+        lambda given: given["method"] in METHODS and given["method"] not in NETWORK_NAMES,
+        ignores="preset config set_ au",
+    ),
     _LOSO,
     settings=_LEARNING,
     kept=lambda given: RESUMES if given["model"] is None else None,
@@ -118,12 +122,22 @@ def evaluate(
     train_file: Annotated[list[Path] | None, Option("--train", help="Motion file to train on."), Reads()] = None,
     test_file: Annotated[list[Path] | None, Option("--test", help="Motion file to test on."), Reads()] = None,
     model: Annotated[str | None, Option(help="Trained model to score, without training."), Reads()] = None,
-    method: Annotated[MethodName, Option(help="STAG, or a simpler method by the same protocol.")] = "stag",
+    method: Annotated[
+        str,
+        Option(
+            metavar="NAME",
+            help=f"What is evaluated: {'; '.join(f'{name}, {text}' for name, text in METHODS.items())}.",
+        ),
+    ] = "stag",
 ) -> None:
     """Train and score by leave-one-subject-out or k folds, across data sets, or score a trained model."""
     from stag.evaluation import evaluate as evaluation
 
-    settings = run.settings(run.au) if method == "stag" else None
+    if method not in METHODS:
+        raise BadParameter(
+            f"--method {method}: no such method{did_you_mean(method, METHODS)}; there are {', '.join(METHODS)}"
+        )
+    settings = run.settings(run.au) if method in NETWORK_NAMES else None
     arguments = run.protocol_arguments()
     if bool(train_file) != bool(test_file):
         raise BadParameter("--train and --test go together")

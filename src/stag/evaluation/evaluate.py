@@ -28,8 +28,9 @@ from stag.evaluation.protocols import (
 )
 from stag.evaluation.results import PREDICTIONS, RESULT, Result, RunResult, Units
 from stag.evaluation.store import RunFolder, fingerprint_data
-from stag.evaluation.units import Finished, Learner, Plan, Task, read_task, run_tasks, stag_learner
+from stag.evaluation.units import Finished, Learner, NetworkLearner, Plan, Task, read_task, run_tasks
 from stag.motion_set import MotionSet
+from stag.utils.choices import NETWORK_NAMES
 from stag.utils.files import write_json, write_text
 
 if TYPE_CHECKING:
@@ -62,16 +63,17 @@ def evaluate(
 
     Args:
         motion: The clips.
-        config: Settings of STAG and its training, and the AU source; the default preset where omitted.
+        config: Settings of the network and its training, and the AU source; the default preset where omitted.
         protocol: ``loso``, ``gkf`` or ``skf``; see :func:`stag.evaluation.protocols.split`.
-        method: ``stag``, ``svm``, ``logistic``, ``majority`` or ``au-only``, or any scikit-learn classifier: cloned
-            for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
+        method: A name: one of the networks ``stag``, ``gcn``, ``st-gcn``, ``gru``, ``tcn``, ``transformer`` and
+            ``stst-net``, which train alike, or ``svm``, ``logistic``, ``majority`` or ``au-only``. Or any scikit-learn
+            classifier: cloned for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
         folds: Number of folds, for ``gkf`` and ``skf``.
         seeds: Seeds of training; metrics are averaged over them.
         out: Run folder, created or resumed; nothing is kept on disk where omitted.
         jobs: Worker processes; every unit computes on one thread.
         progress: Called with (done, total) as units and baselines finish.
-        learner: Replacement for STAG, for ablations and tests; with ``jobs`` above 1 it must be picklable.
+        learner: A learner in place of ``method``, for ablations and tests; with ``jobs`` above 1 it must be picklable.
         baselines: Whether to compute the baselines too.
         device: ``cpu`` trains one unit a process; ``cuda`` trains the folds of a seed as one stacked model, which
             rounds sums differently; ``auto`` takes a GPU where there is one. Other learners ignore it.
@@ -193,12 +195,14 @@ def _plan(
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
-    if (other := method_of(method)) is not None:
+    chosen = method_of(method)
+    if not isinstance(chosen, NetworkLearner):
         if config is not None:
-            raise ConfigError("config: only method stag reads settings; leave it out")
+            raise ConfigError(f"config: only {', '.join(NETWORK_NAMES)} read settings; leave it out")
         # Test clips keep their codes only in a run whose AU source is "annotated".
         config = Config(au="annotated" if method == "au-only" else "none")
-        learner, identity = other, {**other.identity, **identity}
+    about = chosen.identity if learner is None else {"method": getattr(learner, "__name__", type(learner).__name__)}
+    learner = learner or chosen
     config = config or Config.preset("default")
     refuse_pointless(motion, folds)
     if config.train.seed:
@@ -206,9 +210,8 @@ def _plan(
     refuse_missing_codes(motion, config, folds)
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)
-    name = "stag"
-    if learner is not None:
-        name, device = getattr(learner, "__name__", type(learner).__name__), "cpu"
+    if not isinstance(learner, NetworkLearner):
+        device = "cpu"
     elif device != "cpu":
         from stag.training.fit import pick_device
 
@@ -220,9 +223,9 @@ def _plan(
         protocol=protocol,
         folds=tuple(folds),
         seeds=tuple(seeds),
-        learner=learner or stag_learner,
+        learner=learner,
         baselines=tuple(BASELINES) if baselines else (),
-        identity={"stag": stag.__version__, "method": name, "protocol": protocol, "folds": len(folds), **identity},
+        identity={"stag": stag.__version__, **about, "protocol": protocol, "folds": len(folds), **identity},
         selection=getattr(learner, "selection", selection),
         leak=getattr(learner, "leak", ""),
         device=device,

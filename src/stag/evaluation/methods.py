@@ -1,4 +1,4 @@
-"""Methods other than STAG on the same footing: by name, or any scikit-learn classifier."""
+"""Methods on the same footing: networks and baselines by name, or any scikit-learn classifier."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from sklearn.svm import SVC
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, reason
 from stag.evaluation.protocols import split
+from stag.evaluation.units import NetworkLearner
 from stag.motion_set import MotionSet
-from stag.utils.choices import MethodName, did_you_mean
+from stag.utils.choices import METHODS, NETWORK_NAMES, MethodName, did_you_mean
 
 Names = NDArray[np.str_]
 Matrix = NDArray[np.float64]
@@ -132,21 +133,20 @@ def _features(motion: MotionSet) -> Matrix:
     return scaled
 
 
-METHODS: dict[MethodName, str] = {
-    "stag": "",
+BASELINE_OF: dict[MethodName, str] = {
     "svm": "motion_svm",
     "logistic": "motion_logistic",
     "majority": "majority",
     "au-only": "au_only",
 }
-"""Name of a method -> key in :data:`BASELINES`; empty for STAG."""
+"""Name of a method -> key in :data:`BASELINES`."""
 
 
 @dataclass(frozen=True)
 class NamedMethod:
-    """A baseline as a method: probability 1 for the class that it predicts; ``name`` is a key of :data:`METHODS`."""
+    """A baseline as a method: probability 1 for the class that it predicts."""
 
-    name: MethodName
+    name: MethodName  # key of BASELINE_OF
     selection: ClassVar[str] = "none"
 
     @property
@@ -156,7 +156,7 @@ class NamedMethod:
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
         """Return ``(n_test, C)`` probabilities; :class:`DatasetError` where it needs AU codes that a clip lacks."""
-        predicted = BASELINES[METHODS[self.name]](train, test, seed)
+        predicted = BASELINES[BASELINE_OF[self.name]](train, test, seed)
         if predicted is None:
             raise DatasetError(f"method {self.name} needs annotated AU codes of every clip; leave out clips without")
         return _indicators(predicted, test.classes)
@@ -200,19 +200,22 @@ class EstimatorMethod:
         return probabilities
 
 
-def method_of(method: Any) -> NamedMethod | EstimatorMethod | None:
-    """Return the learner of a method: a key of :data:`METHODS` or a scikit-learn classifier; ``None`` for STAG.
+def method_of(method: Any) -> NetworkLearner | NamedMethod | EstimatorMethod:
+    """Return the learner of a method: a key of :data:`~stag.utils.choices.METHODS` or a scikit-learn classifier.
 
     Raises:
         ConfigError: There is no such method, or the object is not a classifier.
     """
     if isinstance(method, str):
-        if method not in METHODS:
+        for name in NETWORK_NAMES:
+            if method == name:
+                return NetworkLearner(name)
+        if method not in BASELINE_OF:
             hint = did_you_mean(method, METHODS)
             raise ConfigError(
                 f"no method {method!r}{hint}; there are {', '.join(METHODS)}, or any scikit-learn classifier"
             )
-        return NamedMethod(method) if METHODS[method] else None
+        return NamedMethod(method)
     if isinstance(method, type) or not hasattr(method, "get_params") or not is_classifier(method):
         raise ConfigError(f"method = {method!r}: expected one of {', '.join(METHODS)}, or a scikit-learn classifier")
     return EstimatorMethod(method)

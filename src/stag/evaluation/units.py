@@ -20,6 +20,7 @@ from stag.evaluation.methods import BASELINES
 from stag.evaluation.protocols import Fold
 from stag.evaluation.store import RunFolder, fingerprint_text, read_unit
 from stag.motion_set import MotionSet
+from stag.utils.choices import NetworkName
 from stag.utils.files import write_json
 from stag.utils.parallel import one_thread, spread
 
@@ -77,11 +78,32 @@ class Task:
         return f"fold {self.fold.name} " + ("baselines" if self.seed is None else f"seed {self.seed}")
 
 
-def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-    """Train STAG on the training clips alone and classify the test clips."""
-    from stag.training import fit
+@dataclass(frozen=True)
+class NetworkLearner:
+    """Trains a network on the training clips alone and classifies the test clips.
 
-    return classify(fit.train(train, config, seed=seed, device="cpu"), test, config)
+    Attributes:
+        name: STAG, or another network that trains like it.
+    """
+
+    name: NetworkName = "stag"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes the run another than one of another method."""
+        return {"method": self.name}
+
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Return the probabilities of classes and of action units."""
+        from stag.training.fit import Part, fit_many
+
+        part = Part(np.arange(len(train)), seed)
+        (model,) = fit_many(train, [part], config, network=self.name, device="cpu")
+        return classify(model, test, config)
+
+
+stag_learner = NetworkLearner()
+"""STAG as a learner."""
 
 
 def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
@@ -102,16 +124,17 @@ def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -
 
 
 def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
-    """Train the folds of each seed as one stacked model; yields as :func:`run_tasks` does."""
+    """Train the network of a run, the folds of each seed as one stacked model; yields as :func:`run_tasks` does."""
     from stag.training.fit import Part, fit_many
 
+    network = plan.learner.name if isinstance(plan.learner, NetworkLearner) else "stag"
     for seed in sorted({task.seed for task in tasks if task.seed is not None}):
         mine = [task for task in tasks if task.seed == seed]
         for begin in range(0, len(mine), STACKED_AT_MOST):
             some = mine[begin : begin + STACKED_AT_MOST]
             parts = [Part(task.fold.train, seed) for task in some]
             try:
-                models = fit_many(plan.motion, parts, plan.config, device=plan.device)
+                models = fit_many(plan.motion, parts, plan.config, network=network, device=plan.device)
             except StagError as error:
                 yield from ((str(task), str(error)) for task in some)
                 continue
@@ -145,7 +168,7 @@ def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
     test = plan.motion.subset(task.fold.test)
     # From here on no learner can read the label of a test clip.
     test = replace(test, label=np.full(len(test), ""))
-    if task.seed is not None and (plan.learner is stag_learner or plan.leak):
+    if task.seed is not None and (isinstance(plan.learner, NetworkLearner) or plan.leak):
         import_module("stag.training.fit")  # torch has to be loaded before its threads can be limited
     try:
         with one_thread():

@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError
+from stag.model.comparators import NetworkInput, build_network
 from stag.model.stag import STAG
 from stag.motion.transforms import is_cumulative
 from stag.motion_set import MotionSet
 from stag.training.fold import Clips, Cost, TrainingFold
 from stag.training.losses import put_gradients
+from stag.utils.choices import NetworkName
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
 
@@ -91,20 +93,22 @@ def fit_many(
     config: Config,
     *,
     init: STAG | None = None,
+    network: NetworkName = "stag",
     device: str = "auto",
     progress: EpochProgress | None = None,
 ) -> list[STAG]:
     """Train one model for each part of a motion set, all in step as one stacked model; they return on the CPU.
 
     Each has its own data order, augmentation, dropout, class weights, early stopping and averaging, from its own
-    generator; the other parts change nothing but the rounding of sums. Further arguments are those of :func:`train`.
+    generator; the other parts change nothing but the rounding of sums. ``network`` is what trains: STAG, or another
+    network of :mod:`stag.model.comparators`. Further arguments are those of :func:`train`.
     """
     where = pick_device(device)
     if init is not None:
         config = config.model_copy(update={"model": init.info.model})
     with one_thread():
         clips = _on_device(motion, where)
-        folds = [_fold(motion, clips, part, config, init) for part in parts]
+        folds = [_fold(motion, clips, part, config, init, network) for part in parts]
         for epoch in range(config.train.epochs):
             _epoch([fold for fold in folds if not fold.done])
             if progress is not None:
@@ -126,12 +130,15 @@ def _epoch(folds: Sequence[TrainingFold]) -> None:
         fold.end_epoch()
 
 
-def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STAG | None) -> TrainingFold:
+def _fold(
+    motion: MotionSet, clips: Clips, part: Part, config: Config, init: STAG | None, network: NetworkName
+) -> TrainingFold:
     training, validation = part.index, part.index[:0]
     if (share := config.train.validation_share) > 0:
         inner, held_out = inner_validation(motion.group[part.index], motion.label[part.index], share, part.seed)
         training, validation = part.index[inner], part.index[held_out]
-    model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=part.seed)
+    given = NetworkInput(motion.layout, motion.steps, config.model, clips.cumulative)
+    model = build_network(network, given, classes=motion.classes, seed=part.seed)
     # A criterion that classifies during training needs the views and the reference of the finished model.
     model.info = replace(model.info, motion=motion.settings, training={"train": config.train.model_dump()})
     if init is not None:

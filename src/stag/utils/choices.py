@@ -14,11 +14,30 @@ PresetName = Literal["default", "paper", "quick"]
 ProtocolName = Literal["loso", "gkf", "skf"]
 """Leave one subject out; k folds of whole subjects; k folds of clips, in which train and test share subjects."""
 
-MethodName = Literal["stag", "svm", "logistic", "majority", "au-only"]
+NetworkName = Literal["stag", "gcn", "st-gcn", "gru", "tcn", "transformer", "stst-net"]
+"""STAG, and other networks that train like it."""
+
+MethodName = Literal[NetworkName, "svm", "logistic", "majority", "au-only"]
+"""What can be evaluated by name."""
 
 AU_SOURCES: tuple[AuSource, ...] = get_args(AuSource)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
+METHODS: dict[MethodName, str] = {
+    "stag": "the model of this program",
+    "gcn": "convolution over a fixed graph of regions",
+    "st-gcn": "convolution over a graph of regions and over steps",
+    "gru": "recurrent network over steps",
+    "tcn": "causal convolution over steps",
+    "transformer": "transformer over steps",
+    "stst-net": "small convolutional network over maps of the motion from onset to apex",
+    "svm": "support vector machine on the motion",
+    "logistic": "logistic regression on the motion",
+    "majority": "always the most frequent class",
+    "au-only": "logistic regression on the annotated action units, no video",
+}
+"""Every method in plain words."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
