@@ -12,8 +12,8 @@ import torch
 
 from stag.bench.rows import Row, compared, fastest
 from stag.config import Config
+from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate
-from stag.evaluation.methods import motion_svm
 from stag.model.onnx import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG

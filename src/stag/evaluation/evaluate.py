@@ -15,7 +15,8 @@ import numpy as np
 import stag
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
-from stag.evaluation.methods import BASELINES, method_of
+from stag.evaluation.baselines import BASELINES
+from stag.evaluation.methods import method_of
 from stag.evaluation.metrics import baseline_scores, notes, summarise, unit_scores
 from stag.evaluation.prediction_file import prediction_table, predictions_text
 from stag.evaluation.protocols import (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stag.config import Config
 from stag.errors import ModelError, StagError
-from stag.evaluation.methods import BASELINES
+from stag.evaluation.baselines import BASELINES
 from stag.evaluation.protocols import Fold
 from stag.evaluation.store import RunFolder, fingerprint_text, read_unit
 from stag.motion_set import MotionSet
