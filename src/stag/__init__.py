@@ -24,6 +24,7 @@ _HOMES = {
     "evaluate_split": "stag.api.evaluation:evaluate_split",
     "explain": "stag.api.prediction:explain",
     "extract_motion": "stag.datasets.extract:extract_motion",
+    "info": "stag.inference.facts:model_facts",
     "load_dataset": "stag.datasets.clips:load_dataset",
     "predict": "stag.api.prediction:predict",
     "schemes": "stag.datasets.catalogue:schemes",
@@ -47,6 +48,7 @@ __all__ = [
     "evaluate_split",
     "explain",
     "extract_motion",
+    "info",
     "load_dataset",
     "predict",
     "schemes",
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from stag.datasets.clips import load_dataset
     from stag.datasets.extract import extract_motion
     from stag.errors import StagError
+    from stag.inference.facts import model_facts as info
     from stag.model.stag import STAG
     from stag.motion_set import MotionSet
     from stag.simulate.corpus import simulate_corpus

@@ -1,4 +1,4 @@
-"""Models: trained, exported."""
+"""Models: trained, exported, described."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from stag.cli.console import progress_bar, say, warn
 from stag.cli.options import Au, Device, Model, MotionFiles, NoProgress, Quiet, SettingOptions, load_motion
-from stag.cli.paths import MODEL, ONNX, Reads, Writes
+from stag.cli.paths import MODEL, ONNX, RECORD, Reads, Writes
 from stag.cli.usage import verb
 from stag.errors import StagError
 from stag.model.shipped import DEFAULT_MODEL
@@ -75,3 +75,26 @@ def export(
     export_onnx(trained, onnx, au_source=source)
     say(f"AU source {source}; motion {trained.shape} in, {', '.join(trained.classes)} out")
     say(f"model  {onnx}")
+
+
+@verb("Models")
+def info(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Folder or name of a model. The default ships with stag: trained on simulated clips."
+        ),
+        Reads(),
+    ] = DEFAULT_MODEL,
+    json: Annotated[Path | None, typer.Option(help="JSON file to write: the same facts."), Writes(RECORD)] = None,
+    quiet: NoProgress = False,
+) -> None:
+    """Describe a model: classes, size, operations, latency here, training data, calibration, licence."""
+    from stag.inference.facts import model_facts
+    from stag.utils.files import write_json
+
+    facts = model_facts(model)
+    say(str(facts))
+    if json is not None:
+        write_json(json, facts.as_dict())
+        say(f"facts  {json}")
