@@ -46,6 +46,11 @@ class Sort:
     files: tuple[tuple[str, ...], ...] = ()
 
 
+FIGURE_FILES = (
+    "figure-1-architecture.png", "figure-2-maps.png", "figure-3-comparison.png", "figure-4-motion.png",
+    "figure-5-embedding.png", "figure-6-graphs.png", "figure-7-protocols.png", "figure-8-confusions.png",
+)  # fmt: skip
+
 TABLE = Sort("a CSV table", (".csv", ".txt"))
 PAGE = Sort("an HTML page", (".html", ".htm"))
 SETTINGS = Sort("a TOML file", (".toml",))
@@ -63,6 +68,7 @@ EXPLANATION = Sort(
         ("faithfulness.json", "faithfulness.csv", "faithfulness.png"),
     ),
 )
+FIGURES = Sort("the folder of figures", folder=True, files=(("figures.json", *FIGURE_FILES),))
 STUDY = Sort(
     "the folder of a study", folder=True, files=(("ablation.json", "ablation.csv"), ("audit.json", "audit.csv"))
 )

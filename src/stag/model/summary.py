@@ -107,9 +107,7 @@ def summarise_model(model: STAG, au_source: AuSource | None = None) -> ModelSumm
     return ModelSummary(
         shape=model.shape,
         parts=tuple(part for part in parts if part.parameters),
-        outputs={
-            name: tuple(value.shape[1:]) for name, value in out._asdict().items() if isinstance(value, Tensor)
-        },
+        outputs={name: tuple(value.shape[1:]) for name, value in out._asdict().items() if isinstance(value, Tensor)},
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         flops=int(counter.get_total_flops()),
     )

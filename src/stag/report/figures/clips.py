@@ -20,7 +20,7 @@ from stag.report.plots.evolution import graph_evolution_figure
 from stag.report.plots.frame import framed
 from stag.report.plots.graph import layer_graphs_figure
 from stag.report.plots.motion import motion_figure
-from stag.report.wording import answer_in_words, apex_step, share
+from stag.report.wording import answer_in_words, apex_step, capitalised, share
 from stag.types import FloatArray
 
 COMPARED = ("ig", "gradcam", "attention")
@@ -176,5 +176,9 @@ def model_in_words(material: Material) -> str:
 
 
 def drawn(figure: Figure, number: int, name: str, title: str, note: str, simulated: bool) -> Drawn:
+    """Put the heading, the note and the mark of simulated data on a figure, and name its files."""
+    note = capitalised(note)
     heading = f"Figure {number}. {title}"
-    return Drawn(f"figure-{number}-{name}", heading, note, simulated, framed(figure, heading, note, simulated=simulated))
+    return Drawn(
+        f"figure-{number}-{name}", heading, note, simulated, framed(figure, heading, note, simulated=simulated)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -151,8 +151,11 @@ class Material(ArrayValue):
         if self.runs:
             return [Study(_sets_of(result, path), result.protocol, result) for path, result in self.runs.items()]
         sets = {
-            name: simulate_motion(
-                STUDY_PEOPLE, STUDY_CLIPS, seed=seed, settings=SimulationSettings(strength_px=strength)
+            name: _named(
+                simulate_motion(
+                    STUDY_PEOPLE, STUDY_CLIPS, seed=seed, settings=SimulationSettings(strength_px=strength)
+                ),
+                name,
             )
             for seed, (name, strength) in enumerate(STUDY_STRENGTH_PX.items(), start=1)
         }
@@ -195,6 +198,11 @@ class _NoDetector:
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
         return []
+
+
+def _named(motion: MotionSet, name: str) -> MotionSet:
+    """Return the clips under another name of their data set, so that its people are others too."""
+    return replace(motion, dataset=np.full(len(motion), name))
 
 
 def _sets_of(result: RunResult, path: Path) -> str:

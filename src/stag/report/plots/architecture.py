@@ -18,7 +18,7 @@ from stag.types import FloatArray
 if TYPE_CHECKING:
     from stag.model.summary import ModelSummary, Shape
 
-WIDTH, HEIGHT = 14.0, 6.5
+WIDTH, HEIGHT = 14.0, 6.2
 _GRAPH, _TEMPORAL, _FUSION, _UNITS = SERIES[0], SERIES[1], SERIES[2], SERIES[3]
 _UNITS_SHOWN = 6
 
@@ -69,7 +69,7 @@ def architecture_figure(summary: ModelSummary, sample: ArchitectureSample) -> Fi
     ground.set_xlim(0, WIDTH)
     ground.set_ylim(HEIGHT, 0)
     _motion_box(figure, ground, summary, sample)
-    _plain_box(ground, summary, "embedding", (2.75, 2.4, 1.6, 1.5), "Region\nembedding", "Eq. 12", INK)
+    _plain_box(ground, summary, "embedding", (2.75, 2.6, 1.6, 1.1), "Region\nembedding", "Eq. 12", INK)
     _graph_box(figure, ground, summary, sample)
     _temporal_box(ground, summary, sample)
     _fusion_box(figure, ground, summary, sample)
@@ -81,9 +81,10 @@ def architecture_figure(summary: ModelSummary, sample: ArchitectureSample) -> Fi
         ((4.35, 3.4), (4.85, 4.6), 0.15),
         ((9.0, 1.75), (9.4, 2.4), -0.15),
         ((9.0, 4.7), (9.4, 3.9), 0.15),
-        ((11.35, 2.45), (11.75, 1.6), -0.15),
-        ((11.35, 3.6), (11.75, 4.75), 0.15),
-        ((12.75, 3.72), (12.75, 4.1), 0.0),
+        ((11.35, 2.45), (11.75, 1.45), -0.15),
+        ((11.35, 3.6), (11.75, 4.85), 0.15),
+        ((12.75, 3.66), (12.75, 4.05), 0.0),
+        *([((13.3, 2.5), (13.3, 2.79), 0.0)] if sample.au_source == "predicted" else []),
     ):
         _arrow(ground, start, end, bend)
     return figure
@@ -116,7 +117,7 @@ def _size(summary: ModelSummary, *keys: str) -> str:
     parts = [part for key in keys if (part := summary.part(key)) is not None]
     flops = sum(part.flops for part in parts)
     text = f"{sum(part.parameters for part in parts):,} parameters"
-    return text if flops < 1e5 else f"{text} · {flops / 1e6:.1f} MFLOP"
+    return text if flops < 5e5 else f"{text} · {flops / 1e6:.1f} MFLOP"
 
 
 def _lines(ground: Axes, x: float, bottom: float, *lines: str) -> None:
@@ -161,31 +162,31 @@ def _motion_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: Arc
 
 
 def _graph_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (4.85, 0.3, 4.15, 2.75)
+    box = (4.85, 0.15, 4.15, 2.85)
     on = _runs(summary, "spatial")
     _frame(ground, box, "Graph branch", "Eq. 13-21", _GRAPH, on=on)
     layers = len(sample.adjacency)
     if not on:
-        ground.text(4.97, 0.75, "switched off", fontsize=8, color=MUTED)
+        ground.text(4.97, 0.6, "switched off", fontsize=8, color=MUTED)
         return
     at = int(np.argmax(np.square(sample.motion).sum(axis=(1, 2))))
     shown = min(layers, 3)
-    side = 1.0
+    side = 1.34 if shown < 3 else 1.0
     for layer in range(shown):
         left = 4.97 + layer * (side + 0.12)
         graph = sample.adjacency[layer, at]
-        _picture(figure, (left, 0.86, side, side), graph / max(float(graph.max(initial=0.0)), 1e-9))
-        ground.text(left, 0.76, f"E-GAT layer {layer + 1}", fontsize=7.5, color=MUTED, va="center_baseline")
+        _picture(figure, (left, 0.72, side, side), graph / max(float(graph.max(initial=0.0)), 1e-9))
+        ground.text(left, 0.61, f"E-GAT layer {layer + 1}", fontsize=7.5, color=MUTED, va="center_baseline")
     left = 4.97 + shown * (side + 0.12) + (0.1 if shown else 0)
     wide = 8.88 - left
-    bars = figure.add_axes(_box(left, 0.86, wide, side))
+    bars = figure.add_axes(_box(left, 0.72, wide, side))
     bars.bar(np.arange(len(sample.temporal)), sample.temporal, color=_GRAPH, width=0.8, alpha=0.8)
     bars.set_axis_off()
     bars.set_xlim(-0.6, len(sample.temporal) - 0.4)
-    ground.text(left, 0.76, "weight of each step", fontsize=7.5, color=MUTED, va="center_baseline")
+    ground.text(left, 0.61, "step weights", fontsize=7.5, color=MUTED, va="center_baseline")
     more = f"first {shown} of {layers} layers" if shown < layers else f"{layers} layer{'s' * (layers != 1)}"
     _lines(
-        ground, 4.97, 3.05,
+        ground, 4.97, 3.0,
         f"{more}, {sample.heads} heads, adjacency {shape_text(summary.outputs['adjacency'][1:])} (steps × regions²)",
         f"→ region tokens {_output(summary, 'spatial', 1)}, feature {_output(summary, 'spatial', 0)}",
         _size(summary, "spatial"),
@@ -193,32 +194,30 @@ def _graph_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: Arch
 
 
 def _temporal_box(ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (4.85, 3.45, 4.15, 2.55)
+    box = (4.85, 3.3, 4.15, 2.6)
     on = _runs(summary, "temporal")
     _frame(ground, box, "Temporal branch", "Eq. 22-25", _TEMPORAL, on=on)
     if not on:
-        ground.text(4.97, 3.9, "switched off", fontsize=8, color=MUTED)
+        ground.text(4.97, 3.75, "switched off", fontsize=8, color=MUTED)
         return
     steps, blocks = summary.shape[0], sample.transformer_layers
     shown = min(blocks, 5)
     room, wide = 3.9, min(0.2, 3.9 / (steps + 1) - 0.03)
     gap = room / (steps + 1)
     for row in range(shown + 1):
-        y = 4.86 - row * 0.56 / max(shown, 1) - 0.06
+        y = 4.7 - row * 0.9 / max(shown, 1)
         for token in range(steps + 1):
             colour = _TEMPORAL if token == 0 else mpl.colors.to_rgba(_TEMPORAL, 0.25 + 0.45 * row / max(shown, 1))
-            ground.add_patch(
-                Rectangle((4.97 + token * gap, y), wide, 0.07, facecolor=colour, edgecolor="none")
-            )
-    ground.text(4.97, 5.06, "[CLS]", fontsize=7.5, color=MUTED, va="center_baseline")
-    ground.text(4.97 + 2.6 * gap, 5.06, f"{steps} steps", fontsize=7.5, color=MUTED, va="center_baseline")
-    ground.text(8.87, 5.06, f"{blocks} transformer block{'s' * (blocks != 1)}", fontsize=7.5, color=MUTED, ha="right",
+            ground.add_patch(Rectangle((4.97 + token * gap, y), wide, 0.1, facecolor=colour, edgecolor="none"))
+    ground.text(4.97, 4.93, "[CLS]", fontsize=7.5, color=MUTED, va="center_baseline")
+    ground.text(4.97 + 2.6 * gap, 4.93, f"{steps} steps", fontsize=7.5, color=MUTED, va="center_baseline")
+    ground.text(8.87, 4.93, f"{blocks} transformer block{'s' * (blocks != 1)}", fontsize=7.5, color=MUTED, ha="right",
                 va="center_baseline")  # fmt: skip
     tokens = summary.part("temporal")
     assert tokens is not None
     width = tokens.outputs[1][-1] if len(tokens.outputs) > 1 else 0
     _lines(
-        ground, 4.97, 6.0,
+        ground, 4.97, 5.9,
         f"{blocks} blocks, {sample.heads} heads, {steps + 1} tokens × {width}",
         f"→ step tokens {_output(summary, 'temporal', 1)}, feature {_output(summary, 'temporal', 0)}",
         _size(summary, "temporal"),
@@ -226,49 +225,49 @@ def _temporal_box(ground: Axes, summary: ModelSummary, sample: ArchitectureSampl
 
 
 def _fusion_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (9.4, 1.55, 1.95, 3.2)
+    box = (9.4, 1.5, 1.95, 3.2)
     on = _runs(summary, "fusion")
     _frame(ground, box, "Fusion", "Eq. 26-31", _FUSION, on=on)
     if not on:
         ground.text(9.52, 2.0, "both features side by side", fontsize=8, color=MUTED)
         return
     for top, name, values in (
-        (2.16, "regions ask steps", sample.region_to_step),
-        (3.12, "steps ask regions", sample.step_to_region.T),
+        (2.08, "regions ask steps", sample.region_to_step),
+        (3.06, "steps ask regions", sample.step_to_region.T),
     ):
         ground.text(9.52, top - 0.1, name, fontsize=7.5, color=MUTED, va="center_baseline")
         _picture(figure, (9.52, top, 1.7, 0.72), values / max(float(values.max(initial=0.0)), 1e-9))
     feature = _output(summary, "fusion", 0)
-    _lines(ground, 9.52, 4.75, f"cross-attention, {sample.heads} heads", f"→ z {feature}", _size(summary, "fusion"))
+    _lines(ground, 9.52, 4.7, f"cross-attention, {sample.heads} heads", f"→ z {feature}", _size(summary, "fusion"))
 
 
 def _unit_boxes(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (11.75, 0.3, 2.05, 2.35)
+    box = (11.75, 0.15, 2.05, 2.35)
     _frame(ground, box, "AU head", "", _UNITS)
     order = np.argsort(-sample.au_probabilities, kind="stable")[:_UNITS_SHOWN]
     names = [f"AU {sample.au_vocabulary[i]}" for i in order]
-    _bars(figure, (11.87, 0.62, 1.8, 1.3), names, sample.au_probabilities[order], _UNITS)
+    _bars(figure, (11.87, 0.47, 1.8, 1.4), names, sample.au_probabilities[order], _UNITS)
     count = len(sample.au_vocabulary)
-    _lines(ground, 11.87, 2.65, f"→ {count} action units", _size(summary, "au_head"))
-    box = (11.75, 2.85, 2.05, 0.87)
+    _lines(ground, 11.87, 2.5, f"→ {count} action units", _size(summary, "au_head"))
+    box = (11.75, 2.79, 2.05, 0.87)
     _frame(ground, box, "AU embedding", "Eq. 32", _UNITS)
     embedding = summary.part("au_embedding")
     width = embedding.outputs[0] if embedding is not None and embedding.outputs else None
     if width is None:  # nothing was embedded: the learned vector of unknown units stands in
         width = (summary.outputs["features"][0] - sum(part.outputs[0][-1] for part in summary.parts
                                                       if part.key == "fusion" and part.outputs),)  # fmt: skip
-    _lines(ground, 11.87, 3.72, f"AU source {sample.au_source} → {shape_text(width)}", _size(summary, "au_embedding"))
+    _lines(ground, 11.87, 3.66, f"AU source {sample.au_source} → {shape_text(width)}", _size(summary, "au_embedding"))
 
 
 def _class_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (11.75, 4.1, 2.05, 1.9)
+    box = (11.75, 4.05, 2.05, 1.85)
     _frame(ground, box, "Classifier", "Eq. 33", INK)
     most = np.argsort(-sample.probabilities, kind="stable")[:5]
     _bars(
-        figure, (11.87, 4.42, 1.8, 0.85), [sample.classes[i] for i in most], sample.probabilities[most], ACCENT
+        figure, (11.87, 4.4, 1.8, 0.9), [sample.classes[i] for i in most], sample.probabilities[most], ACCENT
     )  # fmt: skip
     features = shape_text(summary.outputs["features"])
-    _lines(ground, 11.87, 6.0, f"{features} → {len(sample.classes)} classes", _size(summary, "classifier"))
+    _lines(ground, 11.87, 5.9, f"{features} → {len(sample.classes)} classes", _size(summary, "classifier"))
 
 
 def _bars(

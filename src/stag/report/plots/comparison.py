@@ -19,7 +19,8 @@ from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figur
 from stag.report.wording import share
 from stag.types import FloatArray, GreyImage
 
-_SIDE, _GAP, _HEAD, _FOOT, _WORDS = 1.78, 0.14, 0.42, 0.42, 1.85
+_SIDE, _GAP, _HEAD, _FOOT, _WORDS = 1.78, 0.16, 0.36, 0.5, 1.85
+_SHORTEST_PX = 6.0  # an arrow this short is all head
 
 
 class ComparedClip(NamedTuple):
@@ -81,12 +82,12 @@ def comparison_figure(clips: Sequence[ComparedClip], classes: Sequence[str], lay
             _arrows(axis, clip.points, vectors * scale, layout)
             foot = f"up to {share(float(size.max()))} px; arrows {scale}×"
             if column:
-                foot += f"; on it {share(clip.hits['measured'])}"
+                foot += f"\n{_hits(clip.hits['measured'])}"
             _named(axis, title if row == 0 else "", foot)
         for column, title in enumerate(titles, start=2):
             axis = figure.add_axes(place(column))
             draw_face_heat(axis, clip.crop, clip.points, clip.maps[title], layout)
-            _named(axis, title if row == 0 else "", f"{share(clip.hits[title])} on what truly moves")
+            _named(axis, title if row == 0 else "", _hits(clip.hits[title]))
     return figure
 
 
@@ -103,23 +104,27 @@ def _answer(axis: Axes, clip: ComparedClip, classes: Sequence[str]) -> None:
     axis.text(0, 0.18, "predicted", fontsize=8, color=MUTED, va="center_baseline")
     axis.text(0.36, 0.18, classes[best], fontsize=10, fontweight="bold", color=verdict, va="center_baseline")
     axis.text(0, 0.30, clip.about, fontsize=8, color=MUTED, va="center_baseline")
-    rows = np.linspace(0.46, 0.94, len(classes)) if len(classes) > 1 else [0.5]
-    thick = min(0.055, 0.24 / len(classes))
+    rows = np.linspace(0.53, 0.95, len(classes))
+    thick = 0.05
     for row, name, value in zip(rows, classes, clip.probabilities, strict=True):
-        axis.text(0, row - 0.055, name, fontsize=8, color=INK, va="center_baseline")
+        axis.text(0, row - 0.085, name, fontsize=8, color=INK, va="center_baseline")
         axis.barh(row, 0.8, height=thick, color=RULE, linewidth=0)
         axis.barh(row, 0.8 * value, height=thick, color=verdict if name == classes[best] else ACCENT, linewidth=0)
         axis.text(0.83, row, share(float(value)), fontsize=8, color=INK, va="center")
 
 
+def _hits(value: float) -> str:
+    return f"{share(value)} on what truly moves"
+
+
 def _named(axis: Axes, title: str, foot: str) -> None:
     axis.set_title(title, pad=6)
-    axis.text(0, -0.035, foot, transform=axis.transAxes, va="top", fontsize=8, color=MUTED)
+    axis.text(0, -0.035, foot, transform=axis.transAxes, va="top", fontsize=8, color=MUTED, linespacing=1.3)
 
 
 def _arrows(axis: Axes, points: FloatArray, vectors: FloatArray, layout: str) -> None:
     for channel_id, vector in zip(LAYOUTS[layout], vectors, strict=True):
-        if float(np.hypot(*vector)) < 3:
+        if float(np.hypot(*vector)) < _SHORTEST_PX:
             continue
         top, bottom, left, right = channel_window(CHANNELS[channel_id], points)
         start = np.array([(left + right) / 2, (top + bottom) / 2])

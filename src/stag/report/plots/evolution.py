@@ -16,7 +16,7 @@ from stag.report.wording import share
 from stag.types import FloatArray
 
 MOMENTS = 4
-_SIDE, _GAP, _HEAD, _FOOT, _NAMES, _MAP = 1.95, 0.1, 0.55, 0.62, 1.45, 3.0
+_SIDE, _GAP, _HEAD, _FOOT, _NAMES, _MAP = 1.95, 0.12, 0.5, 0.6, 1.3, 3.1
 
 
 @mpl.rc_context(STYLE)
@@ -54,17 +54,14 @@ def graph_evolution_figure(
             left = (_GAP + column * (_SIDE + _GAP)) / width
             axis = figure.add_axes((left, bottom, _SIDE / width, _SIDE / height))
             _graph(axis, adjacency[layer, step], nodes, points, heaviest)
-            if layer == 0:
-                moment = f"{at[step]:.2f} s" if label.endswith("s") else f"step {step + 1}"
-                axis.set_title(moment, pad=4, fontsize=8.5, fontweight="normal", color=MUTED)
+            moment = f"{at[step]:.2f} s" if label.endswith("s") else f"step {step + 1}"
+            axis.text(0.97, 1.005, moment, transform=axis.transAxes, fontsize=8, color=MUTED, ha="right")
             if column == 0:
                 axis.text(0, 1.005, f"Layer {layer + 1}", transform=axis.transAxes, fontweight="bold", fontsize=9.5)
                 largest = float(np.ptp(adjacency[layer], axis=0).max())
                 text = f"largest change of one link over time {share(largest, 3)}; an even share is {share(even, 3)}"
                 axis.text(0, -0.03, text, transform=axis.transAxes, va="top", fontsize=8, color=MUTED)
-        heat = figure.add_axes(
-            ((_GAP + side_by_side + _NAMES) / width, bottom, _MAP / width, _SIDE / height)
-        )
+        heat = figure.add_axes(((_GAP + side_by_side + _NAMES) / width, bottom, _MAP / width, _SIDE / height))
         heat.pcolormesh(
             edges, np.arange(regions + 1.0), change[layer].T / most, cmap=SIGNED, vmin=-1, vmax=1, linewidth=0,
             antialiased=False,

@@ -12,8 +12,8 @@ from stag.report.theme import INK, MUTED, SERIES, STYLE
 SIMULATED = "simulated data"
 """The mark, as it is written on a figure."""
 
-_MARGIN_IN, _TITLE_IN, _LINE_IN, _GAP_IN = 0.2, 0.34, 0.185, 0.14
-_CHARACTERS_PER_IN = 13.5
+_MARGIN_IN, _TITLE_IN, _LINE_IN, _GAP_IN = 0.17, 0.33, 0.19, 0.04
+_CHARACTERS_PER_IN = 15.0  # of the note, in its size and font
 
 
 @mpl.rc_context(STYLE)
