@@ -65,7 +65,7 @@ class MotionBenchmark:
         faces: Each person.
         disturbances: A blink, a flickering lamp.
         speed: Milliseconds a frame and the share of each stage.
-        targets: What was asked for and what was measured.
+        targets: Each target and its measured value.
         meta: Program version, size of the run, settings.
     """
 
@@ -80,7 +80,7 @@ class MotionBenchmark:
     meta: Row
 
     def as_dict(self) -> dict[str, Any]:
-        """The whole benchmark as plain data for a JSON file; ``None`` where there was nothing to judge."""
+        """The whole benchmark as plain data for a JSON file; ``None`` where no value is defined."""
         plain: dict[str, Any] = _without_nan(asdict(self))
         return plain
 
@@ -164,7 +164,7 @@ def compare(motion: FloatArray, truth: FloatArray, prefix: str = "") -> Row:
 
     Returns:
         ``correlation``, ``gain``, ``rmse_px`` and ``relative`` (error over true RMS) of the moving values and
-        ``false_px`` of the channels at rest, each after the prefix; ``nan`` where there is nothing to judge.
+        ``false_px`` of the channels at rest, each after the prefix; ``nan`` where no value moves.
     """
     moving = np.abs(truth) >= MOVING_PX
     resting = np.hypot(truth[..., 0], truth[..., 1]) < MOVING_PX
@@ -182,7 +182,7 @@ def compare(motion: FloatArray, truth: FloatArray, prefix: str = "") -> Row:
     return {prefix + name: value for name, value in row.items()}
 
 
-def _judged(clips: Sequence[Measured]) -> Row:
+def _scores(clips: Sequence[Measured]) -> Row:
     motion = np.concatenate([clip.motion[1:] for clip in clips])
     truth = np.concatenate([clip.truth[1:] for clip in clips])
     at_apex = np.stack([clip.motion[clip.apex] for clip in clips])
@@ -202,7 +202,7 @@ def _rows(measured: Iterable[Measured], keys: Sequence[str], variant: str | None
         if variant is None or clip.variant == variant:
             known = {**asdict(clip.spec), "noise_grey": clip.noise_grey, "variant": clip.variant}
             groups.setdefault(tuple(known[key] for key in keys), []).append(clip)
-    return [{**dict(zip(keys, group, strict=True)), **_judged(clips)} for group, clips in groups.items()]
+    return [{**dict(zip(keys, group, strict=True)), **_scores(clips)} for group, clips in groups.items()]
 
 
 def _channel_rows(measured: Sequence[Measured]) -> list[Row]:
@@ -224,7 +224,7 @@ def _find(rows: Iterable[Row], **wanted: Any) -> Row:
 
 
 def _targets(grid: list[Row], variants: list[Row], units: list[Row], speed: list[Row]) -> list[Row]:
-    """What was asked for, what was measured, and whether it holds."""
+    """Return each target, the measured value and whether it is met."""
     centre = {"noise_grey": 1.0, "fps": 200.0}
     still = _find(grid, strength_px=0.0, sway=False, **centre)
     swayed = _find(grid, strength_px=0.0, sway=True, **centre)

@@ -19,7 +19,7 @@ from stag.faces.detect import load_detector
 from stag.motion.clip import FaceTrack, track_motion
 from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
 from stag.motion.regions import pool_static
-from stag.motion.sampling import motion_at
+from stag.motion.transforms import motion_at
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor
 from stag.utils.values import ArrayValue
 

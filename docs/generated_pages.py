@@ -41,7 +41,7 @@ def _rows(verb: Callable[..., None]) -> Iterator[str]:
 
 def settings() -> str:
     """Every preset as ``stag settings`` prints it."""
-    return "\n".join(f"\n## {name}\n\n```toml\n{Config.preset(name).commented_toml()}```\n" for name in PRESETS)
+    return "\n".join(f"\n## {name}\n\n```toml\n{Config.preset(name).to_toml(comments=True)}```\n" for name in PRESETS)
 
 
 PAGES = {"reference/command-line.md": command_line, "reference/settings.md": settings}

@@ -50,7 +50,7 @@ def draw_domain(generator: np.random.Generator, shift: Shift = "inside") -> Doma
     """Draw the settings of one domain.
 
     Args:
-        generator: Source of chance.
+        generator: Source of randomness.
         shift: ``inside`` the ranges that training sees, or ``outside``: weaker, noisier, less well aligned than any.
     """
     outside = shift == "outside"

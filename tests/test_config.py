@@ -21,13 +21,13 @@ def test_every_setting_has_a_meaning_and_an_origin(section):
         if name not in SECTIONS:
             assert field.description, name
             assert field.json_schema_extra["origin"] in get_args(Origin), name
-            assert field.description in Config().commented_toml()
+            assert field.description in Config().to_toml(comments=True)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_commented_text_gives_the_configuration_back(name, tmp_path):
     config = Config.preset(name)
-    (tmp_path / "c.toml").write_text(config.commented_toml())
+    (tmp_path / "c.toml").write_text(config.to_toml(comments=True))
     assert Config.from_toml(tmp_path / "c.toml") == config
 
 

@@ -11,7 +11,7 @@ import stag
 
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
-    "errors", "utils", "types", "facs", "config", "frames", "video", "faces", "motion", "motion_set", "datasets",
+    "errors", "utils", "facs", "types", "config", "frames", "video", "faces", "motion", "motion_set", "datasets",
     "simulate", "model", "inference", "training", "evaluation", "studies", "explanation", "report", "api", "doctor",
     "bench", "web", "cli",
 )  # fmt: skip

@@ -208,15 +208,12 @@ class Config(_Section):
             (values[section] if section else values)[name] = _literal(text.strip())
         return type(self).from_mapping(values, "setting " + " ".join(assignments))
 
-    def to_toml(self) -> str:
-        """Return the configuration as TOML text; the same configuration gives the same text."""
-        return self._toml(comments=False)
+    def to_toml(self, *, comments: bool = False) -> str:
+        """Return the configuration as TOML text; the same configuration gives the same text.
 
-    def commented_toml(self) -> str:
-        """Return the configuration as TOML with the meaning, accepted values and origin of every key."""
-        return self._toml(comments=True)
-
-    def _toml(self, *, comments: bool) -> str:
+        Args:
+            comments: Whether every key is followed by its meaning, accepted values and origin.
+        """
         lines = _assignments(self, ["au"], comments)
         for name in SECTIONS:
             section: BaseModel = getattr(self, name)

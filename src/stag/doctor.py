@@ -25,13 +25,12 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
     """Return pairs of ``(what, finding)``, and whether everything that is always needed is there."""
     rows = [("stag", __version__), ("python", platform.python_version()), ("machine", platform.platform())]
     rows += [(name, _version(name) or "missing") for name in PACKAGES]
-    for name, extra in OPTIONAL.items():
-        rows.append((name, _version(name) or f"not installed; optional: {install_hint(extra)}"))
-    ready = all(_version(name) for name in PACKAGES)
-    usable = False
-    for model in landmark_models():
-        usable = usable or model.available
-        rows.append((f"landmarks: {model.name}", ("ready. " if model.available else "not ready. ") + model.licence))
+    rows += [
+        (name, _version(name) or f"not installed; optional: {install_hint(extra)}") for name, extra in OPTIONAL.items()
+    ]
+    models = landmark_models()
+    ready = all(_version(name) for name in PACKAGES) and any(model.available for model in models)
+    rows += [(f"landmarks: {m.name}", f"{'ready' if m.available else 'not ready'}. {m.licence}") for m in models]
     clash = name_clash()
     if clash is not None:
         rows.insert(1, ("warning", clash))
@@ -41,7 +40,7 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
 
         device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
         rows += [("device", device), ("threads", str(torch.get_num_threads()))]
-    return rows, ready and usable
+    return rows, ready
 
 
 def _version(package: str) -> str | None:

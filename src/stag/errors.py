@@ -63,6 +63,6 @@ class MissingDependency(StagError):  # noqa: N818
 
 
 def reason(error: BaseException) -> str:
-    """What another library says is wrong, short enough to be part of a sentence."""
+    """Return the message of another library's error, short enough to be part of a sentence."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _REASON_AT_MOST else text[:_REASON_AT_MOST] + " ..."

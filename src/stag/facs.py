@@ -66,10 +66,20 @@ class CodedUnit:
 
 @dataclass(frozen=True)
 class FacsCode:
-    """A parsed FACS string: the units, and what could not be read."""
+    """A parsed FACS string.
+
+    Attributes:
+        units: The units in order of appearance.
+        unread: Pieces that are not a unit.
+        text: The string.
+    """
 
     units: tuple[CodedUnit, ...]
     unread: tuple[str, ...] = ()
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -127,7 +137,7 @@ def parse_facs(text: object) -> FacsCode:
         found, rest = _read_term(term)
         units += found
         unread += rest
-    return FacsCode(tuple(units), tuple(unread))
+    return FacsCode(tuple(units), tuple(unread), str(text))
 
 
 def format_facs(units: Iterable[CodedUnit]) -> str:

@@ -1,11 +1,9 @@
-"""The motion file: a ``.npz`` of ready motion, without pickles, on which everything downstream runs."""
+"""Ready motion of many clips with their labels, and its file: a ``.npz`` without pickles."""
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +17,16 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
 from stag.utils import limits
 from stag.utils.cells import text
-from stag.utils.files import atomic_path, no_such, refuse_bomb
+from stag.utils.files import no_such, refuse_bomb, write_npz
 from stag.utils.values import ArrayValue, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags", "apex_s")
-_LARGEST_PX = 1e6  # assumed; a crop is 256 px wide, and squares of such values still fit into float32
-_LARGEST_S = 1e6
+_COLUMNS = ("clip_id", "dataset", "subject", "label", "apex_s", "flags")
+_FLOATS = ("motion", "action_units", "time_s", "apex_s")
+_LARGEST = 1e6  # assumed; pixels or seconds: a crop is 256 px wide, and squares of such values still fit into float32
 _LAYOUT_OF_SIZE = {len(ids): name for name, ids in LAYOUTS.items()}
 
 
@@ -84,14 +83,14 @@ class MotionSet(ArrayValue):
 
     def _about(self) -> dict[str, str]:
         people = len(set(self.group.tolist()))
-        told = {
+        facts = {
             "clips": f"{len(self)} clip{'s' * (len(self) != 1)}",
             "steps": f"{self.steps} steps",
             "layout": self.layout,
             "people": f"{people} subject{'s' * (people != 1)}",
             "classes": f"classes {'/'.join(self.classes)}",
         }
-        return told | ({"source": "simulated"} if self.simulated else {})
+        return facts | ({"source": "simulated"} if self.simulated else {})
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -129,6 +128,11 @@ class MotionSet(ArrayValue):
         return bool(self.meta.get("simulated", False))
 
     @property
+    def reference(self) -> str:
+        """What motion is relative to: ``first`` step or ``previous`` step; ``first`` where the file does not say."""
+        return str(self.meta.get("reference", "first"))
+
+    @property
     def settings(self) -> dict[str, Any]:
         """How the motion was extracted, as far as the file says: the fields of ``config.MotionConfig``."""
         return {name: self.meta[name] for name in MotionConfig.model_fields if name in self.meta}
@@ -150,11 +154,10 @@ class MotionSet(ArrayValue):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a clip: clip_id, dataset, subject, label, apex_s and flags."""
+        """One row per clip: clip_id, dataset, subject, label, apex_s and flags."""
         import pandas as pd
 
-        names = ("clip_id", "dataset", "subject", "label", "apex_s", "flags")
-        return pd.DataFrame({name: getattr(self, name) for name in names})
+        return pd.DataFrame({name: getattr(self, name) for name in _COLUMNS})
 
     def subset(self, index: Any) -> MotionSet:
         """The clips at ``index`` (integers or a boolean mask)."""
@@ -162,30 +165,19 @@ class MotionSet(ArrayValue):
 
     def save(self, path: str | Path) -> None:
         """Write the motion file; it appears whole, by rename. The same content gives the same bytes."""
-        path = Path(path)
-        arrays: dict[str, Any] = {
-            "motion": self.motion.astype(np.float32),
-            "label": self.label,
-            "subject": self.subject,
-            "dataset": self.dataset,
-            "action_units": self.action_units.astype(np.float32),
-            "clip_id": self.clip_id,
-            "time_s": self.time_s.astype(np.float32),
-            "flags": self.flags,
-            "apex_s": self.apex_s.astype(np.float32),
-            "meta": np.array(json.dumps(dict(self.meta), sort_keys=True)),
-        }
-        write_npz(path, arrays)
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ROWS}
+        arrays |= {name: arrays[name].astype(np.float32) for name in _FLOATS}
+        arrays["meta"] = np.array(json.dumps(dict(self.meta), sort_keys=True))
+        write_npz(Path(path), arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> MotionSet:
         """Read and validate a motion file.
 
         Raises:
-            MotionFileError: The file is missing, is no motion file, or holds a wrong shape, type or value.
+            MotionFileError: The file is missing, is not a motion file, or contains a wrong shape, type or value.
         """
-        path = Path(path)
-        return _validated(_read_arrays(path), path)
+        return _validated(_read_arrays(Path(path)), Path(path))
 
     @classmethod
     def concatenate(cls, sets: Sequence[MotionSet]) -> MotionSet:
@@ -194,10 +186,10 @@ class MotionSet(ArrayValue):
         Raises:
             MotionFileError: The sets differ in steps or layout, or share a clip.
         """
-        first = sets[0]
-        if len(sets) == 1:
+        first, *others = sets
+        if not others:
             return first
-        for other in sets[1:]:
+        for other in others:
             if other.motion.shape[1:] != first.motion.shape[1:]:
                 raise MotionFileError(
                     f"motion files differ in shape: (T, R, 2) is {first.motion.shape[1:]} in the first and "
@@ -206,19 +198,7 @@ class MotionSet(ArrayValue):
         joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in _ROWS}
         classes = sorted({c for s in sets for c in s.classes})
         meta = {**first.meta, "classes": classes, "simulated": any(s.simulated for s in sets)}
-        result = cls(**joined, meta=meta)
-        _refuse_duplicates(result, "the motion files together")
-        return result
-
-
-def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-            archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED)
+        return _refuse_duplicates(cls(**joined, meta=meta), "the motion files together")
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -248,22 +228,18 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     if missing:
         raise MotionFileError(f"{path}: has no array {missing[0]!r}; a motion file needs motion, label and subject")
     motion = arrays["motion"]
-    if (
-        motion.ndim != 4
-        or motion.shape[3] != 2
-        or motion.shape[2] not in _LAYOUT_OF_SIZE
-        or motion.dtype.kind not in "fiu"
-    ):
+    shaped = motion.ndim == 4 and motion.shape[3] == 2 and motion.shape[2] in _LAYOUT_OF_SIZE
+    if not shaped or motion.dtype.kind not in "fiu":
         raise MotionFileError(
             f"{path}: motion is {motion.dtype} of shape {motion.shape}; expected float32 (n, T, R, 2) with R 18 or 14"
         )
     n, steps = motion.shape[:2]
     if n == 0 or steps < 2:
         raise MotionFileError(f"{path}: motion has {n} clips of {steps} steps; expected at least 1 clip of 2 steps")
-    bad = np.flatnonzero(~_within(motion, _LARGEST_PX).reshape(n, -1).all(axis=1))
+    bad = np.flatnonzero(~_within(motion, _LARGEST).reshape(n, -1).all(axis=1))
     if bad.size:
         raise MotionFileError(
-            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST_PX:g} px and more, first "
+            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST:g} px and more, first "
             f"at row {bad[0]}; remove or repair them"
         )
     meta = _meta(arrays.get("meta"), path)
@@ -272,35 +248,37 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
         raise MotionFileError(
             f"{path}: its AU vocabulary differs from this program's {list(AU_VOCABULARY)}; extract it again"
         )
-    units = np.asarray(arrays.get("action_units", np.full((n, len(vocabulary)), np.nan)))
-    if units.shape != (n, len(vocabulary)) or units.dtype.kind not in "fiub":
-        raise MotionFileError(
-            f"{path}: action_units has shape {units.shape}; expected ({n}, {len(vocabulary)}) of 0, 1 or nan"
-        )
-    units = units.astype(np.float32)
+
+    def numbers(name: str, default: NDArray[Any], valid: Callable[..., object], meaning: str) -> NDArray[Any]:
+        values = np.asarray(arrays.get(name, default))
+        kinds = "fiub" if name == "action_units" else "fiu"
+        if values.shape != default.shape or values.dtype.kind not in kinds or not valid(values):
+            raise MotionFileError(f"{path}: {name} has shape {values.shape}; expected {default.shape} {meaning}")
+        return values
+
+    unknown_units = np.full((n, len(vocabulary)), np.nan)
+    units = numbers("action_units", unknown_units, lambda _: True, "of 0, 1 or nan").astype(np.float32)
     if not np.isin(units[~np.isnan(units)], (0, 1)).all():
         raise MotionFileError(f"{path}: action_units holds values other than 0, 1 and nan; make it binary")
-    times = np.asarray(arrays.get("time_s", np.tile(np.arange(steps), (n, 1))))
-    if times.shape != (n, steps) or times.dtype.kind not in "fiu" or not _within(times, _LARGEST_S).all():
-        raise MotionFileError(f"{path}: time_s has shape {times.shape}; expected ({n}, {steps}) finite seconds")
+    evenly = np.tile(np.arange(steps), (n, 1))
+    times = numbers("time_s", evenly, lambda v: _within(v, _LARGEST).all(), "finite seconds")
     back = np.flatnonzero((np.diff(times.astype(np.float64), axis=1) <= 0).any(axis=1))
     if back.size:
         raise MotionFileError(
             f"{path}: time_s of {back.size} clip(s) does not increase from step to step, first at row {back[0]}; "
             "give the seconds of each step since the first frame of the clip, or leave time_s out"
         )
-    apexes = np.asarray(arrays.get("apex_s", np.full(n, np.nan)))
-    if (
-        apexes.shape != (n,)
-        or apexes.dtype.kind not in "fiu"
-        or not (_within(apexes, _LARGEST_S) | np.isnan(apexes)).all()
-    ):
-        raise MotionFileError(f"{path}: apex_s has shape {apexes.shape}; expected ({n},) seconds, nan where unknown")
+    nan = np.full(n, np.nan)
+    apexes = numbers("apex_s", nan, lambda v: (_within(v, _LARGEST) | np.isnan(v)).all(), "seconds, nan where unknown")
     dataset = _text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path)
     clip_id = _text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path)
     label, subject = (_names(_text(arrays[name], n, name, path)) for name in ("label", "subject"))
     for name, texts in (("label", label), ("subject", subject), ("clip_id", clip_id)):
-        _refuse_empty(texts, name, path)
+        if (empty := np.flatnonzero(texts == "")).size:
+            raise MotionFileError(
+                f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
+                "these clips out"
+            )
     result = MotionSet(
         motion=motion.astype(np.float32),
         label=label,
@@ -318,12 +296,11 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
         raise MotionFileError(
             f"{path}: label {unknown[0]!r} is not among its classes {list(result.classes)}; correct meta"
         )
-    _refuse_duplicates(result, str(path))
-    return result
+    return _refuse_duplicates(result, str(path))
 
 
 def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:
-    """Whether values are numbers of less than ``largest`` on either side; NaN is not."""
+    """Return whether values are between ``-largest`` and ``largest``; NaN is not."""
     return np.asarray((values > -largest) & (values < largest))
 
 
@@ -346,7 +323,7 @@ def _meta(array: NDArray[Any] | None, path: Path) -> dict[str, Any]:
 
 
 def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_]:
-    """An array of text, of bytes or of whole numbers as text, without blanks around it."""
+    """Return an array of text, of bytes or of whole numbers as text, without blanks around it."""
     kind = array.dtype.kind
     whole = kind == "f" and bool((np.isnan(array) | (_within(array, 2.0**53) & (array == np.rint(array)))).all())
     if array.shape != (n,) or not (whole or kind in "USiu"):
@@ -360,22 +337,14 @@ def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_
 
 
 def _names(texts: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Labels or subjects as cells of a table are read: ``0.0`` is ``0``, and what stands for no value is empty."""
+    """Return labels or subjects as table cells are read: ``0.0`` is ``0``, and signs of a missing value are empty."""
     return np.array([text(one) for one in texts.tolist()])
 
 
-def _refuse_empty(texts: NDArray[np.str_], name: str, path: Path) -> None:
-    empty = np.flatnonzero(texts == "")
-    if empty.size:
-        raise MotionFileError(
-            f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
-            "these clips out"
-        )
-
-
-def _refuse_duplicates(motion: MotionSet, where: str) -> None:
+def _refuse_duplicates(motion: MotionSet, where: str) -> MotionSet:
     keys, counts = np.unique(motion.key, return_counts=True)
     if (counts > 1).any():
         raise MotionFileError(
             f"{where}: clip {keys[counts > 1][0]} occurs {counts.max()} times; clip ids must be unique"
         )
+    return motion

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.facs import FacsCode
 from stag.utils.values import ArrayValue, html_table
 
 FloatArray = NDArray[np.floating]
@@ -91,7 +92,7 @@ class Clip:
         apex: Frame of strongest motion, or ``None`` where unknown.
         offset: Last frame of the expression, inclusive, or ``None`` for the last frame.
         fps: Frame rate; needed for folders of images, ``None`` for videos that carry their own times.
-        action_units: Annotated FACS string, or ``None`` where the set has no codes.
+        action_units: Annotated FACS codes; ``None`` where unknown (not: none fires).
         split: Published split that the clip belongs to, such as ``"test_a"``; empty where there is none.
     """
 
@@ -104,7 +105,7 @@ class Clip:
     apex: int | None = None
     offset: int | None = None
     fps: float | None = None
-    action_units: str | None = None
+    action_units: FacsCode | None = None
     split: str = ""
 
 

@@ -18,10 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.errors import VideoError
-from stag.frames.animation import animation_pictures, is_animated_webp, is_gif_without_delays
 from stag.frames.folder import folder_pictures
 from stag.frames.picture import Picture
-from stag.frames.video_file import carries_times, file_pictures
+from stag.frames.video_file import (
+    animation_pictures,
+    carries_times,
+    file_pictures,
+    is_animated_webp,
+    is_gif_without_delays,
+)
 from stag.types import Frame
 from stag.utils.files import atomic_path, no_such
 

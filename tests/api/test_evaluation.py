@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 import stag
 from stag.errors import DatasetError, RunError
 from stag.evaluation.evaluate import evaluate
-from stag.studies.comparison import paired_difference
+from stag.studies.study import paired_difference
 
 QUICK = stag.Config.preset("quick").override(["train.epochs=1"])
 

@@ -13,8 +13,7 @@ from stag.config import ModelConfig
 from stag.errors import ConfigError, ModelError
 from stag.inference.predictor import Predictor
 from stag.model.stag import STAG
-from stag.report.export import motion_csv
-from stag.report.table import prediction_rows
+from stag.report.export import motion_csv, prediction_rows
 
 
 @pytest.fixture

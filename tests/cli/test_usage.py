@@ -54,7 +54,7 @@ INTO = {
 
 
 def modes():
-    return [(name, mode) for name, verb in VERBS.items() for mode in verb.declared.modes]
+    return [(name, mode) for name, verb in VERBS.items() for mode in verb.modes]
 
 
 def flag_and_value(parameter):
@@ -74,7 +74,7 @@ def flag_and_value(parameter):
 
 def options_without_effect():
     for name, mode in modes():
-        for parameter in mode.idle(list(PARAMETERS[name])):
+        for parameter in (other for other in PARAMETERS[name] if not mode.reads(other)):
             flag, words = flag_and_value(PARAMETERS[name][parameter])
             choosers = {word for other, its in modes() if other == name and its.takes for word in INTO[name, its.name]}
             if flag is not None and flag not in choosers:
@@ -84,8 +84,8 @@ def options_without_effect():
 def test_every_mode_can_be_entered_and_knows_its_options():
     assert set(INTO) == {(name, mode.name) for name, mode in modes()}
     for name, verb in VERBS.items():
-        taken = [mode.takes.split() for mode in verb.declared.modes if mode.takes]
-        named = {word for mode in verb.declared.modes for word in f"{mode.takes} {mode.ignores}".split()}
+        taken = [mode.takes.split() for mode in verb.modes if mode.takes]
+        named = {word for mode in verb.modes for word in f"{mode.takes} {mode.ignores}".split()}
         assert named <= set(PARAMETERS[name])
         assert not taken or set().union(*taken) == set(PARAMETERS[name]), f"{name}: an option that no mode takes"
 

@@ -19,11 +19,10 @@ from joblib.externals.loky import get_reusable_executor
 from stag.config import Config
 from stag.datasets import clip_motion as clip_room
 from stag.datasets import extract as extraction
-from stag.datasets.apex import apex_step
 from stag.datasets.clips import load_dataset
-from stag.datasets.extract import extract_files, extract_motion
-from stag.datasets.summary import flag_kind, summary
+from stag.datasets.extract import extract_files, extract_motion, flag_kind, summary
 from stag.errors import DatasetError, StagError
+from stag.motion.transforms import apex_step
 from stag.motion_set import MotionSet
 from stag.simulate.corpus import simulate_corpus
 from stag.video import read_frames

@@ -13,8 +13,8 @@ import pytest
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, RunError
-from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate, evaluate_model, evaluate_split
+from stag.evaluation.methods import motion_svm
 from stag.evaluation.metrics import bootstrap_replicates, interval, score
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet

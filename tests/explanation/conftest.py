@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stag.config import ModelConfig
-from stag.explanation.score_function import ScoreFunction, own_scale
+from stag.explanation.methods import ScoreFunction, own_scale
 from stag.model.stag import STAG
 
 CLASSES = ("negative", "positive", "surprise")

@@ -5,8 +5,8 @@ import torch
 from stag.errors import ConfigError, ModelError
 from stag.explanation.explain import explain, explain_many
 from stag.explanation.methods import METHODS
-from stag.inference.views import mirror, model_views
-from stag.motion.regions import mirror_order
+from stag.inference.probabilities import mirror, model_views
+from stag.motion.transforms import mirror_order
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -15,6 +15,7 @@ from stag.datasets.check_text import audit_lines
 from stag.datasets.clips import load_set
 from stag.datasets.readers.result import Options
 from stag.errors import DatasetError
+from stag.facs import parse_facs
 from stag.simulate.fabricated.sheets import write_csv, write_xlsx
 
 SMALL = {"casme2": 8, "samm": 8, "smic": 8, "dfme": 5, "fourdme": 8}
@@ -336,7 +337,7 @@ def odd_codes(tree):
     clip = tree.plain
     tree.set(clip, CODES, "4+?+soft focus")
     says = rf"action units that could not be read(.|\n)*{clip.clip_id}: 'soft focus' in '4\+\?\+soft focus'"
-    return keep(says, clip, action_units="4+?+soft focus")
+    return keep(says, clip, action_units=parse_facs("4+?+soft focus"))
 
 
 def misspelt_emotion(tree):

@@ -13,13 +13,11 @@ from stag.evaluation.evaluate import evaluate_model
 from stag.explanation.explain import explain
 from stag.facs import AU_VOCABULARY, au_vector
 from stag.inference.predictor import Predictor
-from stag.inference.views import model_views
+from stag.inference.probabilities import model_views
 from stag.model.stag import STAG
-from stag.report.export import prediction_dict
-from stag.report.pages.explanation_file import explanation_dict
+from stag.report.export import explanation_dict, prediction_dict, prediction_rows
 from stag.report.pages.face import AU_NOTES, face_view
 from stag.report.pages.prediction import prediction_page
-from stag.report.table import prediction_rows
 from stag.report.wording import share
 from stag.simulate.motion import simulate_motion
 from stag.types import MotionTensor

@@ -9,8 +9,7 @@ import torch
 from stag.config import ModelConfig
 from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
-from stag.inference.probabilities import answer, conformed, predict_probabilities
-from stag.inference.views import model_views
+from stag.inference.probabilities import answer, conformed, model_views, predict_probabilities
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet

@@ -7,11 +7,17 @@ import pytest
 import torch
 
 from stag.config import ModelConfig
-from stag.inference.views import PLAIN, View, clip_views, cut_to_span, mirror, model_views
+from stag.inference.probabilities import PLAIN, View, cut_to_span, mirror, model_views
 from stag.model.stag import STAG
-from stag.motion.regions import LAYOUTS, mirror_order
+from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import mirror_order
 
 B, T, R = 3, 9, 18
+
+
+def views_of(**settings):
+    model = STAG(ModelConfig(), layout="roi18", steps=T, classes=("a", "b"))
+    return model_views(replace(model.info, training={"train": settings}))
 
 
 @pytest.fixture
@@ -47,17 +53,17 @@ def test_a_span_is_cut_as_numpy_interpolates_it(motion):
 
 
 def test_the_first_view_is_the_clip_and_mirror_images_come_last(motion):
-    views = clip_views(mirror_tta=True, jitter_tta=2)
+    views = views_of(mirror_tta=True, jitter_tta=2)
     seen = [view.of(motion, "roi18", cumulative=True) for view in views]
     assert len(seen) == 6
     assert seen[0] is motion
     for plain, flipped in zip(seen[:3], seen[3:], strict=True):
         assert torch.equal(mirror(plain, "roi18"), flipped)
         assert plain[:, 0].abs().max() == 0
-    assert clip_views(mirror_tta=False, jitter_tta=0) == PLAIN
+    assert views_of(mirror_tta=False, jitter_tta=0) == PLAIN
 
 
-@pytest.mark.parametrize("view", clip_views(mirror_tta=True, jitter_tta=2))
+@pytest.mark.parametrize("view", views_of(mirror_tta=True, jitter_tta=2))
 def test_what_is_given_back_to_the_clip_weighs_as_the_view_does(motion, view):
     # <view(x), y> = <x, back(y)> for what only moves along, and nothing is lost on the way.
     values = torch.randn(B, T, R, generator=torch.Generator().manual_seed(6))
@@ -68,7 +74,5 @@ def test_what_is_given_back_to_the_clip_weighs_as_the_view_does(motion, view):
 
 
 def test_a_model_answers_with_the_views_of_its_training():
-    model = STAG(ModelConfig(), layout="roi18", steps=T, classes=("a", "b"))
-    assert model_views(model.info) == clip_views(mirror_tta=True, jitter_tta=2)
-    plain = replace(model.info, training={"train": {"mirror_tta": False, "jitter_tta": 1}})
-    assert model_views(plain) == (View(), View((0.0, 0.95)))
+    assert views_of() == views_of(mirror_tta=True, jitter_tta=2)
+    assert views_of(mirror_tta=False, jitter_tta=1) == (View(), View((0.0, 0.95)))

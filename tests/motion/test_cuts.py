@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stag.motion.cuts import mark_cuts
+from stag.motion.events import mark_cuts
 from stag.types import Frame
 
 SIZE = (120, 160)

@@ -10,13 +10,13 @@ from stag.faces.crop import CROP_PX
 from stag.motion.regions import (
     CHANNELS,
     LAYOUTS,
+    Pooling,
     channel_window,
     empty_channels,
-    mirror_order,
     pool,
-    pool_channels,
     pool_static,
 )
+from stag.motion.transforms import mirror_order
 
 
 def naive_pool(flow, kept):
@@ -80,7 +80,7 @@ def test_layouts_and_mirror():
 def test_uniform_head_motion_vanishes_and_static_pooling_keeps_it(face_points, layout):
     flow = np.zeros((CROP_PX, CROP_PX, 2))
     flow[:] = (1.5, -0.5)
-    assert np.abs(pool_channels(flow, face_points, layout)).max() < 1e-12
+    assert np.abs(Pooling.of(face_points, layout).without_head(flow)).max() < 1e-12
     np.testing.assert_allclose(pool_static(flow, face_points, layout), [(1.5, -0.5)] * len(LAYOUTS[layout]))
 
 
@@ -88,7 +88,7 @@ def test_only_the_channel_that_moves_reports_motion(face_points):
     flow = np.zeros((CROP_PX, CROP_PX, 2))
     top, bottom, left, right = channel_window(CHANNELS[12], face_points)
     flow[top:bottom, left:right] = (0.0, -1.0)
-    motion = pool_channels(flow, face_points, "roi14")
+    motion = Pooling.of(face_points, "roi14").without_head(flow)
     names = LAYOUTS["roi14"]
     assert motion[names.index(12)].tolist() == [0.0, -1.0]
     assert np.abs(motion[: names.index(9)]).max() == 0
@@ -98,4 +98,4 @@ def test_a_window_outside_the_crop_is_named(face_points):
     shifted = face_points + np.array([0.0, 150.0])
     assert "lower lip" in empty_channels(shifted)
     assert empty_channels(face_points) == ()
-    assert np.isfinite(pool_channels(np.ones((CROP_PX, CROP_PX, 2)), shifted)).all()
+    assert np.isfinite(Pooling.of(shifted).without_head(np.ones((CROP_PX, CROP_PX, 2)))).all()

@@ -11,10 +11,8 @@ from readable import overlaps, texts
 from stag.errors import MissingDependency
 from stag.motion.regions import channel_names
 from stag.report.plots.embedding import embedding_figure, embedding_page
-from stag.report.plots.face import strongest_edges
-from stag.report.plots.graph import layer_graphs_figure
-from stag.report.plots.protocol import Bar, faithfulness_figure, protocol_figure
-from stag.report.plots.scores import confusions_figure
+from stag.report.plots.face import layer_graphs_figure, strongest_edges
+from stag.report.plots.scores import Bar, confusions_figure, faithfulness_figure, protocol_figure
 from stag.report.theme import SERIES, figure_png
 from stag.utils.extras import install_hint
 

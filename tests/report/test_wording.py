@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from stag.motion.regions import channel_names
-from stag.report.table import prediction_rows
-from stag.report.wording import apex_step, direction, headline, share, signed, strongest_movement, summary
+from stag.motion.transforms import strongest_step
+from stag.report.export import prediction_rows
+from stag.report.wording import direction, headline, share, signed, strongest_movement, summary
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_the_strongest_movement_is_read_at_the_step_where_the_face_moves_most(ma
     motion[4] = (1.0, 0.0)
     motion[4, 3] = (0.0, -1.2)
     p = make_prediction(motion=motion)
-    assert apex_step(p.motion.motion) == 4
+    assert strongest_step(p.motion.motion) == 4
     assert strongest_movement(p.motion, "roi18") == "left outer brow, up, 1.20 px at 0.28 s"
     assert "left outer brow, up" in summary(p)
 

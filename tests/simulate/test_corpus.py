@@ -9,7 +9,7 @@ import pytest
 from stag.datasets.readers import manifest
 from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError, DatasetError
-from stag.facs import AU_VOCABULARY, parse_facs
+from stag.facs import AU_VOCABULARY
 from stag.simulate.corpus import COLUMNS, simulate_corpus
 from stag.simulate.settings import SimulationSettings
 from stag.video import read_frames
@@ -56,7 +56,7 @@ def test_the_manifest_adapter_reads_it(corpus):
         n_frames = sum(1 for _ in read_frames(clip.frames))
         assert 0 < clip.onset < clip.apex < clip.offset < n_frames
         assert clip.fps == 100
-        assert parse_facs(clip.action_units).unread == ()
+        assert clip.action_units.unread == ()
 
 
 def test_truth_belongs_to_the_clips(corpus):
@@ -73,7 +73,7 @@ def test_truth_belongs_to_the_clips(corpus):
             assert first[i + 1] - first[i] == sum(1 for _ in read_frames(clip.frames))
             units = truth["action_units"][frames].max(axis=(0, 2))
             active = {unit for unit, amount in zip(AU_VOCABULARY, units, strict=True) if amount > 0}
-            assert active - {45} == parse_facs(clip.action_units).numbers - {45}
+            assert active - {45} == clip.action_units.numbers - {45}
             motion = truth["motion"][frames]
             assert np.abs(motion[: clip.onset + 1]).max() == 0
             assert np.abs(motion[clip.apex]).max() > 0.1

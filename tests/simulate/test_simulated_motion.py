@@ -101,19 +101,19 @@ def test_few_frames_are_interpolated():
     assert bend[~inside].max() > 0.01
 
 
-def test_classes_can_be_told_apart_but_not_perfectly(motion):
+def test_classes_are_separable_but_not_perfectly(motion):
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
     scaled = motion.motion / np.sqrt((motion.motion**2).mean(axis=(1, 2, 3), keepdims=True))
     features = scaled.mean(axis=1).reshape(len(motion), -1)
-    judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    told = cross_val_predict(judge, features, motion.label, groups=motion.group, cv=GroupKFold(10))
-    assert 0.6 < f1_score(motion.label, told, average="macro") < 0.9
+    classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    predicted = cross_val_predict(classifier, features, motion.label, groups=motion.group, cv=GroupKFold(10))
+    assert 0.6 < f1_score(motion.label, predicted, average="macro") < 0.9
     shuffled = np.random.default_rng(0).permutation(motion.label)
-    told = cross_val_predict(judge, features, shuffled, groups=motion.group, cv=GroupKFold(10))
-    assert f1_score(shuffled, told, average="macro") < 0.45
+    predicted = cross_val_predict(classifier, features, shuffled, groups=motion.group, cv=GroupKFold(10))
+    assert f1_score(shuffled, predicted, average="macro") < 0.45
 
 
 def test_layout_and_sampling():

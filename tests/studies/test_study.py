@@ -11,14 +11,16 @@ import pytest
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
 from stag.evaluation import evaluate as experiment
+from stag.evaluation.metrics import score
 from stag.motion.regions import LAYOUTS
 from stag.simulate.motion import simulate_motion
 from stag.studies import paper as reproduce
 from stag.studies import study as studies
-from stag.studies.ablation import CATEGORIES, ablate, with_even_times, with_layout, with_reference
-from stag.studies.comparison import paired_difference
+from stag.studies.ablation import ROWS, ablate, with_even_times, with_layout, with_reference
 from stag.studies.leakage import LEAKS, leak_audit
+from stag.studies.results import Gap
 from stag.studies.sources import BASIC5, Sources
+from stag.studies.study import paired_difference
 from synthetic import contents, nearest_mean, synthetic_motion
 from tiny import TINY
 
@@ -53,8 +55,8 @@ def test_an_ablation_has_every_row_with_its_difference_and_resumes(quick, tmp_pa
     motion, steps = synthetic_motion(signal=0.2), []
     only = ["architecture", "graph-depth", "tta", "graph", "motion", "layout"]
     options = {"out": tmp_path, "only": only, **OPTIONS}
-    found = ablate(motion, CONFIG, progress=lambda *pair: steps.append(pair), **options).json
-    total = sum(len(CATEGORIES[name][1]) for name in only)
+    found = ablate(motion, CONFIG, progress=lambda *pair: steps.append(pair), **options).plain()
+    total = sum(row.part in only for row in ROWS)
     assert len(found["rows"]) == total == steps[-1][0] == steps[-1][1]
     assert json.loads((tmp_path / "ablation.json").read_text()) == found
     table = pd.read_csv(tmp_path / "ablation.csv")
@@ -78,7 +80,7 @@ def test_an_ablation_has_every_row_with_its_difference_and_resumes(quick, tmp_pa
 
 def test_a_row_that_the_clips_do_not_allow_is_kept_with_its_reason(quick, tmp_path):
     motion = with_layout(synthetic_motion(codes=False), "roi14")
-    rows = ablate(motion, CONFIG, only=["au", "layout"], out=tmp_path, **OPTIONS).json["rows"]
+    rows = ablate(motion, CONFIG, only=["au", "layout"], out=tmp_path, **OPTIONS).plain()["rows"]
     reasons = {row["configuration"]: row["skipped"] for row in rows}
     assert "no clip with annotated AU codes" in reasons["With AU Guidance"]
     assert "lacks regions of roi18" in reasons["18 regions"]
@@ -117,7 +119,7 @@ def test_an_audit_measures_every_leak_and_resumes(tmp_path):
     motion = motion.subset((motion.label != "surprise") | (motion.clip_id < "demo2"))
     config = CONFIG.override(TINY)
     options = {"protocol": "gkf", "folds": 2, "out": tmp_path}
-    found = leak_audit(motion, config.override(["au=annotated"]), **options).json
+    found = leak_audit(motion, config.override(["au=annotated"]), **options).plain()
     assert [row["leak"] for row in found["rows"]] == [leak.name for leak in LEAKS]
     assert all("leaky" in row["leak"] and row["explanation"] for row in found["rows"])
     assert found["au_source"] == "none"
@@ -156,7 +158,7 @@ def sources(tmp_path, **files):
 def test_cross_dataset_tables_name_what_is_missing_and_keep_people_apart(quick, tmp_path):
     known = sources(tmp_path, casme2=[saved(tmp_path, "a", "megc3", 1)], samm=[saved(tmp_path, "b", "paper3", 1)])
     found = reproduce.reproduce("table6", known, CONFIG.override(["au=annotated"]), out=tmp_path / "out")
-    content = found.json
+    content = found.plain()
     assert content["missing"] == ["name", "dfme", "fourdme", "smic"]
     assert content["simulated"]
     assert "simulated" in content["title"]
@@ -179,17 +181,17 @@ def test_cross_dataset_tables_name_what_is_missing_and_keep_people_apart(quick, 
 def test_tables_of_one_set_and_of_regions(quick, tmp_path):
     samm = [saved(tmp_path, "s", scheme, 2) for scheme in ("paper3", "paper5")]
     annotated = CONFIG.override(["au=annotated"])
-    four = reproduce.reproduce("table4", sources(tmp_path, samm=samm), annotated, out=tmp_path / "4", folds=2).json
+    four = reproduce.reproduce("table4", sources(tmp_path, samm=samm), annotated, out=tmp_path / "4", folds=2).plain()
     measured = {tuple(row["labels"].values()) for row in four["rows"] if row["measured"]}
     assert measured == {("SAMM", "3-class", "STAG (Ours)"), ("SAMM", "5-class", "STAG (Ours)")}
-    five = reproduce.reproduce("table5", sources(tmp_path, samm=samm), annotated, out=tmp_path / "5", folds=2).json
+    five = reproduce.reproduce("table5", sources(tmp_path, samm=samm), annotated, out=tmp_path / "5", folds=2).plain()
     assert len(five["rows"]) == 19
     assert all(row["measured"] for row in five["rows"])
     dfme = {"dfme": [saved(tmp_path, "d", "paper7", 3)]}
-    ten = reproduce.reproduce("table10", sources(tmp_path, **dfme), CONFIG, out=tmp_path / "10", folds=2).json
+    ten = reproduce.reproduce("table10", sources(tmp_path, **dfme), CONFIG, out=tmp_path / "10", folds=2).plain()
     assert [row["labels"] for row in ten["rows"]] == [{"regions": r, "AUs": a} for r in (14, 18) for a in ("Yes", "No")]
     assert all(row["measured"] for row in ten["rows"])
-    two = reproduce.reproduce("table2", sources(tmp_path, samm=samm), CONFIG, out=tmp_path / "2").json
+    two = reproduce.reproduce("table2", sources(tmp_path, samm=samm), CONFIG, out=tmp_path / "2").plain()
     counts = [
         row["measured"]["clips"] for row in two["rows"] if row["labels"]["data set"] == "SAMM" and row["measured"]
     ]
@@ -199,7 +201,7 @@ def test_tables_of_one_set_and_of_regions(quick, tmp_path):
 @pytest.mark.parametrize(("table", "scheme"), [("table8", "paper3"), ("table9", "paper5")])
 def test_the_other_tables_of_regions_have_a_row_for_each_layout_and_source(quick, tmp_path, table, scheme):
     known = sources(tmp_path, dfme=[saved(tmp_path, "d", scheme, 3)])
-    found = reproduce.reproduce(table, known, CONFIG, out=tmp_path / "out", folds=2).json
+    found = reproduce.reproduce(table, known, CONFIG, out=tmp_path / "out", folds=2).plain()
     assert [row["labels"] for row in found["rows"]] == [
         {"regions": r, "AUs": a} for r in (14, 18) for a in ("Yes", "No")
     ]
@@ -218,7 +220,7 @@ def test_the_table_across_sets_with_five_classes_runs(quick, tmp_path):
         five = motion.subset(np.isin(motion.label, BASIC5.classes))
         files[name] = [tmp_path / f"{name}.npz"]
         replace(five, meta={**five.meta, "scheme": "basic5", "classes": list(BASIC5.classes)}).save(files[name][0])
-    found = reproduce.reproduce("table7", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").json
+    found = reproduce.reproduce("table7", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").plain()
     done = [row["labels"] for row in found["rows"] if row["measured"]]
     assert [tuple(labels.values()) for labels in done] == [("DFME", "NaME")]
 
@@ -235,7 +237,7 @@ def test_splits_of_dfme_are_train_and_test(quick, tmp_path):
         renamed = np.array([prefix + s for s in motion.subject])
         ids = np.array([prefix + c for c in motion.clip_id])
         replace(motion, subject=renamed, clip_id=ids).save(files[f"dfme:{split}"][0])
-    found = reproduce.reproduce("table3", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").json
+    found = reproduce.reproduce("table3", sources(tmp_path, **files), CONFIG, out=tmp_path / "out").plain()
     done = [row["labels"] for row in found["rows"] if row["measured"]]
     assert done == [{"data set": "DFME", "classes": "Test A", "method": "STAG (ours)"}]
 
@@ -250,3 +252,63 @@ def test_nothing_to_work_on_is_said(tmp_path):
     other = sources(tmp_path, samm=[saved(tmp_path, "s", "paper7", 1)])
     with pytest.raises(DatasetError, match="SAMM with three classes"):
         reproduce.reproduce("table5", other, CONFIG, out=tmp_path)
+
+
+CLASSES = ("a", "b", "c")
+
+
+def table(seed, right=0.6, seeds=(0,), people=8, each=9):
+    generator = np.random.default_rng(seed)
+    rows = []
+    for run in seeds:
+        for person in range(people):
+            for clip in range(each):
+                truth = CLASSES[clip % 3]
+                said = truth if generator.random() < right else generator.choice(CLASSES)
+                rows.append(("d", f"{person}_{clip}", str(person), run, truth, said))
+    return pd.DataFrame(rows, columns=["dataset", "clip_id", "subject", "seed", "truth", "predicted"])
+
+
+def test_the_difference_is_that_of_the_scores_and_its_interval_that_of_paired_resamples():
+    one, other = table(1, 0.8), table(2, 0.5)
+    found = paired_difference(one, other, CLASSES, n=80)
+    ours, theirs = (score(t["truth"], t["predicted"], CLASSES) for t in (one, other))
+    assert found["uf1"].value == pytest.approx(ours.uf1 - theirs.uf1, abs=1e-6)
+    drawn = np.random.default_rng(0).integers(8, size=(80, 8))
+    gaps = []
+    for draw in drawn:
+        parts = [pd.concat([t[t["subject"] == str(s)] for s in draw]) for t in (one, other)]
+        a, b = (score(part["truth"], part["predicted"], CLASSES).uf1 for part in parts)
+        gaps.append(a - b)
+    assert found["uf1"].ci95 == pytest.approx(np.percentile(gaps, (2.5, 97.5)), abs=1e-6)
+
+
+def test_equal_runs_differ_by_exactly_nothing_in_any_order():
+    one = table(3)
+    found = paired_difference(one, one.sample(frac=1, random_state=0), CLASSES)
+    assert all(part == Gap(value=0.0, ci95=(0.0, 0.0)) for part in found.values())
+
+
+def test_pairing_is_narrower_than_two_intervals_where_people_are_alike():
+    one = table(4, 0.6, people=12)
+    other = one.copy()
+    other.loc[::15, "predicted"] = "a"
+    low, high = paired_difference(one, other, CLASSES)["war"].ci95
+    apart = table(5, 0.6, people=12)
+    wide_low, wide_high = paired_difference(one, apart, CLASSES)["war"].ci95
+    assert high - low < 0.6 * (wide_high - wide_low)
+
+
+def test_several_seeds_are_averaged():
+    one, other = table(6, seeds=(0, 1)), table(7, seeds=(0, 1, 2))
+    mean = [np.mean([score(r["truth"], r["predicted"]).war for _, r in t.groupby("seed")]) for t in (one, other)]
+    assert paired_difference(one, other, CLASSES)["war"].value == pytest.approx(mean[0] - mean[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("change", ["fewer", "relabelled"])
+def test_runs_of_other_clips_are_refused(change):
+    one = table(1)
+    other = one.iloc[1:] if change == "fewer" else one.assign(truth=["b", *one["truth"][1:]])
+    says = {"fewer": "is in one of the two runs only", "relabelled": "has truth 'a' in one of the two runs and 'b' in"}
+    with pytest.raises(RunError, match=f"clip d/0_0 {says[change]}"):
+        paired_difference(one, other, CLASSES)

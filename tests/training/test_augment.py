@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stag.config import TrainConfig
-from stag.inference.views import mirror
+from stag.inference.probabilities import mirror
 from stag.training.augment import Draws, augment, draw, mix, rotate
 
 B, T, R, C, A = 64, 9, 18, 3, 4

@@ -9,15 +9,14 @@ import torch
 from stag.config import Config
 from stag.errors import ModelError
 from stag.facs import AU_VOCABULARY
-from stag.inference.probabilities import predict_probabilities
-from stag.inference.views import PLAIN
+from stag.inference.probabilities import PLAIN, predict_probabilities
 from stag.model.stag import STAG
-from stag.motion.regions import LAYOUTS, mirror_order
+from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import mirror_order
 from stag.motion_set import MotionSet
 from stag.training.fit import Part, _on_device, fit_many, train
 from stag.training.fold import TrainingFold, learning_rate
-from stag.training.losses import class_weights
-from stag.training.objective import put_gradients
+from stag.training.losses import class_weights, put_gradients
 from stag.training.validation import inner_validation
 
 SMALL = ["train.epochs=12", "train.warmup_epochs=2", "model.graph_layers=1", "model.transformer_layers=1"]

@@ -13,7 +13,7 @@ import pytest
 
 from stag.errors import StagError
 from stag.web.app import policy
-from stag.web.serve import check_address
+from stag.web.serve import check_address, is_loopback
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,7 @@ def test_a_taken_port_or_an_impossible_address_is_said():
     for host in ("203.0.113.7", "a..b", "x" * 70, "\udce9"):
         with pytest.raises(StagError, match="choose another `port` or `host`"):
             check_address(host, 7860)
+
+
+def test_only_this_machine_reaches_a_loopback_address():
+    assert [is_loopback(h) for h in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "example.org")] == [1, 1, 1, 0, 0]

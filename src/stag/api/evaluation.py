@@ -13,10 +13,9 @@ import pandas as pd
 
 from stag.evaluation import evaluate as evaluation
 from stag.evaluation import results
-from stag.evaluation.metrics import METRICS
+from stag.evaluation.metrics import METRICS, summarise
 from stag.evaluation.prediction_file import read_predictions
-from stag.evaluation.summary import summarise
-from stag.studies.comparison import paired_difference
+from stag.studies.study import paired_difference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

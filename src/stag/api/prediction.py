@@ -54,7 +54,7 @@ class Prediction(types.Prediction):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the row that ``stag predict --csv`` writes."""
-        from stag.report.table import prediction_rows
+        from stag.report.export import prediction_rows
 
         return prediction_rows([self])
 

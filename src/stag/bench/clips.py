@@ -119,8 +119,8 @@ def render(spec: ClipSpec) -> RenderedClip:
 def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
     """Return the face in the first frame as the detector finds it.
 
-    Detection takes a hundred times as long as a frame of tracking, so that it runs once for each person and noise, on
-    the face at rest, and its answer is moved along with the head.
+    Detection is slow, so that it runs once for each person and noise, on the face at rest; the result is moved with
+    the head.
     """
     rest, to_rest = _found_at_rest(clip.spec.face, clip.spec.inter_ocular_px, clip.spec.size, noise_grey)
     script = clip.renderer.script

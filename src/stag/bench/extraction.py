@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stag.bench.clips import ClipSpec, found_face, render
-from stag.bench.rows import Row, fastest
+from stag.bench.rows import Row, compared, fastest
 from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
 from stag.motion.clip import FaceTrack, follow_faces, track_motion
@@ -89,4 +89,18 @@ def extraction_speed(seconds: float = 2.0) -> list[Row]:
             "decode": decode / (decode + source),
             "flow": source / (decode + source),
         },
+    ]
+
+
+def stage_rows(seconds: float) -> list[Row]:
+    """Return the speed of extraction beside the source scheme and beside decoding alone, and its stages."""
+    stages, source = extraction_speed(seconds)
+    whole = stages.pop("ms_per_frame")
+    del stages["way"]
+    decode = stages["decode"] * whole
+    title = "640 x 480 JPEG frames to motion, ms a frame"
+    return [
+        compared(title, whole, source["way"], source["ms_per_frame"]),
+        *({"what": f"of it {name}, ms a frame", "value": part * whole, "share": part} for name, part in stages.items()),
+        compared("against decoding alone", whole, "decode", decode),
     ]

@@ -11,14 +11,13 @@ import torch
 
 from stag.bench.rows import Row, compared, fastest
 from stag.config import Config
-from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate
+from stag.evaluation.methods import motion_svm
 from stag.model.onnx import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion
-from stag.training.device import pick_device
-from stag.training.fit import Part, fit_many, train
+from stag.training.fit import Part, fit_many, pick_device, train
 from stag.utils.parallel import one_thread
 
 SUBJECTS, CLIPS = 8, 12

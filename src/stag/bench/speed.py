@@ -6,59 +6,24 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stag.bench.rows import Row, compared, markdown
+from stag.bench.extraction import stage_rows
+from stag.bench.learning import prediction_speed, training_speed
+from stag.bench.processes import memory_peaks, startup_speed
+from stag.bench.rows import Row, markdown
 from stag.doctor import findings
 from stag.errors import ConfigError
 
 Progress = Callable[[int, int], None]
 
 
-def _extract(quick: bool, jobs: int) -> list[Row]:
-    from stag.bench.extraction import extraction_speed
-
-    ours, source = extraction_speed(seconds=0.5 if quick else 3.0)
-    whole = ours["ms_per_frame"]
-    stages = {name: share for name, share in ours.items() if name not in ("way", "ms_per_frame")}
-    decode = stages["decode"]
-    title = "640 x 480 JPEG frames to motion, ms a frame"
-    return [
-        compared(title, whole, source["way"], source["ms_per_frame"]),
-        *({"what": f"of it {name}, ms a frame", "value": part * whole, "share": part} for name, part in stages.items()),
-        compared("against decoding alone", whole, "decode", decode * whole),
-    ]
-
-
-def _train(quick: bool, jobs: int) -> list[Row]:
-    from stag.bench.learning import training_speed
-
-    return training_speed(jobs=jobs, quick=quick)
-
-
-def _predict(quick: bool, jobs: int) -> list[Row]:
-    from stag.bench.learning import prediction_speed
-
-    return prediction_speed(seconds=0.5 if quick else 3.0)
-
-
-def _start(quick: bool, jobs: int) -> list[Row]:
-    from stag.bench.processes import startup_speed
-
-    return startup_speed(seconds=0.5 if quick else 2.0)
-
-
-def _memory(quick: bool, jobs: int) -> list[Row]:
-    from stag.bench.processes import memory_peaks
-
-    return memory_peaks()
-
-
 PARTS: dict[str, Callable[[bool, int], list[Row]]] = {
-    "extract": _extract,
-    "train": _train,
-    "predict": _predict,
-    "start": _start,
-    "memory": _memory,
+    "extract": lambda quick, jobs: stage_rows(0.5 if quick else 3.0),
+    "train": lambda quick, jobs: training_speed(jobs=jobs, quick=quick),
+    "predict": lambda quick, jobs: prediction_speed(0.5 if quick else 3.0),
+    "start": lambda quick, jobs: startup_speed(0.5 if quick else 2.0),
+    "memory": lambda quick, jobs: memory_peaks(),
 }
+"""Name of a part -> how it is measured, from ``quick`` and ``jobs``."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +71,10 @@ def measure(
     return Speed(parts, machine)
 
 
-_COLUMNS = [
-    (key, "measured" if key == "value" else key) for key in ("what", "value", "share", "against", "reference", "ratio")
-]
-
-
 def speed_table(speed: Speed) -> str:
     """Return all parts and the machine as Markdown."""
-    tables = [f"### {name}\n\n{markdown(rows, _COLUMNS)}" for name, rows in speed.parts.items()]
+    keys = ("what", "value", "share", "against", "reference", "ratio")
+    columns = [(key, "measured" if key == "value" else key) for key in keys]
+    tables = [f"### {name}\n\n{markdown(rows, columns)}" for name, rows in speed.parts.items()]
     machine = ", ".join(f"{what} {finding}" for what, finding in speed.machine if "not installed" not in finding)
     return "\n\n".join([*tables, f"Measured on: {machine}."]) + "\n"

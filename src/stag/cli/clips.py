@@ -39,7 +39,7 @@ def predict(
 ) -> None:
     """Classify the micro-expression in each of your clips; --report shows why."""
     check_fps(fps, videos)
-    from stag.motion.video_motion import video_motion
+    from stag.motion.clip import video_motion
     from stag.utils.files import write_text
     from stag.utils.parallel import begun_aside, one_thread
 
@@ -65,7 +65,7 @@ def predict(
                     progress(done, len(videos))
     problems: list[Exception] = [StagError(reason) for _, reason in failures]
     if csv is not None:
-        from stag.report.table import prediction_rows
+        from stag.report.export import prediction_rows
 
         rows = prediction_rows(predictions, failures)
         place = rows["file"].map({str(video): i for i, video in enumerate(videos)})
@@ -154,7 +154,7 @@ def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[
 def _explain_clip(
     out: Path, video: Path, model: str, method: str, class_: str | None, fps: float | None, aus: str | None
 ) -> list[Path]:
-    from stag.motion.video_motion import video_motion
+    from stag.motion.clip import video_motion
     from stag.utils.parallel import begun_aside, one_thread
 
     settings, loaded = _settings_and_model(model)
@@ -197,7 +197,7 @@ def motion(
     quiet: NoProgress = False,
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
-    from stag.motion.video_motion import video_motion
+    from stag.motion.clip import video_motion
     from stag.report.plots.motion import motion_figure
     from stag.report.theme import figure_png, figure_svg
     from stag.utils.files import write_bytes

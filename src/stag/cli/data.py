@@ -176,8 +176,7 @@ def extract(
     """Measure the motion of a data set or of your clips into a motion file; the same command resumes a stopped one."""
     from stag.datasets.cache import ClipCache
     from stag.datasets.clips import load_dataset
-    from stag.datasets.extract import extract_files, extract_motion
-    from stag.datasets.summary import summary
+    from stag.datasets.extract import extract_files, extract_motion, summary
 
     config = settings.settings()
     if root is not None and len(inputs) != 1:

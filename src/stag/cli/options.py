@@ -95,7 +95,7 @@ class RunOptions(SettingOptions):
     @property
     def seed_list(self) -> list[int]:
         """The seeds, each once."""
-        parts = [part.strip() for part in self.seeds.split(",") if part.strip()]
+        parts = listed(self.seeds)
         if not parts or not all(part.isdecimal() for part in parts):
             raise typer.BadParameter(f"--seeds {self.seeds}: expected whole numbers such as 0,1,2")
         return list(dict.fromkeys(int(part) for part in parts))
@@ -122,6 +122,11 @@ class CopyOptions:
         Literal["scheme", "skip", "first"],
         typer.Option(help="Clips with several emotions: as the label scheme says, skipped, or by the first emotion."),
     ] = "scheme"
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """Return the parts of a list with commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
 
 
 def load_motion(files: list[Path] | None) -> MotionSet:

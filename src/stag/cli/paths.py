@@ -14,12 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, get_args
 
 import typer
 
 from stag.errors import StagError
-from stag.utils.files import alone, is_special, made_folder, try_folder
+from stag.utils.files import alone, is_special, made_folder
 
 Values = Mapping[str, Any]
 
@@ -114,6 +115,10 @@ class Writes:
     shared: bool = False
 
 
+READ = Sort("an input")
+"""Stands in the place of a sort for a path that is read."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A path that a call of a verb reads or writes.
@@ -121,13 +126,13 @@ class Claim:
     Attributes:
         flag: The option, as it is typed.
         path: As the user named it.
-        sort: What is written there; ``None`` of an input.
+        sort: What is written there; :data:`READ` for an input.
         open_to_others: Whether outputs may lie in this input, or other commands work on this output.
     """
 
     flag: str
     path: Path
-    sort: Sort | None
+    sort: Sort
     open_to_others: bool
 
     @cached_property
@@ -149,16 +154,17 @@ def claims(parameters: Mapping[str, inspect.Parameter], values: Values, flags: M
     read: list[Claim] = []
     written: list[Claim] = []
     for name, parameter in parameters.items():
+        value, flag = values[name], flags[name]
         for mark in get_args(parameter.annotation)[1:]:
-            value = values[name]
             if isinstance(mark, Reads):
                 items = mark.paths(values) if mark.paths else value if isinstance(value, list | tuple) else [value]
-                paths = [Path(item) for item in items if item is not None]
-                read += [Claim(flags[name], path, None, mark.inside) for path in paths if _exists(path)]
+                inputs = [Claim(flag, Path(item), READ, mark.inside) for item in items if item is not None]
+                read += [claim for claim in inputs if claim.state()]
             elif isinstance(mark, Writes):
                 path = mark.otherwise(values) if value is None and mark.otherwise else value
                 sort = mark.sort if isinstance(mark.sort, Sort) else mark.sort(values)
-                written += [Claim(flags[name], Path(path), sort, mark.shared)] if path is not None else []
+                if path is not None:
+                    written.append(Claim(flag, path, sort, mark.shared))
     return [*read, *written]
 
 
@@ -170,96 +176,55 @@ def guarded(paths: Sequence[Claim]) -> Iterator[None]:
         StagError: An output is refused, or another command works on it.
         typer.BadParameter: Its name has the ending of another sort of file.
     """
-    inputs = [claim for claim in paths if claim.sort is None]
-    outputs = [(claim, claim.sort) for claim in paths if claim.sort is not None]
-    for claim, sort in outputs:
-        _refuse_ending(claim, sort)
-    for number, (claim, sort) in enumerate(outputs):
-        for source in inputs:
-            _refuse_input(claim, source)
-        for earlier, its in outputs[:number]:
-            _refuse_output(claim, sort, earlier, its)
-        _refuse_other_sort(claim, sort)
+    inputs = [claim for claim in paths if claim.sort is READ]
+    outputs = [claim for claim in paths if claim.sort is not READ]
+    for claim in outputs:
+        sort, ending = claim.sort, claim.path.suffix.lower()
+        if sort.endings and ending not in sort.endings and (sort.strict or ending in _ENDINGS):
+            raise typer.BadParameter(f"{claim.flag} {claim.path}: {sort.name} ends in {' or '.join(sort.endings)}")
+    # A pipe or a device is written to and never replaced.
+    files = [claim for claim in outputs if not is_special(claim.path)]
     with ExitStack() as stack:
-        for claim, _ in outputs:
-            path = claim.path
-            if is_special(path):
-                continue
+        for number, claim in enumerate(files):
             try:
-                stack.enter_context(made_folder(claim.place.parent))
-                try_folder(claim.place if claim.place.is_dir() else claim.place.parent)
+                problem = next(_problems(claim, inputs, files[:number]), None)
+                if problem is None:
+                    stack.enter_context(made_folder(claim.place.parent))
+                    TemporaryFile(dir=claim.place if claim.place.is_dir() else claim.place.parent).close()
             except OSError as error:
-                raise StagError(
-                    f"{claim.flag} {path}: cannot be written ({(error.strerror or str(error)).lower()}); name another "
-                    "place, or check the permissions"
-                ) from error
+                reason = (error.strerror or str(error)).lower()
+                problem = f"cannot be written ({reason}); name another place, or check the permissions"
+            if problem is not None:
+                raise StagError(f"{claim.flag} {claim.path}: {problem}")
+        for claim in files:
             if not claim.open_to_others:
-                stack.enter_context(alone(path))
+                stack.enter_context(alone(claim.path))
         yield
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _refuse_ending(claim: Claim, sort: Sort) -> None:
-    ending = claim.path.suffix.lower()
-    if not sort.endings or ending in sort.endings or (not sort.strict and ending not in _ENDINGS):
+def _problems(claim: Claim, inputs: Sequence[Claim], earlier: Sequence[Claim]) -> Iterator[str]:
+    """Yield why an output would do harm, beside the inputs and the outputs that are named before it."""
+    path, place, sort = claim.path, claim.place, claim.sort
+    for source in inputs:
+        if place == source.place or (path.exists() and path.samefile(source.path)):
+            yield f"is what {source.flag} reads; name another place for the output"
+        if not source.open_to_others and source.place.is_dir() and source.place in place.parents:
+            yield f"lies in {source.path}, which {source.flag} reads; name a place outside of it"
+    for other in earlier:
+        # Names that differ in case alone are one file on some disks.
+        here, there = (Path(str(one.place).casefold()) for one in (claim, other))
+        within = (not other.sort.folder and there in here.parents) or (not sort.folder and here in there.parents)
+        if here == there or within:
+            yield f"is the output of {other.flag} as well; name two places"
+    if not path.exists():
         return
-    raise typer.BadParameter(f"{claim.flag} {claim.path}: {sort.name} ends in {' or '.join(sort.endings)}")
-
-
-def _refuse_input(claim: Claim, source: Claim) -> None:
-    if is_special(claim.path):
-        return
-    here, there = claim.place, source.place
-    if here == there or (claim.path.exists() and claim.path.samefile(source.path)):
-        raise StagError(f"{claim.flag} {claim.path}: is what {source.flag} reads; name another place for the output")
-    if not source.open_to_others and there.is_dir() and there in here.parents:
-        raise StagError(
-            f"{claim.flag} {claim.path}: lies in {source.path}, which {source.flag} reads; name a place outside of it"
-        )
-
-
-def _refuse_output(claim: Claim, sort: Sort, earlier: Claim, its: Sort) -> None:
-    # Names that differ in case alone are one file on some disks.
-    here, there = (Path(str(place).casefold()) for place in (claim.place, earlier.place))
-    within = (not its.folder and there in here.parents) or (not sort.folder and here in there.parents)
-    if (here == there or within) and not is_special(claim.path):
-        raise StagError(f"{claim.flag} {claim.path}: is the output of {earlier.flag} as well; name two places")
-
-
-def _refuse_other_sort(claim: Claim, sort: Sort) -> None:
-    path = claim.path
-    try:
-        if not path.exists() or is_special(path):
-            return
-        if path.is_dir() != sort.folder:
-            expected, actual = ("a folder", "a file") if sort.folder else ("a file", "a folder")
-            raise StagError(f"{claim.flag} {path}: is {actual}; name {expected}")
-        if sort.folder:
-            _refuse_foreign_files(claim, sort)
-            return
-        with path.open("r+b") as stream:  # a write-protected file is kept
-            head = stream.read(4096) if sort.text else b""
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StagError(f"{claim.flag} {path}: cannot be written ({reason}); name another place") from error
-    if b"\0" in head:
-        raise StagError(
-            f"{claim.flag} {path}: contains something else than {sort.name}; remove it, or name another place"
-        )
-
-
-def _refuse_foreign_files(claim: Claim, sort: Sort) -> None:
-    """Refuse a folder in which a file from elsewhere has the name of one that would be written."""
+    if path.is_dir() != sort.folder:
+        yield "is a file; name a folder" if sort.folder else "is a folder; name a file"
     for first, *others in sort.files:
-        taken = [name for name in others if (claim.path / name).exists()]
-        if taken and not (claim.path / first).exists():
-            raise StagError(
-                f"{claim.flag} {claim.path}: contains {taken[0]}, which is not of {sort.name} and would be replaced; "
-                "name another folder"
-            )
+        taken = [name for name in others if (path / name).exists()]
+        if taken and not (path / first).exists():
+            yield f"contains {taken[0]}, which is not of {sort.name} and would be replaced; name another folder"
+    if not sort.folder:
+        with path.open("r+b") as stream:  # fails for a write-protected file, which is kept
+            if sort.text and b"\0" in stream.read(4096):
+                yield f"contains something else than {sort.name}; remove it, or name another place"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from stag.cli.console import print_scores, progress_bar, say, study_title
-from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, load_motion, named_path
+from stag.cli.options import Device, MotionFiles, NoProgress, RunOptions, listed, load_motion, named_path
 from stag.cli.paths import FOLDER, PAGE, RECORD, STUDY, Reads, Values, Writes
 from stag.cli.usage import RESUMES, Mode, verb
 from stag.utils.choices import AuSource, MethodName, ProtocolName
@@ -157,10 +157,9 @@ def ablate(
     from stag.studies.ablation import ablate as study
     from stag.studies.side_by_side import study_lines
 
-    parts = [part.strip() for part in (only or "").split(",") if part.strip()]
     settings, arguments, motion = run.settings(run.au), run.protocol_arguments(), load_motion(files)
     with progress_bar("ablate", run.quiet, unit="rows") as progress:
-        result = study(motion, settings, out=out, only=parts, **arguments, device=device, progress=progress).content
+        result = study(motion, settings, out=out, only=listed(only), **arguments, device=device, progress=progress)
     for line in [study_title(result), *study_lines(result)]:
         say(line)
     say(f"result  {out / 'ablation.json'}")
@@ -190,7 +189,7 @@ def audit(
 
     settings, arguments, motion = run.settings(run.au), run.protocol_arguments(), load_motion(files)
     with progress_bar("audit", run.quiet, unit="rows") as progress:
-        result = leak_audit(motion, settings, out=out, **arguments, progress=progress).content
+        result = leak_audit(motion, settings, out=out, **arguments, progress=progress)
     honest = result.honest
     say(f"{study_title(result)}; honest UF1 {honest.uf1:.3f}, UAR {honest.uar:.3f}")
     for line in study_lines(result):
@@ -251,8 +250,7 @@ def reproduce(
 ) -> None:
     """Run a table of the paper on your data sets: published and measured, side by side."""
     from stag.studies.paper import reproduce as study
-    from stag.studies.paper_rows import printed
-    from stag.studies.side_by_side import text_lines
+    from stag.studies.side_by_side import printed, text_lines
     from stag.studies.sources import Sources
 
     given = run.au or run.config or any(change.partition("=")[0].strip() == "au" for change in run.set_ or ())
@@ -264,7 +262,7 @@ def reproduce(
     folder = _runs({"out": out, "table": table})
     sources = Sources(folders, files, folder, settings, run.jobs)
     with progress_bar(table, run.quiet, unit="rows") as progress:
-        result = study(table, sources, settings, out=folder, **run.protocol_arguments(), progress=progress).content
+        result = study(table, sources, settings, out=folder, **run.protocol_arguments(), progress=progress)
     say(f"{table}: {result.title}")
     for line in text_lines(printed(result.rows)):
         say(line)

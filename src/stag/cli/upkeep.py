@@ -9,19 +9,15 @@ from typing import Annotated
 import typer
 
 from stag.cli.console import print_scores, progress_bar, say
-from stag.cli.options import Jobs, NoProgress, Quiet, Seed
+from stag.cli.options import Jobs, NoProgress, Quiet, Seed, listed
 from stag.cli.paths import BENCH, DEMO, SETTINGS, Values, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import StagError
 from stag.utils.choices import PresetName
 
 
-def _parts(only: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in only.split(",") if part.strip()))
-
-
 def _only(given: Values, *names: str) -> bool:
-    parts = _parts(given["only"])
+    parts = listed(given["only"])
     return bool(parts) and set(parts) <= set(names)
 
 
@@ -64,7 +60,7 @@ def settings(
     from stag.config import Config
     from stag.utils.files import write_text
 
-    text = Config.preset(preset).commented_toml()
+    text = Config.preset(preset).to_toml(comments=True)
     if out is None:
         say(text.rstrip())
     else:
@@ -89,7 +85,7 @@ def bench(
     from stag.utils.files import write_json, write_text
 
     with progress_bar("bench", quiet, unit="parts") as progress:
-        speed = measure(_parts(only), quick=quick, jobs=jobs, progress=progress)
+        speed = measure(listed(only), quick=quick, jobs=jobs, progress=progress)
     say(speed_table(speed))
     write_json(out / "speed.json", speed.as_dict())
     write_text(out / "speed.md", speed_table(speed))

@@ -23,7 +23,7 @@ from typer.models import ArgumentInfo
 
 from stag import __version__
 from stag.cli.console import FLAGS, say, warn
-from stag.cli.paths import Values, claims, guarded
+from stag.cli.paths import READ, Values, claims, guarded
 
 Panel = Literal["Your clips", "Data sets", "Models", "Evaluation", "Studies", "Setup"]
 
@@ -61,7 +61,7 @@ class Mode:
         name: The mode in words that follow "has no effect", such as ``"with --model"``.
         when: Whether it is chosen, given the values of all options.
         takes: Names of the parameters that apply, separated by spaces; every other one is refused where it was given.
-        ignores: Instead of ``takes``: names of the parameters that do not apply.
+        ignores: Names of the parameters that do not apply, where ``takes`` is empty.
     """
 
     name: str
@@ -69,19 +69,9 @@ class Mode:
     takes: str = ""
     ignores: str = ""
 
-    def idle(self, names: Sequence[str]) -> list[str]:
-        """Return those of the names that have no effect in this mode."""
-        if self.takes:
-            return [name for name in names if name not in self.takes.split()]
-        return [name for name in names if name in self.ignores.split()]
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a verb declared; kept on its function as ``declared``."""
-
-    modes: tuple[Mode, ...]
-    settings: tuple[str, ...]
+    def reads(self, name: str) -> bool:
+        """Return whether a parameter has an effect in this mode."""
+        return name in self.takes.split() if self.takes else name not in self.ignores.split()
 
 
 def verb(
@@ -90,7 +80,7 @@ def verb(
     settings: Sequence[str] = (),
     kept: str | Callable[[Values], str | None] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as a verb of the command line.
+    """Register a function as a verb of the command line; its attribute ``modes`` keeps the modes.
 
     Args:
         panel: The group in which ``stag --help`` lists it.
@@ -98,7 +88,6 @@ def verb(
         settings: Sections of the settings that it reads: ``motion``, ``model``, ``train``, ``au``.
         kept: What is true after Ctrl-C, in words; where ``None``, what was written until then is named.
     """
-    declared = Declared(modes, tuple(settings))
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         plan = inspect.signature(function, eval_str=True)
@@ -109,8 +98,8 @@ def verb(
 
         @wraps(function)
         def run(ctx: typer.Context, **values: Any) -> None:
-            given = [name for name in values if _was_given(ctx, name)]
-            _refuse_idle(declared, values, given, flags)
+            given = [n for n in values if getattr(ctx.get_parameter_source(n), "name", "") == "COMMANDLINE"]
+            _refuse_ignored(modes, settings, values, given, flags)
             own = {name: value for name, value in values.items() if name in plan.parameters}
             own |= {name: group(**{f.name: values[f.name] for f in fields(group)}) for name, group in groups.items()}
             paths = claims(parameters, values, flags)
@@ -121,15 +110,15 @@ def verb(
             except KeyboardInterrupt:
                 state = kept(values) if callable(kept) else kept
                 if state is None:
-                    pairs = zip(paths, before, strict=True)
-                    written = [str(claim.path) for claim, then in pairs if claim.sort and claim.state() != then]
+                    outputs = [(path, then) for path, then in zip(paths, before, strict=True) if path.sort is not READ]
+                    written = [str(output.path) for output, then in outputs if output.state() != then]
                     state = f"only {', '.join(written)} was written" if written else "nothing was written"
                 warn(f"stag: interrupted; {state}")
                 raise typer.Exit(130) from None
 
         context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
         run.__signature__ = plan.replace(parameters=[context, *parameters.values()])  # type: ignore[attr-defined]
-        run.declared = declared  # type: ignore[attr-defined]
+        run.modes = modes  # type: ignore[attr-defined]
         app.command(rich_help_panel=panel)(run)
         return run
 
@@ -160,27 +149,23 @@ def flag_of(parameter: inspect.Parameter) -> str:
     return info.default if isinstance(info.default, str) else f"--{parameter.name.replace('_', '-')}"
 
 
-def _was_given(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
-
-
-def _refuse_idle(declared: Declared, values: Values, given: Sequence[str], flags: Mapping[str, str]) -> None:
-    """Refuse what would be ignored, in one sentence."""
+def _refuse_ignored(
+    modes: Sequence[Mode], settings: Sequence[str], values: Values, given: Sequence[str], flags: Mapping[str, str]
+) -> None:
+    """Refuse options and settings that would be ignored, in one sentence."""
     for name, other in INSTEAD.items():
         if name in given and values.get(other) is not None:
             raise typer.BadParameter(f"{flags[name]} has no effect beside {flags[other]}; leave one of them out")
-    for mode in declared.modes:
-        if mode.when(values):
-            for name in mode.idle(given):
+    for mode in modes:
+        for name in given:
+            if mode.when(values) and not mode.reads(name):
                 raise typer.BadParameter(f"{flags[name]} has no effect {mode.name}; leave it out")
     for change in values.get("set_") or ():
         key = change.partition("=")[0].strip()
         section = key.partition(".")[0]
-        if section in ("motion", "model", "train", "au") and section not in declared.settings:
+        if section in ("motion", "model", "train", "au") and section not in settings:
             raise typer.BadParameter(
-                f"--set {change}: this verb reads no settings of {section}, only of {', '.join(declared.settings)}; "
-                "leave it out"
+                f"--set {change}: this verb reads no settings of {section}, only of {', '.join(settings)}; leave it out"
             )
         for name in given:
             if SETTING_OF.get(name) == key:

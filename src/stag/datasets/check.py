@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stag.datasets.clips import judge, load_set
-from stag.datasets.image_check import unreadable
 from stag.datasets.published_counts import EDITIONS, Edition, Expected, editions, expected
 from stag.datasets.readers.result import Loaded, Options, Remark, Skipped
+from stag.datasets.readers.tree import unreadable
 from stag.datasets.schemes import SCHEMES, SETS, Scheme, covering, joined_name, scheme
 from stag.errors import DatasetError
 from stag.types import Clip

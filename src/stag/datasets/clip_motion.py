@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.config import MotionConfig
-from stag.datasets.apex import ESTIMATED, OUTSIDE, apex_step
 from stag.datasets.readers.key_frames import LEAST_SHARE
 from stag.errors import VideoError
 from stag.faces.detect import load_detector
 from stag.motion.clip import extract_clip
+from stag.motion.transforms import apex_step
 from stag.types import Clip, Frame, MotionTensor
 from stag.utils.values import ArrayValue
 from stag.video import read_frames
+
+ESTIMATED = "apex estimated"
+"""Flag of a clip whose apex comes from its motion."""
+
+OUTSIDE = "annotated apex outside the clip"
+"""Flag of a clip whose annotated apex is no frame of it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from stag.datasets import schemes
 from stag.datasets.look_alikes import people_warnings
-from stag.datasets.readers import casme2, dfme, fourdme, manifest, name_set, samm, smic
+from stag.datasets.readers import casme2, dfme, fourdme, manifest, samm, smic
 from stag.datasets.readers.result import Joined, Loaded, Options, Remark
 from stag.datasets.schemes import Scheme, covering
 from stag.errors import DatasetError
@@ -26,7 +26,7 @@ DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {
     "smic": smic.load,
     "dfme": dfme.load,
     "fourdme": fourdme.load,
-    "name": name_set.load,
+    "name": manifest.load_name,
     "manifest": manifest.load,
 }
 """Data set name -> its adapter."""
@@ -75,7 +75,9 @@ class ClipTable(ArrayValue):
     @property
     def table(self) -> pd.DataFrame:
         """One row a clip: the fields of :class:`~stag.types.Clip` and its class."""
-        return pd.DataFrame([vars(clip) for clip in self.clips]).assign(label=self.classes)
+        return pd.DataFrame(
+            [{**vars(clip), "action_units": clip.action_units and str(clip.action_units)} for clip in self.clips]
+        ).assign(label=self.classes)
 
     def subset(self, index: np.ndarray) -> ClipTable:
         """The clips at integer positions ``index``."""

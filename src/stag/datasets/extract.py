@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from stag.datasets.clips import ClipTable
 from stag.datasets.schemes import Scheme
 from stag.errors import DatasetError, StagError, reason
 from stag.faces.crop import CROP_PX
-from stag.facs import AU_VOCABULARY, au_vector, parse_facs
+from stag.facs import AU_VOCABULARY, au_vector
 from stag.motion.regions import channel_names
 from stag.motion_set import MotionSet
 from stag.types import Clip
@@ -32,6 +34,7 @@ from stag.video import fps_if_untimed
 UNLABELLED = "unknown"
 Progress = Callable[[int, int], None]
 
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 _LOG = logging.getLogger(__name__)
 
 
@@ -243,4 +246,32 @@ def _assemble(
 def _codes(clip: Clip) -> list[float]:
     if clip.action_units is None:
         return [float("nan")] * len(AU_VOCABULARY)
-    return au_vector(parse_facs(clip.action_units).numbers)
+    return au_vector(clip.action_units.numbers)
+
+
+def summary(motion: MotionSet) -> list[tuple[str, list[tuple[str, int]]]]:
+    """``(what, [(name, number of clips)])``: classes by name where there is a scheme, flags from the commonest.
+
+    Example:
+        >>> summary(motion)  # doctest: +SKIP
+        [('classes', [('negative', 88), ('positive', 32)]), ('flags', [('apex estimated', 3)])]
+    """
+    found: list[tuple[str, list[tuple[str, int]]]] = []
+    if motion.meta.get("scheme"):
+        labels = Counter(str(label) for label in motion.label)
+        found.append(("classes", [(name, labels[name]) for name in motion.classes]))
+    flags = Counter(kind for text in motion.flags for kind in {flag_kind(flag) for flag in str(text).split("; ")})
+    del flags[""]
+    if flags:
+        found.append(("flags", sorted(flags.items(), key=lambda item: (-item[1], item[0]))))
+    return found
+
+
+def flag_kind(flag: str) -> str:
+    """A flag without its particulars, so that equal kinds can be counted.
+
+    Example:
+        >>> flag_kind("interpolated from 12 frames"), flag_kind("outside the picture: left cheek, chin")
+        ('interpolated from N frames', 'outside the picture')
+    """
+    return _NUMBER.sub("N", flag.split(":")[0]).strip()

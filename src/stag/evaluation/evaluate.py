@@ -18,15 +18,20 @@ import numpy as np
 import stag
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
-from stag.evaluation.baselines import BASELINES
-from stag.evaluation.feasibility import limits_of, refuse_missing_codes, refuse_pointless, refuse_unknown_classes
-from stag.evaluation.methods import method_of
-from stag.evaluation.prediction_file import write_predictions
-from stag.evaluation.protocols import Fold, split
+from stag.evaluation.methods import BASELINES, method_of
+from stag.evaluation.metrics import baseline_scores, notes, summarise, unit_scores
+from stag.evaluation.prediction_file import prediction_table, write_predictions
+from stag.evaluation.protocols import (
+    Fold,
+    limits_of,
+    refuse_missing_codes,
+    refuse_pointless,
+    refuse_unknown_classes,
+    split,
+)
 from stag.evaluation.results import PREDICTIONS, RESULT, Result, RunResult, Units
 from stag.evaluation.store import RunFolder, fingerprint_data
-from stag.evaluation.summary import baseline_scores, notes, prediction_table, summarise, unit_scores
-from stag.evaluation.units import Answers, Learner, Plan, Task, classify, read_task, run_tasks, stag_learner
+from stag.evaluation.units import Finished, Learner, Plan, Task, read_task, run_tasks, stag_learner
 from stag.motion_set import MotionSet
 from stag.utils.files import write_json
 
@@ -89,8 +94,9 @@ def evaluate(
     """
     motion = _ordered(motion, motion.classes)
     dealt = split(protocol, motion.group, motion.label, folds)
-    plan = _plan(motion, config, protocol, dealt, seeds, method, learner, {"data": fingerprint_data(motion)}, baselines)
-    return _run(_on_device(plan, device), out, jobs, progress)
+    identity = {"data": fingerprint_data(motion)}
+    plan = _plan(motion, config, protocol, dealt, seeds, method, learner, identity, baselines, device)
+    return _run(plan, out, jobs, progress)
 
 
 def evaluate_split(
@@ -112,15 +118,15 @@ def evaluate_split(
     Args:
         train: Clips to learn from.
         test: Clips to classify.
-        config: As for :func:`evaluate`.
-        method: As for :func:`evaluate`.
-        seeds: Seeds of training; metrics are averaged over them.
-        out: As for :func:`evaluate`.
+        config: As for :func:`evaluate`, and so are all that follow.
+        method: What is evaluated.
+        seeds: Seeds of training.
+        out: Run folder.
         jobs: Worker processes.
-        progress: Called with (done, total) as units and baselines finish.
+        progress: Called with (done, total).
         learner: Another learner than STAG.
         baselines: Whether to compute the baselines too.
-        device: As for :func:`evaluate`.
+        device: Where STAG trains.
 
     Raises:
         DatasetError: A subject is in both sets, or the test set has a class that training cannot teach.
@@ -142,10 +148,9 @@ def evaluate_split(
     motion = _ordered(MotionSet.concatenate([train, test]), train.classes)
     learned = np.isin(motion.group, train.group)
     fold = Fold("test", np.flatnonzero(learned), np.flatnonzero(~learned))
-    trained_on = fingerprint_data(_ordered(train, train.classes))
-    identity = {"data": fingerprint_data(motion), "data_train": trained_on}
-    plan = _plan(motion, config, "cross-dataset", [fold], seeds, method, learner, identity, baselines)
-    return _run(_on_device(plan, device), out, jobs, progress)
+    identity = {"data": fingerprint_data(motion), "data_train": fingerprint_data(_ordered(train, train.classes))}
+    plan = _plan(motion, config, "cross-dataset", [fold], seeds, method, learner, identity, baselines, device)
+    return _run(plan, out, jobs, progress)
 
 
 def evaluate_model(
@@ -193,11 +198,8 @@ def evaluate_model(
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
 
-    def finished(_train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Answers:
-        return classify(model, test, config)
-
-    plan = _plan(motion, config, "fixed", [fold], (0,), "stag", finished, identity, False)
-    return _run(replace(plan, selection="none"), out, 1, progress)
+    plan = _plan(motion, config, "fixed", [fold], (0,), "stag", Finished(model), identity, False, "cpu")
+    return _run(plan, out, 1, progress)
 
 
 def _plan(
@@ -210,6 +212,7 @@ def _plan(
     learner: Learner | None,
     identity: Mapping[str, Any],
     baselines: bool,
+    device: str,
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
@@ -228,6 +231,13 @@ def _plan(
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)
     name = "stag" if learner is None else getattr(learner, "__name__", type(learner).__name__)
+    if learner is not None:
+        device = "cpu"
+    elif device != "cpu":
+        from stag.training.fit import pick_device
+
+        device = pick_device(device).type
+    by_validation = config.train.validation_share > 0
     return Plan(
         motion=motion,
         config=config,
@@ -237,23 +247,10 @@ def _plan(
         learner=learner or stag_learner,
         baselines=tuple(BASELINES) if baselines else (),
         identity={"stag": stag.__version__, "method": name, "protocol": protocol, "folds": len(folds), **identity},
-        selection=getattr(learner, "selection", "") or _selection(config),
+        selection=getattr(learner, "selection", "inner-validation" if by_validation else "none"),
         leak=getattr(learner, "leak", ""),
+        device=device,
     )
-
-
-def _selection(config: Config) -> str:
-    """What chooses the epoch: clips of training subjects that are held back, or nothing at all."""
-    return "inner-validation" if config.train.validation_share > 0 else "none"
-
-
-def _on_device(plan: Plan, device: str) -> Plan:
-    """The plan with its device, where the learner is STAG itself; asking for a GPU means loading torch."""
-    if plan.learner is not stag_learner or device == "cpu":
-        return plan
-    from stag.training.device import pick_device
-
-    return replace(plan, device=pick_device(device).type)
 
 
 def _run(plan: Plan, out: Path | str | None, jobs: int, progress: Progress | None, *, kept: bool = True) -> Result:
@@ -273,19 +270,20 @@ def _run(plan: Plan, out: Path | str | None, jobs: int, progress: Progress | Non
             finished += 1
             if progress is not None:
                 progress(finished, len(tasks))
-        found = [(task, read_task(plan, folder, task)) for task in tasks]
-        lost = [str(task) for task, content in found if content is None]
-        if lost:
-            raise RunError(_no_result(lost, len(tasks), reasons, folder.path if kept else None))
-        result = _result(plan, [(task, content) for task, content in found if content is not None], folder.path)
+        contents = [(task, read_task(plan, folder, task)) for task in tasks]
+        missing = [task for task, content in contents if content is None]
+        if missing:
+            raise RunError(_no_result(missing, len(tasks), reasons, folder.path if kept else None))
+        result = _result(plan, [content for _, content in contents if content is not None], folder.path)
         write_predictions(folder.path / PREDICTIONS, result.predictions)
         write_json(folder.path / RESULT, result.json)
     return result
 
 
-def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path) -> Result:
+def _result(plan: Plan, contents: Sequence[dict[str, Any]], out: Path) -> Result:
     motion, classes = plan.motion, plan.motion.classes
-    units = [content for task, content in found if task.seed is not None]
+    units = [content for content in contents if content["seed"] is not None]
+    by_fold = [content for content in contents if content["seed"] is None]
     table = prediction_table(motion, units, plan.config.au)
     tested = motion.subset(np.concatenate([fold.test for fold in plan.folds]))
     dependent = plan.protocol == "skf"
@@ -303,7 +301,7 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
         simulated=motion.simulated,
         **dict(summarise(table, classes)),
         action_units=unit_scores(motion, units),
-        baselines=baseline_scores(motion, [content for task, content in found if task.seed is None], tuple(BASELINES)),
+        baselines=baseline_scores(motion, by_fold, tuple(BASELINES)),
         notes=[
             *notes(table, classes, subject_dependent=dependent, simulated=motion.simulated, leak=plan.leak),
             *limits_of(motion, plan.folds),
@@ -313,9 +311,10 @@ def _result(plan: Plan, found: Sequence[tuple[Task, dict[str, Any]]], out: Path)
     return Result(content, table, out)
 
 
-def _no_result(missing: Sequence[str], total: int, reasons: Mapping[str, str], out: Path | None) -> str:
+def _no_result(missing: Sequence[Task], total: int, reasons: Mapping[str, str], out: Path | None) -> str:
     """Return the sentence that names the units without a file, and why."""
-    named = [f"{name} ({reasons[name]})" if name in reasons else name for name in missing[:_NAMED_AT_MOST]]
+    names = map(str, missing[:_NAMED_AT_MOST])
+    named = [f"{name} ({reasons[name]})" if name in reasons else name for name in names]
     more = f", and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
     text = f"no result, {len(missing)} of {total} units are missing: {', '.join(named)}{more}"
     return text if out is None else f"{out}: {text}; run it again to do only these"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.datasets.readers.sheet import Columns, read_sheet
 from stag.errors import DatasetError, RunError, reason
+from stag.evaluation.metrics import summarise
 from stag.evaluation.results import PREDICTIONS, RESULT, RunResult, ScoredFile, parse_result, read_json_object
-from stag.evaluation.summary import summarise
+from stag.motion_set import MotionSet
 from stag.utils.cells import frame_number, text
 from stag.utils.files import write_text
 
@@ -73,6 +75,38 @@ def score_predictions(path: Path | str) -> ScoredFile:
         **summary | ({"folds": None} if folds == 1 else {}),
         notes=[*remarks, *_notes(table, first, len(people))],
     )
+
+
+def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_source: str) -> pd.DataFrame:
+    """Return one row per tested clip and seed; truth joins prediction by clip key, never by position.
+
+    Args:
+        motion: The clips, in any order.
+        units: Unit contents: ``fold``, ``seed``, ``clips`` (keys) and ``probabilities`` (clips, C).
+        au_source: Where the AU input came from.
+
+    Returns:
+        Columns clip_id, dataset, subject, fold, seed, truth, predicted, ``p_<class>``..., au_source; sorted by seed,
+        data set and clip.
+
+    Raises:
+        pandas.errors.MergeError: A clip is predicted twice with one seed.
+    """
+    columns = [f"p_{name}" for name in motion.classes]
+    parts = [
+        pd.DataFrame(unit["probabilities"], columns=columns, dtype=np.float64).assign(
+            key=unit["clips"], fold=unit["fold"], seed=unit["seed"]
+        )
+        for unit in units
+    ]
+    clips = pd.DataFrame({name: getattr(motion, name) for name in ("key", "clip_id", "dataset", "subject")})
+    seeds = pd.DataFrame({"seed": sorted({unit["seed"] for unit in units})})
+    table = clips.assign(truth=motion.label).merge(seeds, how="cross")
+    table = table.merge(pd.concat(parts), on=["key", "seed"], validate="one_to_one")
+    table = table.sort_values(["seed", "key"], kind="stable", ignore_index=True)
+    table["predicted"] = np.array(motion.classes)[table[columns].to_numpy().argmax(axis=1)]
+    table["au_source"] = au_source
+    return table[["clip_id", "dataset", "subject", "fold", "seed", "truth", "predicted", *columns, "au_source"]]
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
@@ -140,8 +174,8 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     if repeated.any():
         again = table[repeated].iloc[0]
         raise DatasetError(
-            f"{path}, line {again['line']}: clip {again['clip_id']} of seed {again['seed']} is told twice; "
-            "keep one row, or tell clips of several data sets apart by a column dataset"
+            f"{path}, line {again['line']}: clip {again['clip_id']} of seed {again['seed']} has a duplicate row; "
+            "keep one, or tell clips of several data sets apart by a column dataset"
         )
     _refuse_unequal_seeds(table, path)
     return table.drop(columns="line"), [remark.text for remark in sheet.remarks]
@@ -152,8 +186,8 @@ def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> di
     values: dict[str, Any] = {name: absent.get(name, text(row[name])) for name in COLUMNS}
     for name in (*NEEDED, "fold", "seed"):
         if not values[name]:
-            found = f"holds {row[name]!r}, which means missing" if row[name] else "is empty"
-            raise DatasetError(f"{where}: {name} {found}; fill it in or remove the row")
+            problem = f"is {row[name]!r}, which means missing" if row[name] else "is empty"
+            raise DatasetError(f"{where}: {name} {problem}; fill it in or remove the row")
     seed = frame_number(values["seed"])
     if seed is None:
         raise DatasetError(f"{where}: seed {row['seed']!r} is not a whole number from 0")
@@ -172,7 +206,7 @@ def _refuse_unequal_seeds(table: pd.DataFrame, path: Path) -> None:
     fewer = counts[counts < table["seed"].nunique()]
     if len(fewer):
         shown = ", ".join(str(key[1]) for key in fewer.index[:_SHOWN_AT_MOST])
-        raise DatasetError(f"{path}: {len(fewer)} clip(s) are not told for every seed, first {shown}; add those rows")
+        raise DatasetError(f"{path}: {len(fewer)} clip(s) lack a row for some seed, first {shown}; add those rows")
 
 
 def _notes(table: pd.DataFrame, first: pd.DataFrame, people: int) -> list[str]:

@@ -186,7 +186,7 @@ class Result(ArrayValue):
         content = self.content
         low, high = content.ci95.get("uf1") or (None, None)
         ends = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-        told = [
+        parts = [
             content.method,
             content.protocol,
             f"{content.n_clips} clips",
@@ -194,7 +194,7 @@ class Result(ArrayValue):
             f"UF1 {content.pooled.uf1:.3f}{ends}",
             f"UAR {content.pooled.uar:.3f}",
         ]
-        return ", ".join(told + ["simulated"] * content.simulated)
+        return ", ".join(parts + ["simulated"] * content.simulated)
 
 
 def parse_result(result: Mapping[str, Any] | RunResult, where: str = "result") -> RunResult:

@@ -15,7 +15,7 @@ import json
 import platform
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -76,29 +76,30 @@ class RunFolder:
 
     def _refuse_others_files(self, config: Config) -> None:
         """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
-        settings = self.path / "config.toml"
-        ours = not settings.exists() or settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
-        results = [path for name in (PREDICTIONS, RESULT) if (path := self.path / name).exists()]
-        for path in [*results, *([] if ours else [settings])]:
-            raise RunError(f"{path}: is not of a run of ours and would be replaced; rename it, or name another `out`")
+        names = [PREDICTIONS, RESULT, "config.toml"]
+        settings = self.path / names[-1]
+        if settings.exists() and settings.read_text(encoding="utf-8", errors="replace") == config.to_toml():
+            names.pop()
+        for path in (self.path / name for name in names):
+            if path.exists():
+                raise RunError(f"{path}: is not of a run and would be replaced; rename it, or name another `out`")
 
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
         if not marker.exists():
             self._refuse_others_files(config)
             return
-        found = read_object(marker) or {}
-        wanted = {**identity, "config": fingerprint_text(config.to_toml())}
-        differing = [name for name, value in wanted.items() if found.get(name) != value]
-        if not differing:
+        before = read_object(marker) or {}
+        now = {**identity, "config": fingerprint_text(config.to_toml())}
+        name = next((name for name, value in now.items() if before.get(name) != value), None)
+        if name is None:
             return
-        name = differing[0]
         if name == "config":
             detail = _setting_that_differs(self.path / "config.toml", config)
         elif name.startswith("data"):
             detail = f"its {name} is another (other clips, motion, labels or codes)"
         else:
-            detail = f"its {name} is {found.get(name)!r}, now it would be {wanted[name]!r}"
+            detail = f"its {name} is {before.get(name)!r}, now it would be {now[name]!r}"
         raise RunError(f"{self.path}: belongs to another run: {detail}; name another `out`, or remove this folder")
 
 
@@ -152,13 +153,12 @@ def fingerprint_data(motion: MotionSet) -> str:
 
 def versions() -> dict[str, str | None]:
     """Return the versions of stag, Python and the packages that results depend on; ``None``: not installed."""
-    found: dict[str, str | None] = {"stag": stag.__version__, "python": platform.python_version()}
+    numbers: dict[str, str | None] = {"stag": stag.__version__, "python": platform.python_version()}
     for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
+        numbers[package] = None
+        with suppress(PackageNotFoundError):
+            numbers[package] = version(package)
+    return numbers
 
 
 def _setting_that_differs(path: Path, config: Config) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.config import Config
 from stag.errors import ModelError, StagError
-from stag.evaluation.baselines import BASELINES
+from stag.evaluation.methods import BASELINES
 from stag.evaluation.protocols import Fold
 from stag.evaluation.store import RunFolder, fingerprint_text, read_unit
 from stag.motion_set import MotionSet
@@ -101,11 +101,9 @@ def stag_learner(train: MotionSet, test: MotionSet, config: Config, seed: int) -
 
 def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
     """Apply a model to clips; class columns in the order of the classes of ``test``."""
-    from stag.inference import probabilities as inference
-    from stag.inference.views import clip_views
+    from stag.inference.probabilities import predict_probabilities
 
-    views = clip_views(mirror_tta=config.train.mirror_tta, jitter_tta=config.train.jitter_tta)
-    probabilities, units = inference.predict_probabilities(model, test, config.au, views=views)
+    probabilities, units = predict_probabilities(model, test, config.au)
     return Answers(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
 
 
@@ -123,16 +121,7 @@ def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -
 
 
 def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
-    """Train STAG for many units at once, the folds of one seed side by side as one stacked model.
-
-    Args:
-        plan: The run; its ``device`` is where the models train.
-        folder: Where the files of the units go.
-        tasks: Units, no baselines.
-
-    Yields:
-        As for :func:`run_tasks`.
-    """
+    """Train STAG for many units, the folds of one seed as one stacked model; yields as :func:`run_tasks` does."""
     from stag.training.fit import Part, fit_many
 
     for seed in sorted({task.seed for task in tasks if task.seed is not None}):
@@ -146,16 +135,18 @@ def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterato
                 yield from ((str(task), str(error)) for task in some)
                 continue
             for task, model in zip(some, models, strict=True):
-                yield _work(replace(plan, folds=(), learner=_Finished(model)), folder, task)
+                yield _work(replace(plan, folds=(), learner=Finished(model)), folder, task)
 
 
 @dataclass(frozen=True)
-class _Finished:
-    """The learner of a unit whose model is already trained."""
+class Finished:
+    """Learner whose model is already trained."""
 
     model: STAG
+    selection: ClassVar[str] = "none"
 
     def __call__(self, _train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Answers:
+        """Classify; nothing is trained."""
         return classify(self.model, test, config)
 
 
@@ -177,26 +168,28 @@ def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
         import_module("stag.training.fit")  # torch has to be loaded before its threads can be limited
     try:
         with one_thread():
-            found = _baselines(plan, train, test) if task.seed is None else _unit(plan, train, test, task.seed)
+            content = _baselines(plan, train, test) if task.seed is None else _unit(plan, train, test, task.seed)
     except StagError as error:
         return str(task), str(error)
-    write_json(folder.unit(task.fold.name, task.seed), {**_header(plan, task), **found})
+    write_json(folder.unit(task.fold.name, task.seed), {**_header(plan, task), **content})
     return str(task), None
 
 
 def _unit(plan: Plan, train: MotionSet, test: MotionSet, seed: int) -> dict[str, Any]:
     if plan.config.au != "annotated":
         test = replace(test, action_units=np.full_like(test.action_units, np.nan))
-    said = plan.learner(train, test, plan.config, seed)
-    answers = said if isinstance(said, Answers) else Answers(said)
+    output = plan.learner(train, test, plan.config, seed)
+    answers = output if isinstance(output, Answers) else Answers(output)
     probabilities = np.asarray(answers.probabilities, dtype=np.float64)
     expected = (len(test), len(test.classes))
     if probabilities.shape != expected:
         raise ModelError(f"the learner gave probabilities of shape {probabilities.shape}; expected {expected}")
     if not np.isfinite(probabilities).all():
         raise ModelError("the learner gave probabilities that are NaN or infinite; training diverged, lower train.lr")
-    found = {"probabilities": probabilities.round(_DIGITS).tolist()}
-    return found if answers.units is None else {**found, "units": np.asarray(answers.units).round(_DIGITS).tolist()}
+    content = {"probabilities": probabilities.round(_DIGITS).tolist()}
+    if answers.units is not None:
+        content["units"] = np.asarray(answers.units).round(_DIGITS).tolist()
+    return content
 
 
 def _baselines(plan: Plan, train: MotionSet, test: MotionSet) -> dict[str, Any]:

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stag.errors import ConfigError, ModelError
-from stag.explanation.methods import METHODS, attention_output
-from stag.explanation.score_function import ScoreFunction, own_scale
+from stag.explanation.methods import METHODS, ScoreFunction, attention_output, own_scale
 from stag.facs import au_vector
-from stag.inference.probabilities import answer, soften
-from stag.inference.views import View, model_views
+from stag.inference.probabilities import View, answer, model_views, soften
 from stag.model.stag import STAG
 from stag.types import FloatArray, MotionTensor, Prediction
 from stag.utils.choices import AuSource

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from stag.explanation.score_function import ScoreFunction
+from stag.explanation.methods import ScoreFunction
 from stag.model.stag import STAG
 from stag.types import FloatArray
 

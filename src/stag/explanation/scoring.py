@@ -19,10 +19,8 @@ from stag.errors import ConfigError, ModelError
 from stag.explanation import faithfulness
 from stag.explanation.explain import explain_many
 from stag.explanation.faithfulness import MOVING_SHARE, TOP_CELLS, Mask, mass_share, moving_cells
-from stag.explanation.methods import METHODS
-from stag.explanation.score_function import ScoreFunction, own_scale
-from stag.inference.probabilities import answer
-from stag.inference.views import PLAIN
+from stag.explanation.methods import METHODS, ScoreFunction, own_scale
+from stag.inference.probabilities import PLAIN, answer
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion_and_truth
 from stag.types import FloatArray

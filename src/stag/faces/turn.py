@@ -1,10 +1,9 @@
-"""How far a head has turned out of the picture plane, from what its stable patches leave after a similarity.
+"""How far a head has turned out of the picture plane, from the residuals of its stable patches after a similarity.
 
 A similarity cannot follow a turn: what is nearer to the camera moves further. Under a small turn the patch at depth
-``z`` is left with a shift of ``z sin(angle)``, in the direction of the turn. That pattern over the patches is fitted,
-each patch weighted by what its texture can tell. Noise, compression and overexposure shift patches too, each its own
-way; they have no part along the pattern but by chance, whatever their size, and how large that part may be by chance is
-told by what the pattern leaves.
+``z`` keeps a residual of ``z sin(angle)``, in the direction of the turn. That pattern over the patches is fitted, each
+patch weighted by the sharpness of its texture. Noise, compression and overexposure shift patches independently of each
+other, so they match the pattern only by chance; how well, is estimated from the residuals of the fit.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _RIDGE = 1e-9
 _LEAST_SINE = 0.05  # 3 degrees
 _SIGNIFICANT = 2.0  # assumed; standard errors that an angle must exceed
 _MODEL_ERROR_PX = 0.3  # assumed; how far patches stray from the pattern without noise
-_OVERLAP = 5.0  # assumed; patches share pixels, so that as many of them tell as much as one that stands alone
+_OVERLAP = 5.0  # assumed; patches share pixels: so many of them count as one independent patch
 
 
 class TurnFit:
@@ -30,7 +29,7 @@ class TurnFit:
         centres: ``(n, 2)`` of the patches, on the crop.
         points: ``(68, 2)`` landmarks on the crop.
         design: ``(n, 2, 4)`` derivatives of the patches' shifts by the parameters of the similarity.
-        information: ``(n, 2, 2)`` products of the gradients: how sharply a patch tells its shift.
+        information: ``(n, 2, 2)`` products of the gradients: how sharply texture fixes the shift of a patch.
     """
 
     def __init__(self, centres: FloatArray, points: FloatArray, design: FloatArray, information: FloatArray) -> None:
@@ -45,11 +44,10 @@ class TurnFit:
         self._columns, self._information = columns, information
         self._solve = np.linalg.solve(normal, weighted.reshape(6, -1))
         self._variance = _OVERLAP * float(np.trace(np.linalg.inv(normal)[4:, 4:])) / max(2 * len(centres) - 6, 1)
-
         self._model2 = _OVERLAP * _MODEL_ERROR_PX**2 * float(np.square(self._solve[4:]).sum())
 
     def degrees(self, residuals: FloatArray) -> float:
-        """Angle of the turn: residuals ``(n, 2)``, crop pixels -> degrees, 3 to 90; 0 where chance explains it."""
+        """Return the angle of residuals ``(n, 2)``, crop pixels, in degrees, 3 to 90; 0 where chance explains it."""
         fitted = self._solve @ residuals.ravel()
         sine = float(np.hypot(fitted[4], fitted[5]))
         if sine < _LEAST_SINE:

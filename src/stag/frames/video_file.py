@@ -1,4 +1,7 @@
-"""Pictures of a video file as its container asks to show them: which stream, when, in what shape and which way up."""
+"""Pictures of one file as it asks to show them: which stream, when, in what shape and which way up.
+
+PyAV reads videos and GIFs; Pillow reads what PyAV does not read as it is: animated WebP, and GIF without delays.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,14 @@ import cv2
 import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
+from PIL import Image
 
 from stag.errors import VideoError
-from stag.frames.picture import Picture, begins_late, refuse_absurd, to_grey
+from stag.frames.picture import Picture, announced_size, begins_late, refuse_absurd, to_grey
 from stag.types import GreyImage
 
+_GIF_DELAY = re.compile(rb"\x21\xf9\x04.(..).\x00", re.DOTALL)
+_HEAD = 64
 _COMPLETE = 0.9  # assumed; share of the announced length below which a video counts as cut off
 _SQUARE = 0.005  # assumed; deviation from square pixels that is not worth a resampling
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -173,3 +179,48 @@ def _square_size(width: int, height: int, aspect: float) -> tuple[int, int]:
     if abs(aspect - 1) < _SQUARE or not aspect > 0:
         return width, height
     return round(width * max(aspect, 1)), round(height * max(1 / aspect, 1))
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether a file is a WebP with more than one image."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21] and head[20] & 2)
+
+
+def is_gif_without_delays(path: Path) -> bool:
+    """Whether a file is a GIF in which no image says how long it is shown; decoders then make a time up."""
+    with path.open("rb") as stream:
+        if not stream.read(6).startswith(b"GIF8"):
+            return False
+        return not any(delay != b"\0\0" for delay in _GIF_DELAY.findall(stream.read()))
+
+
+def animation_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+    """Stream the pictures ``first`` to ``stop`` of an animated picture; without times where it has no delays.
+
+    Raises:
+        VideoError: The file is damaged, cut off, or too large.
+    """
+    with path.open("rb") as stream:
+        refuse_absurd(path, *announced_size(stream.read(_HEAD)))
+    at, shown_ms = 0, 0
+    timed = is_animated_webp(path)
+    try:
+        with Image.open(path, formats=("WEBP", "GIF")) as picture:
+            frames = getattr(picture, "n_frames", 1)
+            if frames <= first:
+                raise begins_late(path, frames, first)
+            for at in range(frames)[:stop]:
+                picture.seek(at)
+                image = np.asarray(picture.convert("RGBA"))
+                if at >= first:
+                    grey = to_grey(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA), dtype=np.uint8))
+                    yield Picture(grey, at, shown_ms / 1000 if timed else None)
+                shown_ms += picture.info.get("duration", 0)
+    except VideoError:
+        raise
+    except Exception as error:  # damage shows in Pillow as OSError, EOFError, struct.error and more
+        raise VideoError(
+            f"{path}, frame {at}: cannot be decoded; the file is damaged or cut off, copy it again"
+        ) from error

@@ -26,8 +26,8 @@ class Predictor:
     """Applies a trained model to clips.
 
     The motion of a clip is extracted with the settings of the model. The model also decides which action units the
-    classifier reads (:meth:`~stag.model.folder.ModelInfo.au_source`) and over which views of the clip the probabilities
-    are averaged (:func:`~stag.inference.views.model_views`). Probabilities of a clip of poor quality are softened.
+    classifier reads (:meth:`~stag.model.folder.ModelInfo.au_source`) and over which views of the clip probabilities are
+    averaged (:func:`~stag.inference.probabilities.model_views`). Those of a clip of poor quality are softened.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.

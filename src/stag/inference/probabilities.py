@@ -1,4 +1,9 @@
-"""Apply a trained model to motion: probabilities and attention in one pass, softened by the quality of the clip."""
+"""Apply a trained model to motion: probabilities and attention in one pass, softened by the quality of the clip.
+
+An answer is a mean over views of the clip, cut a little at either end and mirrored (test-time augmentation). Views work
+on tensors, because training applies them to stacked folds on the GPU; tables and spans are those of
+:mod:`stag.motion.transforms`.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stag.errors import ModelError
-from stag.inference.views import View, model_views
 from stag.model.folder import ModelInfo
 from stag.model.stag import STAG
 from stag.motion.quality import LEAST_TRUST, trust
-from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import (
+    JITTER_SPANS,
+    MIRROR_SIGNS,
+    between_steps,
+    is_cumulative,
+    layout_order,
+    mirror_order,
+    motion_at,
+    since_onset,
+)
 from stag.motion_set import MotionSet
 from stag.types import FloatArray, Quality
 
@@ -25,6 +38,95 @@ _LEAST = 1e-12
 
 MOST_UNMEASURED = 0.55
 """Largest probability of a clip that is not measurable: so often the most probable class was right."""
+
+
+class View(NamedTuple):
+    """One view of a clip.
+
+    Attributes:
+        span: First and last position kept, shares of the clip in [0, 1].
+        mirrored: Whether left and right change places.
+    """
+
+    span: tuple[float, float] = (0.0, 1.0)
+    mirrored: bool = False
+
+    def of(self, motion: Tensor, layout: str, *, cumulative: bool) -> Tensor:
+        """Return the view of ``motion (B, T, R, 2)``, of the same shape."""
+        if self.span != (0.0, 1.0):
+            motion = cut_to_span(motion, motion.new_tensor(self.span).expand(len(motion), 2), cumulative=cumulative)
+        return mirror(motion, layout) if self.mirrored else motion
+
+    def back(self, values: Tensor, layout: str) -> Tensor:
+        """Return values of the view's channels and steps as values of those of the clip; the sum stays.
+
+        Args:
+            values: ``(B, T, R)``. A value goes to the steps that its own step was interpolated from.
+            layout: Region layout of the ``R`` axis.
+        """
+        if self.mirrored:
+            values = values[..., list(mirror_order(layout))]
+        if self.span == (0.0, 1.0):
+            return values
+        span = values.new_tensor(self.span).expand(len(values), 2)
+
+        def cut(clip: Tensor) -> Tensor:
+            return cut_to_span(clip[..., None], span, cumulative=False)[..., 0]
+
+        # Interpolation is linear, so that its transposed is the gradient anywhere.
+        returned: Tensor = torch.func.vjp(cut, torch.zeros_like(values))[1](values)[0]
+        return returned
+
+
+PLAIN = (View(),)
+"""The unchanged clip alone."""
+
+
+def model_views(info: ModelInfo) -> tuple[View, ...]:
+    """Return the views that a model averages over, by its own settings; the first is the unchanged clip."""
+    plain = (View(), *map(View, JITTER_SPANS[: info.jitter_tta]))
+    return plain + tuple(View(view.span, True) for view in plain) if info.mirror_tta else plain
+
+
+def mirror(motion: Tensor, layout: str) -> Tensor:
+    """Mirror motion: paired channels change places, ``u`` changes sign.
+
+    Args:
+        motion: ``(B, T, R, 2)``.
+        layout: Region layout of the ``R`` axis.
+
+    Returns:
+        ``(B, T, R, 2)``; mirroring twice gives the input back, exactly.
+    """
+    order = torch.tensor(mirror_order(layout), device=motion.device)
+    return motion.index_select(-2, order) * motion.new_tensor(MIRROR_SIGNS)
+
+
+def cut_to_span(motion: Tensor, span: Tensor, *, cumulative: bool) -> Tensor:
+    """Cut each clip to the part between two positions, stretched over all steps by linear interpolation.
+
+    Args:
+        motion: ``(B, T, R, 2)``.
+        span: ``(B, 2)`` positions in [0, 1].
+        cumulative: Whether to count motion from the new first step.
+
+    Returns:
+        ``(B, T, R, 2)``; a span of (0, 1) gives the input back.
+    """
+    steps = motion.shape[1]
+    share = torch.linspace(0, 1, steps, device=motion.device)
+    place = (span[:, :1] + (span[:, 1:] - span[:, :1]) * share) * (steps - 1)
+    # Rounding must not turn a whole position into the end of the step before it.
+    place = torch.where((place - place.round()).abs() < 1e-4, place.round(), place)
+    before = place.floor().long().clamp(0, steps - 2)
+    weight = (place - before)[:, :, None, None]
+    flat = motion.flatten(2)
+
+    def at(index: Tensor) -> Tensor:
+        return flat.gather(1, index[:, :, None].expand(-1, -1, flat.shape[2])).view_as(motion)
+
+    cut = at(before) * (1 - weight) + at(before + 1) * weight
+    return cut - cut[:, :1] if cumulative else cut
 
 
 class Answer(NamedTuple):
@@ -97,12 +199,25 @@ def answer(
 def predict_probabilities(
     model: STAG, motion: MotionSet, au_source: str, *, views: Sequence[View] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return class and AU probabilities of every clip of a motion set.
+    """Return class and AU probabilities of every clip of a motion set; else as :func:`array_probabilities`."""
+    return array_probabilities(model, motion.motion, au_source, au=motion.action_units, views=views)
+
+
+def array_probabilities(
+    model: STAG,
+    motion: NDArray[np.float32],
+    au_source: str,
+    *,
+    au: NDArray[np.float32] | None = None,
+    views: Sequence[View] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return class and AU probabilities of any number of clips, computed on the device of the model.
 
     Args:
         model: A trained model.
-        motion: ``n`` clips; their labels are not read, and their AU codes only if ``au_source`` is ``annotated``.
+        motion: ``(n, T, R, 2)`` crop pixels.
         au_source: ``none``, ``annotated`` or ``predicted``.
+        au: ``(n, A)``, read only under ``annotated``.
         views: Views to average over; the views of the model where omitted.
 
     Returns:
@@ -111,9 +226,10 @@ def predict_probabilities(
     device = next(model.parameters()).device
     parts = []
     for begin in range(0, len(motion), _CHUNK):
-        clips = torch.from_numpy(motion.motion[begin : begin + _CHUNK]).to(device)
-        au = torch.from_numpy(motion.action_units[begin : begin + _CHUNK]).to(device)
-        parts.append(answer(model, clips, au_source=au_source, au=au, views=views))
+        part = slice(begin, begin + _CHUNK)
+        codes = None if au is None or au_source != "annotated" else torch.from_numpy(au[part]).to(device)
+        clips = torch.from_numpy(motion[part]).to(device)
+        parts.append(answer(model, clips, au_source=au_source, au=codes, views=views))
     return np.concatenate([p.probabilities for p in parts]), np.concatenate([p.au_probabilities for p in parts])
 
 
@@ -148,43 +264,36 @@ def soften(probabilities: FloatArray, quality: Quality | None) -> FloatArray:
     return np.asarray(equal + kept * (softened - equal), dtype=np.float64)
 
 
-def is_cumulative(motion: MotionSet) -> bool:
-    """Whether motion counts from the first step, as it does where the file does not say."""
-    return bool(motion.meta.get("reference", "first") != "previous")
-
-
 def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
-    """Bring clips to the regions, the reference and the number of steps of a model.
-
-    Regions that the model does not use are left out; motion between consecutive steps is summed up, or the other way
-    round; another number of steps is met by linear interpolation between them.
+    """Return clips with the regions, the reference and the number of steps of a model.
 
     Args:
-        motion: Clips of any number of steps.
+        motion: Clips of any number of steps; another number is met by linear interpolation between them.
         info: What the model was made for.
 
     Raises:
         ModelError: The file lacks regions that the model needs.
     """
-    available, needed = LAYOUTS[motion.layout], LAYOUTS[info.layout]
-    if not set(needed) <= set(available):
+    order = layout_order(motion.layout, info.layout)
+    if order is None:
         raise ModelError(
             f"the model is for layout {info.layout}, the motion file has {motion.layout}, which lacks regions of it; "
             f"extract it again with `motion.layout={info.layout}`"
         )
-    values = motion.motion[:, :, [available.index(region) for region in needed]]
-    reference = info.motion.get("reference", "first")
-    cumulative = is_cumulative(motion)
-    if not cumulative:
-        values = np.cumsum(values, axis=1, dtype=np.float32)
+    values = motion.motion[:, :, order]
+    if not is_cumulative(motion.reference):
+        values = since_onset(values)
     times = motion.time_s
     if motion.steps != info.steps:
-        place = np.linspace(0, motion.steps - 1, info.steps)
-        before = np.clip(place.astype(int), 0, motion.steps - 2)
-        weight = (place - before).astype(np.float32)
-        values = values[:, before] * (1 - weight[:, None, None]) + values[:, before + 1] * weight[:, None, None]
-        times = times[:, before] * (1 - weight) + times[:, before + 1] * weight
-    if reference == "previous":
-        values = np.diff(values, axis=1, prepend=np.zeros_like(values[:, :1]))
-    meta = {**motion.meta, "layout": info.layout, "steps": info.steps, "reference": reference}
+        places = np.tile(np.linspace(0, motion.steps - 1, info.steps), (len(motion), 1))
+        values = motion_at(places, values)
+        times = motion_at(places, times[..., None, None])[..., 0, 0].astype(np.float32)
+    if not info.cumulative:
+        values = between_steps(values)
+    meta = {
+        **motion.meta,
+        "layout": info.layout,
+        "steps": info.steps,
+        "reference": info.motion.get("reference", "first"),
+    }
     return replace(motion, motion=np.ascontiguousarray(values, np.float32), time_s=times, meta=meta)

@@ -23,6 +23,7 @@ from stag.config import ModelConfig, MotionConfig, TrainConfig
 from stag.errors import ConfigError, ModelError, reason
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import is_cumulative
 from stag.types import SIMULATED_FLOW
 from stag.utils.choices import AU_SOURCES, AuSource
 from stag.utils.files import no_such
@@ -114,7 +115,7 @@ class ModelInfo:
     @property
     def cumulative(self) -> bool:
         """Whether motion counts from the first step; a model that does not say so is taken to mean it."""
-        return bool(self.motion.get("reference", "first") != "previous")
+        return is_cumulative(self.motion.get("reference"))
 
     @property
     def mirror_tta(self) -> bool:

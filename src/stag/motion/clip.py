@@ -1,6 +1,6 @@
-"""One clip of frames -> the motion tensor of each face in it (Eq. 2-11).
+"""From the frames of a clip to the motion tensor of each face in it (Eq. 2-11).
 
-Frames stream by once. Each face is detected once, tracked from its first frame, and kept as a stack of small aligned
+Frames are read once. Each face is detected once, tracked from its first frame, and kept as a stack of small aligned
 crops; dense flow runs only on the crops that become motion steps.
 """
 
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
-from stag.faces.detect import FaceDetector
+from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import FaceTracker
-from stag.motion.blinks import blink_times
-from stag.motion.cuts import mark_cuts
+from stag.motion.events import blink_times, mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
 from stag.motion.regions import Pooling, covering_window, empty_channels
-from stag.motion.sampling import magnitude_positions, motion_at, probe_positions, uniform_positions
+from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
+from stag.motion.transforms import between_steps, motion_at, since_onset
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, Landmarks, MotionTensor, Quality
 from stag.utils import limits
-from stag.video import frame_rate
+from stag.video import fps_if_untimed, frame_rate, read_frames
 
 MIN_FRAMES = 3
 LOW_RESOLUTION_PX = 20.0
@@ -44,23 +44,15 @@ _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
 
 class FaceTrack:
-    """The aligned crops of one face, grown frame by frame.
-
-    Of every crop only the window that holds the motion channels is kept; the first one is also kept whole, as
-    ``picture``.
-
-    Args:
-        frame: The first frame with the face.
-        landmarks: The face in that frame.
-        face_id: Rank of the face.
+    """The aligned crops of one face; of every crop the window of the motion channels, the first also as ``picture``.
 
     Attributes:
-        lost: Whether the face stayed away for too long.
+        lost: Whether the face was missing for too long.
         ended: Whether the scene that it was in is over.
         gaps: Frames in which it was not followed.
         cuts_s: Where the video changes its scene, seconds from its start.
         residuals: ``(n, 2)`` float32 for each crop: how the stable patches deviate from the alignment, crop pixels.
-        look: What the frames themselves tell of the picture's quality.
+        look: Signs of picture quality in the frames themselves.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
@@ -92,7 +84,7 @@ class FaceTrack:
         return bool((np.minimum(turns[1:], turns[:-1]) > TURNED_DEG).any())
 
     def follow(self, frame: Frame) -> None:
-        """Align one more frame; a face that stays away for :data:`GAP_S` is lost."""
+        """Align one more frame; a face that is missing for :data:`GAP_S` is lost."""
         reader = CropReader(frame.image, self.window)
         tracked = self._tracker.update(reader)
         if tracked.lost:
@@ -122,20 +114,11 @@ class FaceTrack:
 def follow_faces(
     frames: Iterable[Frame], detector: FaceDetector, name: str, *, every_face: bool = False
 ) -> list[FaceTrack]:
-    """Detect once, then track: the crops of the largest face, or of every face, through the clip.
+    """Detect and track the largest face of a clip, or every face; return one track per face, ordered by id.
 
     Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, when
-    one is lost and every :data:`REDETECT_S` seconds for people who turn up later. A face that was lost and is found
+    one is lost and every :data:`REDETECT_S` seconds for people who appear later. A face that was lost and is found
     again near the same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
-
-    Args:
-        frames: Frames of one clip in order of time.
-        detector: Where faces and landmarks come from.
-        name: The clip, for error messages.
-        every_face: Follow all faces and not only the largest.
-
-    Returns:
-        One track a face, ordered by id.
 
     Raises:
         VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`limits.FRAMES`.
@@ -175,10 +158,10 @@ def follow_faces(
             longest[track.face_id] = track
     if not longest:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
-    found = [longest[face_id] for face_id in sorted(longest)]
-    for track in found:
+    followed = [longest[face_id] for face_id in sorted(longest)]
+    for track in followed:
         track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
-    return found if every_face else found[:1]
+    return followed if every_face else followed[:1]
 
 
 def track_motion(
@@ -189,7 +172,7 @@ def track_motion(
     kept: float | None = None,
     pictures: bool = False,
 ) -> MotionTensor:
-    """Motion tensor of one followed face.
+    """Return the motion tensor of one followed face.
 
     Args:
         track: Crops of at least :data:`MIN_FRAMES` frames.
@@ -213,15 +196,14 @@ def track_motion(
         motion = motion_at(positions, motion)
     quality = quality_of(track.crops, crops[0], track.residuals, frames, crops.reach, motion, windows, track.look)
     if config.reference == "previous":
-        motion = np.diff(motion, axis=0, prepend=np.zeros_like(motion[:1]))
+        motion = between_steps(motion)
     motion32 = np.nan_to_num(motion).astype(np.float32)
-    strength_px = float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64))))
     return MotionTensor(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n_frames), times_s).astype(np.float32),
         frame_index=positions,
         flags=_flags(track, config, quality, is_still(motion32, config.reference), times_s[-1]),
-        strength_px=strength_px,
+        strength_px=float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64)))),
         crop=track.picture,
         points=track.points,
         n_frames=n_frames,
@@ -243,14 +225,31 @@ def extract_clip(
     every_face: bool = False,
     pictures: bool = False,
 ) -> list[MotionTensor]:
-    """Motion of the largest face of a clip, or of every face; with the crop at each step where ``pictures`` is set.
+    """Return the motion of the largest face of a clip, or of every face; else as :func:`video_motion`."""
+    tracks = follow_faces(frames, detector, str(name), every_face=every_face)
+    return [track_motion(track, config, pictures=pictures) for track in tracks]
+
+
+def video_motion(
+    path: Path, settings: MotionConfig, *, fps: float | None = None, every_face: bool = False, pictures: bool = False
+) -> list[MotionTensor]:
+    """Read a clip, find its faces with dlib, and measure their motion.
+
+    Args:
+        path: A video, a GIF or a folder of images.
+        settings: How to extract.
+        fps: Frames per second where the clip carries no times; a video keeps its own.
+        every_face: Whether to measure every face of the clip, or the largest alone.
+        pictures: Whether to keep the crop at each step, for the player of a report.
 
     Raises:
         VideoError: The clip cannot be read or has too few frames.
         FaceNotFound: No face was found.
+        MissingDependency: The landmark model is not installed.
     """
-    tracks = follow_faces(frames, detector, str(name), every_face=every_face)
-    return [track_motion(track, config, pictures=pictures) for track in tracks]
+    detector = load_detector("dlib", min_score=settings.min_face_score)
+    frames = read_frames(path, fps=fps_if_untimed(path, fps))
+    return extract_clip(frames, detector, settings, path, every_face=every_face, pictures=pictures)
 
 
 def _pictures(track: FaceTrack, positions: FloatArray) -> NDArray[np.uint8]:
@@ -280,27 +279,23 @@ class _Smoothed:
 
 
 def _displacement(
-    crops: _Smoothed,
-    frames: NDArray[np.int64],
-    flow: Flow,
-    pooling: Pooling,
-    config: MotionConfig,
+    crops: _Smoothed, frames: NDArray[np.int64], flow: Flow, pooling: Pooling, config: MotionConfig
 ) -> FloatArray:
-    """Displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
+    """Return the displacement of every channel since the first frame, ``(N, R, 2)``; the first row is zero."""
     pooled = pooling.without_head if config.nose_subtraction else pooling.static
     images = [crops[int(index)] for index in frames]
     before = images[:1] * (len(images) - 1) if config.reference == "first" else images[:-1]
     moved = pooled(np.stack([flow(*pair) for pair in zip(before, images[1:], strict=True)]))
     if config.reference == "previous":
-        moved = np.cumsum(moved, axis=0)
+        moved = since_onset(moved)
     return np.concatenate([np.zeros_like(moved[:1]), moved])
 
 
 def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArray]:
-    """``(P,)`` frames and ``(P - 1,)`` motion between them, from coarse flow at a few dozen frames.
+    """Return ``(P,)`` frames and the motion ``(P - 1,)`` between them, from coarse flow at a few dozen frames.
 
-    Small consecutive motion drowns in noise, so displacement since the first frame is measured, averaged over blocks,
-    and differenced; the smallest steps count as noise and are taken off.
+    Consecutive motion is smaller than its noise, so displacement since the first frame is measured, averaged over
+    blocks, and differenced; the smallest steps count as noise and are subtracted.
     """
     probes = np.unique(probe_positions(n_frames))
     flow = LucasKanadeFlow(rounds=0)
@@ -317,14 +312,14 @@ def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArr
 
 
 def _near(face: Landmarks, tracks: list[FaceTrack]) -> list[FaceTrack]:
-    """The tracks whose face is, or was last, where a detection is."""
+    """Return the tracks whose face is, or was last, where a detection is."""
     centre = face.points.mean(axis=0)
     reach = SAME_PLACE * face.inter_ocular_px
     return [track for track in tracks if float(np.hypot(*(track.centre() - centre))) < reach]
 
 
 def _identity(face: Landmarks, tracks: list[FaceTrack]) -> int:
-    """The id of the face that was last seen there, or a new one."""
+    """Return the id of the face that was last seen there, or a new one."""
     here = _near(face, [track for track in tracks if track.lost or track.ended])
     return here[-1].face_id if here else 1 + max((track.face_id for track in tracks), default=-1)
 

@@ -1,4 +1,4 @@
-"""The motion channels: windows that grow out of landmarks on the 256 x 256 crop (Eq. 5-7), and their pooling.
+"""The motion channels: windows around landmarks on the 256 x 256 crop (Eq. 5-7), and their pooling.
 
 The channels are data. Two layouts choose among them: ``roi18`` takes all, ``roi14`` drops the three whole regions
 and the lip seam.
@@ -6,7 +6,6 @@ and the lip seam.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ class Channel:
     """One motion channel.
 
     Attributes:
-        name: For people; "left" is the left of the image.
+        name: Name in reports; "left" is the left of the image.
         points: Landmarks whose bounding box the window grows from.
         grow: Pixels added to that box: up, down, left, right.
         inset: Pixels taken off all four sides afterwards.
@@ -79,19 +78,12 @@ HEAD_MOTION = Channel("nose bridge", (29, 30), (13, 13, 13, 13), 0.7)
 
 
 def channel_names(layout: str) -> tuple[str, ...]:
-    """Names of the channels of a layout, length ``R``."""
+    """Return the names of the channels of a layout, length ``R``."""
     return tuple(CHANNELS[i].name for i in LAYOUTS[layout])
 
 
-def mirror_order(layout: str) -> tuple[int, ...]:
-    """Position of each channel's mirror partner within a layout; a permutation of length ``R``."""
-    ids = LAYOUTS[layout]
-    partner = {a: b for pair in MIRROR_PAIRS for a, b in (pair, pair[::-1])}
-    return tuple(ids.index(partner.get(i, i)) for i in ids)
-
-
 def channel_window(channel: Channel, points: FloatArray) -> Window:
-    """The window of one channel, clipped to the crop; empty (``bottom <= top``) where nothing is left.
+    """Return the window of one channel, clipped to the crop; empty (``bottom <= top``) where nothing is left.
 
     Args:
         channel: Which channel.
@@ -117,7 +109,7 @@ def channel_window(channel: Channel, points: FloatArray) -> Window:
 
 
 def pool(flow_px: FloatArray, kept: float) -> FloatArray:
-    """Mean flow of the strongest pixels of a window: ``(..., h, w, 2) -> (..., 2)``; zero for an empty window.
+    """Return the mean flow of a window's strongest pixels, ``(..., h, w, 2) -> (..., 2)``; zero for an empty window.
 
     ``tau`` is the ``1 - kept`` quantile of the magnitude; the dominant set is ``magnitude >= tau``.
 
@@ -137,7 +129,7 @@ def pool(flow_px: FloatArray, kept: float) -> FloatArray:
 
 @dataclass(frozen=True)
 class Pooling:
-    """The windows of one face, found once for all flow fields of it.
+    """The windows of one face, computed once for all its flow fields.
 
     Attributes:
         windows: Window and kept share of each of the ``R`` channels.
@@ -152,7 +144,7 @@ class Pooling:
 
     @classmethod
     def of(cls, points: FloatArray, layout: str = "roi18", kept: float | None = None) -> Pooling:
-        """Windows of a layout.
+        """Return the windows of a layout.
 
         Args:
             points: ``(68, 2)`` landmarks in coordinates of the flow.
@@ -164,29 +156,21 @@ class Pooling:
         return cls(windows, channel_window(HEAD_MOTION, points))
 
     def caught(self, factor: float) -> Pooling:
-        """The same windows with other shares of pixels: ``factor`` times as many, all of them at most."""
+        """Return the same windows with ``factor`` times the share of pixels, all of them at most."""
         windows = tuple((window, min(1.0, factor * kept)) for window, kept in self.windows)
         return Pooling(windows, self.head)
 
     def static(self, flow_px: FloatArray) -> FloatArray:
-        """Motion of every channel of flow fields that hold no head motion: ``(..., h, w, 2) -> (..., R, 2)``."""
+        """Return the motion of every channel, of flow fields without head motion: ``(..., h, w, 2) -> (..., R, 2)``."""
         return np.stack([pool(_cut(flow_px, window), kept) for window, kept in self.windows], axis=-2)
 
     def without_head(self, flow_px: FloatArray) -> FloatArray:
-        """Motion of every channel with residual head motion removed: ``(..., h, w, 2) -> (..., R, 2)``.
+        """Return the motion of every channel with residual head motion removed: ``(..., h, w, 2) -> (..., R, 2)``.
 
-        Head motion is taken off before the strongest pixels are chosen, so that the choice is by motion of the face
-        and not of the head.
+        Head motion is subtracted before the strongest pixels are chosen, so that face motion alone decides.
         """
         head = pool(_cut(flow_px, self.head), HEAD_MOTION.kept)
         return self.static(flow_px - head[..., None, None, :])
-
-
-def pool_channels(
-    flow_px: FloatArray, points: FloatArray, layout: str = "roi18", kept: float | None = None
-) -> FloatArray:
-    """:meth:`Pooling.without_head` for a single flow field, which must be finite."""
-    return Pooling.of(points, layout, kept).without_head(flow_px)
 
 
 def pool_static(
@@ -197,7 +181,7 @@ def pool_static(
 
 
 def covering_window(points: FloatArray, layout: str, margin_px: int) -> Window:
-    """The smallest window that holds all channels and the box of head motion, grown by a margin within the crop."""
+    """Return the smallest window around all channels and the box of head motion, grown by a margin within the crop."""
     windows = [channel_window(channel, points) for channel in (HEAD_MOTION, *(CHANNELS[i] for i in LAYOUTS[layout]))]
     top, bottom, left, right = np.array([w for w in windows if w[0] < w[1] and w[2] < w[3]] or [FULL]).T
     low, high = np.array([top.min(), left.min()]) - margin_px, np.array([bottom.max(), right.max()]) + margin_px
@@ -206,9 +190,8 @@ def covering_window(points: FloatArray, layout: str, margin_px: int) -> Window:
 
 
 def empty_channels(points: FloatArray, layout: str = "roi18") -> tuple[str, ...]:
-    """Names of the channels whose window lies outside the crop."""
-    names: Sequence[Channel] = [CHANNELS[i] for i in LAYOUTS[layout]]
-    windows = [(c.name, channel_window(c, points)) for c in names]
+    """Return the names of the channels whose window lies outside the crop."""
+    windows = [(CHANNELS[i].name, channel_window(CHANNELS[i], points)) for i in LAYOUTS[layout]]
     return tuple(name for name, (top, bottom, left, right) in windows if bottom <= top or right <= left)
 
 

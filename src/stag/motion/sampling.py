@@ -6,7 +6,7 @@ Every function takes one clip or a batch of clips: leading axes are broadcast.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from stag.types import FloatArray
 
@@ -74,19 +74,3 @@ def _distinct(index: FloatArray, last: FloatArray) -> FloatArray:
     index[..., 0], index[..., -1] = 0, last[..., 0]
     index = np.maximum.accumulate(index - rising, axis=-1) + rising
     return np.asarray(np.minimum(index, last + 1 - index.shape[-1] + rising))
-
-
-def motion_at(positions: FloatArray, motion: NDArray[np.floating]) -> FloatArray:
-    """Cumulative motion at fractional frame positions, linear in time.
-
-    Args:
-        positions: ``(..., T)`` frame positions from 0 to the last frame of each clip.
-        motion: ``(..., N, R, 2)`` displacement since the first frame, at frames ``0 .. N - 1``.
-
-    Returns:
-        ``(..., T, R, 2)``.
-    """
-    low = np.minimum(np.floor(positions), positions[..., -1:] - 1).astype(np.int64)[..., None, None]
-    part = positions[..., None, None] - low
-    before, after = (np.take_along_axis(motion, at, axis=-3) for at in (low, low + 1))
-    return np.asarray((1 - part) * before + part * after)

@@ -12,18 +12,21 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stag import __version__
+from stag.report.wording import interval_text, share
 
 
 @cache
 def environment(*packages: str) -> Environment:
     """Return a strict, escaping environment with the templates of the reports and of further packages."""
-    return Environment(
+    made = Environment(
         loader=ChoiceLoader([PackageLoader(package) for package in ("stag.report", *packages)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"share": share, "interval": interval_text}
+    return made
 
 
 def render(template: str, **values: Any) -> str:

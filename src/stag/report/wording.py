@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stag.motion.regions import channel_names
+from stag.motion.transforms import strongest_step
 from stag.types import NO_MOVEMENT, FloatArray, MotionTensor, Prediction
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ def signed(difference: float | None, digits: int = 3) -> str:
     return size if float(f"{difference:.{digits}f}") == 0 else ("+" if difference > 0 else "−") + size
 
 
+def interval_text(interval: tuple[float | None, float | None] | None) -> str:
+    """Format an interval of shares, ``".611–.811"``, or say that it was not measured."""
+    low, high = interval or (None, None)
+    return f"{share(low, 3)}–{share(high, 3)}" if low is not None and high is not None else "not measured"
+
+
 def direction(u: float, v: float) -> str:
     """Return the nearest of eight directions of the image; ``u`` right-positive, ``v`` down-positive."""
     return _DIRECTIONS[octant(u, v)]
@@ -56,11 +63,6 @@ def octant(u: float, v: float) -> int:
     return round(math.atan2(v, u) / (math.pi / 4)) % 8
 
 
-def apex_step(motion: FloatArray) -> int:
-    """Return the step of the largest RMS over channels: motion ``(T, R, 2)`` -> index."""
-    return int(np.argmax(np.square(motion).sum(axis=-1).mean(axis=-1)))
-
-
 def all_flags(prediction: Prediction) -> tuple[str, ...]:
     """Return remarks of the prediction and of its motion, each once, in order."""
     return tuple(dict.fromkeys((*prediction.flags, *prediction.motion.flags)))
@@ -68,7 +70,7 @@ def all_flags(prediction: Prediction) -> tuple[str, ...]:
 
 def strongest_movement(motion: MotionTensor, layout: str) -> str:
     """Return the channel that moves most at the apex, for example ``"left outer brow, up, .83 px at 0.12 s"``."""
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
     channel = int(np.argmax(magnitude))
@@ -107,7 +109,7 @@ def movement_in_words(motion: MotionTensor, layout: str, attribution: Attributio
     names, vectors = channel_names(layout), motion.motion.astype(float)
     parts = [i for i, name in enumerate(names) if name not in _WHOLE]
     squares = np.square(vectors).sum(axis=-1)
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     if not squares[step, parts].any():
         return "", step
     weight = squares[step]

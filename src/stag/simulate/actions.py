@@ -58,7 +58,7 @@ class ActionFields(ArrayValue):
     unit_px: NDArray[np.float32]
 
     def combine(self, amount_px: FloatArray) -> NDArray[np.float32]:
-        """Displacement by several action units at once: ``(A, 2)`` amounts per unit and side -> ``(G, G, 2)``."""
+        """Return the displacement by several action units: ``(A, 2)`` amounts per unit and side -> ``(G, G, 2)``."""
         active = np.argwhere(amount_px != 0)
         field = np.zeros(self.unit_px.shape[2:], np.float32)
         for unit, side in active:
@@ -67,19 +67,19 @@ class ActionFields(ArrayValue):
 
 
 def action_fields(points: FloatArray, units: Sequence[int] = AU_VOCABULARY) -> ActionFields:
-    """The displacement fields of a face.
+    """Compute the displacement fields of a face.
 
     Args:
         points: ``(68, 2)`` landmarks on the crop.
-        units: Action units that are wanted; the fields of the others are zero.
+        units: Action units to compute; the fields of the others are zero.
 
     Source: FACS anatomy, see :mod:`stag.simulate.anatomy`.
     """
     nodes = control_points(points)
     left = _left_share(nodes[:, 0], points)
     share = np.stack([left, 1 - left])[:, :, None]
-    wanted = np.stack([pulls(unit) * share for unit in units])  # (A', 2, P, 2)
-    fine = smooth_field(nodes, np.moveaxis(wanted, 2, 0), points)
+    moved = np.stack([pulls(unit) * share for unit in units])  # (A', 2, P, 2)
+    fine = smooth_field(nodes, np.moveaxis(moved, 2, 0), points)
     result = np.zeros((len(AU_VOCABULARY), 2, GRID_SIZE, GRID_SIZE, 2), np.float32)
     result[[AU_VOCABULARY.index(unit) for unit in units]] = np.moveaxis(fine, (2, 3), (0, 1))
     for unit in units:
@@ -89,12 +89,12 @@ def action_fields(points: FloatArray, units: Sequence[int] = AU_VOCABULARY) -> A
 
 
 def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> FloatArray:
-    """Smooth values on the grid that agree with those at the nodes on the face and are zero away from the face.
+    """Interpolate values at the nodes smoothly over the grid; zero away from the face.
 
     Args:
         nodes: ``(P, 2)`` places on the crop.
         values: ``(P, ...)`` values there.
-        points: ``(68, 2)`` landmarks on the crop, which tell where the face is.
+        points: ``(68, 2)`` landmarks on the crop.
 
     Returns:
         ``(G, G, ...)`` values on the grid.
@@ -111,12 +111,12 @@ def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> F
 
 
 def peak_px(field: NDArray[np.float32]) -> float:
-    """Largest displacement of a field on the crop: ``(G, G, 2)``, crop pixels."""
+    """Return the largest displacement of a field ``(G, G, 2)`` on the crop, crop pixels."""
     return float(np.hypot(field[_CROP, _CROP, 0], field[_CROP, _CROP, 1]).max())
 
 
 def forward_flow(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where the skin goes, from where it comes from: the forward flow of the frame without motion.
+    """Return the forward flow of the neutral frame, from the backward displacement.
 
     A frame is rendered as ``frame(y) = neutral(y - d(y))``, so the point ``x`` of the neutral face is found at
     ``y = x + f(x)`` with ``f(x) = d(x + f(x))``, which is solved by fixed-point iteration.
@@ -138,14 +138,14 @@ def forward_flow(field: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def at_points(field: NDArray[np.float32], points: FloatArray) -> FloatArray:
-    """A field at places on the crop, bilinear: ``(G, G, 2)`` and ``(P, 2)`` -> ``(P, 2)``; zero off the grid."""
+    """Read a field at points of the crop, bilinear: ``(G, G, 2), (P, 2) -> (P, 2)``; zero off the grid."""
     column, row = (np.asarray(points, dtype=np.float64).T - GRID_START_PX) / GRID_STEP_PX
     values = [map_coordinates(field[..., axis], [row, column], np.float64, order=1) for axis in range(2)]
     return np.stack(values, axis=1)
 
 
 def on_pixels(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A field on the grid -> the field at every pixel of the crop: ``(G, G, 2) -> (256, 256, 2)``."""
+    """Return a field at every pixel of the crop: ``(G, G, 2) -> (256, 256, 2)``."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(field, CROP_TO_GRID, (CROP_PX, CROP_PX), flags=flags), dtype=np.float32)
 
@@ -158,7 +158,7 @@ def _finer() -> FloatArray:
 
 
 def _left_share(x: FloatArray, points: FloatArray) -> FloatArray:
-    """How much of the motion at a column belongs to the left side: 1 on the left, 0 on the right, smooth between."""
+    """Return the share of the left side in the motion at a column: 1 on the left, 0 on the right, smooth between."""
     middle = points[[27, 28, 29, 30, 33]].mean(axis=0)[0]
     width = _MIDLINE_BLEND * INTER_OCULAR_CROP_PX
     t = np.clip((middle + width - x) / (2 * width), 0, 1)
@@ -166,7 +166,7 @@ def _left_share(x: FloatArray, points: FloatArray) -> FloatArray:
 
 
 def _still_ring() -> FloatArray:
-    """Points around the grid that do not move."""
+    """Return points around the grid that do not move."""
     low, high = GRID_START_PX - _RING_MARGIN_PX, GRID_START_PX + GRID_SIZE * GRID_STEP_PX + _RING_MARGIN_PX
     edge = np.linspace(low, high, round((high - low) / _RING_STEP_PX) + 1)
     sides = [(x, y) for x in edge for y in (low, high)] + [(x, y) for y in edge[1:-1] for x in (low, high)]
@@ -174,7 +174,7 @@ def _still_ring() -> FloatArray:
 
 
 def _face_mask(points: FloatArray, coarse: FloatArray) -> FloatArray:
-    """1 on the face, falling smoothly to 0 around it, so that the background stays still."""
+    """Return 1 on the face, falling smoothly to 0 around it, so that the background stays still."""
     forehead = points[17:27] - [0, 0.6 * INTER_OCULAR_CROP_PX]
     hull = cv2.convexHull(np.concatenate([points, forehead]).astype(np.float32))
     margin = _FACE_MARGIN * INTER_OCULAR_CROP_PX

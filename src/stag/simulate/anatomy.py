@@ -181,28 +181,28 @@ _PAIRED_UNITS = frozenset({6, 10, 15, 20})
 
 
 def one_sided_share(unit: int) -> float:
-    """Share of its appearances in which an action unit fires on one side of the face only."""
+    """Return the share of its appearances in which an action unit fires on one side of the face only."""
     return _ONE_SIDED_SHARE.get(unit, _OTHER_ONE_SIDED_SHARE if unit in _PAIRED_UNITS else 0.0)
 
 
 def control_points(points: FloatArray) -> FloatArray:
-    """The control points of a face, in the order of :data:`NODE_NAMES`: ``(68, 2) -> (P, 2)``, crop pixels.
+    """Return the control points of a face, in the order of :data:`NODE_NAMES`: ``(68, 2) -> (P, 2)``, crop pixels.
 
     Args:
         points: ``(68, 2)`` landmarks on the crop, inner eye corners on one row.
     """
     inter_ocular = float(np.linalg.norm(points[39] - points[42]))
-    mirror = np.array(MIRROR_68)
-    left = [points[list(ids)].mean(axis=0) + inter_ocular * np.array([x, y]) for ids, x, y in _PAIRED.values()]
-    right = [
-        points[mirror[list(ids)]].mean(axis=0) + inter_ocular * np.array([-x, y]) for ids, x, y in _PAIRED.values()
+    mirrored = {name: ([MIRROR_68[i] for i in ids], -x, y) for name, (ids, x, y) in _PAIRED.items()}
+    between = [
+        points[list(ids)].mean(axis=0) + inter_ocular * np.array([x, y])
+        for part in (_PAIRED, mirrored, _MIDLINE)
+        for ids, x, y in part.values()
     ]
-    middle = [points[list(ids)].mean(axis=0) + inter_ocular * np.array([x, y]) for ids, x, y in _MIDLINE.values()]
-    return np.concatenate([points, left, right, middle])
+    return np.concatenate([points, between])
 
 
 def pulls(unit: int) -> FloatArray:
-    """Relative displacement of every control point by an action unit on both sides: ``(P, 2)``."""
+    """Return the relative displacement of every control point by an action unit on both sides: ``(P, 2)``."""
     result = np.zeros((len(NODE_NAMES), 2))
     position = {name: i for i, name in enumerate(NODE_NAMES)}
     for name, (u, v) in ACTIONS[unit].items():

@@ -1,4 +1,4 @@
-"""The script of one clip: who moves which action unit when and how strongly, before any pixel is drawn."""
+"""The script of one clip: which action unit moves when and how strongly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Firing:
     fall: float = 1.0
 
     def level(self, time_s: FloatArray) -> FloatArray:
-        """Share of the full amount at each moment, 0 to 1: ``(N,) -> (N,)``."""
+        """Return the share of the full amount at each moment, 0 to 1: ``(N,) -> (N,)``."""
         shape = np.array([self.start_s, self.peak_s, self.end_s, self.rise, self.fall])[:, None, None]
         return np.asarray(firing_levels(shape, np.asarray(time_s)[None])[0, :, 0])
 
@@ -57,7 +57,7 @@ class HeadPath(ArrayValue):
     phase: FloatArray
 
     def at(self, time_s: FloatArray) -> FloatArray:
-        """Pose at each moment: ``(N,) -> (N, 4)``: shift right and down, turn clockwise, change of size."""
+        """Return the pose at each moment: ``(N,) -> (N, 4)``: shift right and down, turn clockwise, change of size."""
         path = np.stack([self.swing, self.hz, self.phase])[:, None]
         return np.asarray(head_pose(path, np.asarray(time_s)[None])[0])
 
@@ -114,11 +114,11 @@ class ClipScript(ArrayValue):
         return "+".join(f"{side.get((f.sides[0] > 0, f.sides[1] > 0), '')}{f.unit}" for f in ordered)
 
     def expression(self, time_s: FloatArray) -> FloatArray:
-        """Relative amount of each action unit and side without the blink: ``(N,) -> (N, A, 2)``."""
+        """Return the relative amount of each action unit and side without the blink: ``(N,) -> (N, A, 2)``."""
         return _amounts(self.firings, time_s)
 
     def blinking(self, time_s: FloatArray) -> FloatArray:
-        """Amount of the blink in crop pixels: ``(N,) -> (N, A, 2)``."""
+        """Return the amount of the blink in crop pixels: ``(N,) -> (N, A, 2)``."""
         return _amounts(() if self.blink is None else (self.blink,), time_s)
 
 

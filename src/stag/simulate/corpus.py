@@ -1,29 +1,28 @@
-"""Whole simulated data sets on disk, in the shape of the manifest.
+"""Simulated data sets on disk, in the layout of the manifest.
 
 ::
 
     OUT/
       manifest.csv       clip_id, subject, frames, emotion, dataset, onset, apex, offset, fps, action_units
       clips/s01_c01.mkv  lossless grey video
-      truth.npz          what really happens in every frame
+      truth.npz          true motion of every frame
       simulation.json    the settings, and the mark that all this is simulated
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from stag import __version__
 from stag.datasets.readers.manifest import SIMULATION
@@ -32,17 +31,18 @@ from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
-from stag.motion_set import write_npz
-from stag.simulate.actions import action_fields
-from stag.simulate.clip_script import ClipScript, draw_script
+from stag.simulate.actions import ActionFields, action_fields
+from stag.simulate.clip_script import draw_script
 from stag.simulate.emotions import draw_emotions
-from stag.simulate.face import Portrait, astronaut, make_face
+from stag.simulate.face import Face, Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipTruth
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
-from stag.utils.files import TEMPORARY_PREFIX, write_json, write_text
+from stag.utils.files import TEMPORARY_PREFIX, write_json, write_npz, write_text
 from stag.utils.parallel import spread
 from stag.video import write_video
+
+_Clip = TypeVar("_Clip")
 
 DATASET_NAME = "simulated"
 TRUTH = "truth.npz"
@@ -52,37 +52,8 @@ FACE, STYLE, EMOTIONS, SCRIPT, NOISE = range(5)
 """Purposes of randomness; see :func:`subject_generator`."""
 
 
-@dataclass(frozen=True)
-class SimulatedClip:
-    """A clip that has been written.
-
-    Attributes:
-        clip_id: Name of the clip.
-        subject: Name of the person.
-        script: What happens in it.
-        truth: What happens in each frame.
-    """
-
-    clip_id: str
-    subject: str
-    script: ClipScript
-    truth: ClipTruth
-
-    def row(self) -> dict[str, Any]:
-        """The clip's line of the manifest."""
-        script = self.script
-        return {
-            "clip_id": self.clip_id,
-            "subject": self.subject,
-            "frames": f"clips/{self.clip_id}.mkv",
-            "emotion": script.emotion,
-            "dataset": DATASET_NAME,
-            "onset": script.onset,
-            "apex": script.apex,
-            "offset": script.offset,
-            "fps": f"{script.fps:g}",
-            "action_units": script.facs,
-        }
+_Written = tuple[tuple[str | int, ...], float, ClipTruth]
+"""Row of the manifest, strength (crop pixels) and true motion of a clip."""
 
 
 def simulate_corpus(
@@ -100,7 +71,7 @@ def simulate_corpus(
 ) -> Path:
     """Write a simulated data set; the same arguments give the same bytes, whatever ``jobs`` is.
 
-    The folder appears whole, by rename. ``truth.npz`` holds, for clip ``i``, the frames ``first[i]`` to
+    The folder appears whole, by rename. ``truth.npz`` contains, for clip ``i``, the frames ``first[i]`` to
     ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 4)`` and
     ``action_units (sum N, A, 2)``; see :class:`~stag.simulate.render.ClipTruth`.
 
@@ -121,33 +92,29 @@ def simulate_corpus(
         The folder.
 
     Raises:
-        DatasetError: The folder holds something, or there is no such scheme.
+        DatasetError: The folder is not empty, or there is no such scheme.
         ConfigError: A number is out of range.
 
     Example:
         >>> stag.simulate_corpus("corpus", subjects=1, clips=1).name
         'corpus'
     """
-    for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
-        at_least_one(name, value)
+    require_numbers(seed, subjects=subjects, clips=clips, jobs=jobs)
     if not 10 <= fps <= 1000:
         raise ConfigError(f"simulation fps = {fps:g} is not accepted: expected 10 to 1000 frames per second")
-    if seed < 0:
-        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
     settings = settings or SimulationSettings()
-    chosen = find_scheme(scheme)
+    label_scheme = find_scheme(scheme)
     sources = portraits_of(portrait)
     with new_folder(Path(out)) as work:
         calls = (
-            (work, number, subjects, clips, seed, fps, settings, chosen, sources[number % len(sources)])
+            (work, number, subjects, clips, seed, fps, settings, label_scheme, sources[number % len(sources)])
             for number in range(subjects)
         )
-        written: list[SimulatedClip] = []
-        for some in spread(_simulate_subject, calls, jobs):
-            written += some
-            if progress is not None:
-                progress(len(written), subjects * clips)
-        _write_tables(work, written)
+        written = clips_of_all(_simulate_subject, calls, jobs, subjects * clips, progress)
+        rows, strengths_px, truths = zip(*written, strict=True)
+        manifest = pd.DataFrame(list(rows), columns=COLUMNS)
+        write_text(work / "manifest.csv", manifest.to_csv(index=False, lineterminator="\n"))
+        write_truth(work / TRUTH, manifest["clip_id"].tolist(), strengths_px, truths)
         write_json(
             work / SIMULATION,
             {
@@ -157,9 +124,9 @@ def simulate_corpus(
                 "subjects": subjects,
                 "clips": clips,
                 "fps": fps,
-                "scheme": chosen.name,
-                "portrait": portrait_note(portrait),
-                "settings": settings.as_dict(),
+                "scheme": label_scheme.name,
+                "portrait": "astronaut" if portrait is None else "custom",
+                "settings": asdict(settings),
             },
         )
     return Path(out)
@@ -167,7 +134,7 @@ def simulate_corpus(
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill that takes the place of ``out`` when the block ends well; after an error nothing is left.
+    """Yield a folder to fill, which is renamed to ``out`` at the end; an error removes it.
 
     Raises:
         DatasetError: ``out`` is there already and is not an empty folder.
@@ -188,29 +155,43 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise
 
 
-def at_least_one(name: str, value: int) -> None:
-    """Refuse a number of things below 1.
+def require_numbers(seed: int, **counts: int | None) -> None:
+    """Refuse a negative seed, and a count below 1; ``None`` is accepted.
 
     Raises:
-        ConfigError: It is.
+        ConfigError: A number is out of range.
     """
-    if value < 1:
-        raise ConfigError(f"simulation {name} = {value} is not accepted: expected 1 or more")
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ConfigError(f"simulation {name} = {count} is not accepted: expected 1 or more")
+    if seed < 0:
+        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
+
+
+def clips_of_all(
+    write_person: Callable[..., list[_Clip]],
+    calls: Iterable[tuple[Any, ...]],
+    jobs: int,
+    n_clips: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[_Clip]:
+    """Write the clips of all people, one call each, and report progress after every person."""
+    written: list[_Clip] = []
+    for clips in spread(write_person, calls, jobs):
+        written += clips
+        if progress is not None:
+            progress(len(written), n_clips)
+    return written
 
 
 def portraits_of(portrait: Portrait | Sequence[Portrait] | None) -> tuple[Portrait, ...]:
-    """The photographs that people are made from, in turn; the astronaut where none is given."""
+    """Return the photographs that people are made from, in turn; the astronaut by default."""
     if portrait is None:
         return (astronaut(),)
     given = (portrait,) if isinstance(portrait, Portrait) else tuple(portrait)
     if not given:
         raise ConfigError("simulation portrait is an empty list: expected at least one portrait, or none at all")
     return given
-
-
-def portrait_note(portrait: Portrait | Sequence[Portrait] | None) -> str:
-    """What ``simulation.json`` says about the photographs."""
-    return "astronaut" if portrait is None else "custom"
 
 
 def write_truth(
@@ -232,10 +213,7 @@ def write_truth(
             "clip_id": np.array(clip_ids),
             "first": first.astype(np.int64),
             "strength_px": np.array(strengths_px, dtype=np.float32),
-            "motion": np.concatenate([truth.motion for truth in truths]),
-            "landmarks": np.concatenate([truth.landmarks for truth in truths]),
-            "head_pose": np.concatenate([truth.head_pose for truth in truths]),
-            "action_units": np.concatenate([truth.action_units for truth in truths]),
+            **{f.name: np.concatenate([getattr(truth, f.name) for truth in truths]) for f in fields(ClipTruth)},
             "channels": np.array(channel_names("roi18")),
             "au_vocabulary": np.array(AU_VOCABULARY, dtype=np.int64),
             **more,
@@ -244,22 +222,30 @@ def write_truth(
 
 
 def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Generator:
-    """Source of randomness for one purpose of one person, independent of every other."""
+    """Return a source of randomness for one purpose of one person, independent of every other."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, *purpose)))
 
 
 def subject_style(seed: int, number: int) -> DisplayStyle:
-    """How a person of a corpus shows emotions."""
+    """Draw how a person of a corpus shows emotions."""
     return DisplayStyle.draw(subject_generator(seed, number, STYLE))
 
 
+def subject_face(
+    portrait: Portrait, settings: SimulationSettings, seed: int, number: int
+) -> tuple[Face, ActionFields, DisplayStyle]:
+    """Return the face of a person, how it moves, and how the person shows emotions."""
+    face = make_face(portrait, settings, subject_generator(seed, number, FACE))
+    return face, action_fields(face.points), subject_style(seed, number)
+
+
 def subject_emotions(seed: int, number: int, clips: int, scheme: Scheme) -> list[str]:
-    """What a person of a corpus feels in each clip."""
+    """Draw the emotion of each clip of a person."""
     return draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
 
 
 def numbered(letter: str, number: int, count: int) -> str:
-    """A name such as ``"s07"``, as wide as the largest number needs."""
+    """Return a name such as ``"s07"``, as wide as the largest number needs."""
     return f"{letter}{number + 1:0{max(2, len(str(count)))}d}"
 
 
@@ -273,32 +259,20 @@ def _simulate_subject(
     settings: SimulationSettings,
     scheme: Scheme,
     portrait: Portrait,
-) -> list[SimulatedClip]:
+) -> list[_Written]:
     """Write all clips of one person."""
     subject = numbered("s", number, subjects)
-    face = make_face(portrait, settings, subject_generator(seed, number, FACE))
-    fields = action_fields(face.points)
-    style = subject_style(seed, number)
-    written = []
+    face, face_fields, style = subject_face(portrait, settings, seed, number)
+    written: list[_Written] = []
     for index, emotion in enumerate(subject_emotions(seed, number, clips, scheme)):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
         script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
-        renderer = ClipRenderer(face, fields, script, settings)
+        renderer = ClipRenderer(face, face_fields, script, settings)
         frames = renderer.frames(subject_generator(seed, number, NOISE, index))
         write_video(folder / "clips" / f"{clip_id}.mkv", frames, fps)
-        written.append(SimulatedClip(clip_id, subject, script, renderer.truth()))
+        row = (
+            clip_id, subject, f"clips/{clip_id}.mkv", script.emotion, DATASET_NAME,
+            script.onset, script.apex, script.offset, f"{fps:g}", script.facs,
+        )  # fmt: skip
+        written.append((row, script.strength_px, renderer.truth()))
     return written
-
-
-def _write_tables(folder: Path, clips: list[SimulatedClip]) -> None:
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(clip.row() for clip in clips)
-    write_text(folder / "manifest.csv", text.getvalue())
-    write_truth(
-        folder / TRUTH,
-        [clip.clip_id for clip in clips],
-        [clip.script.strength_px for clip in clips],
-        [clip.truth for clip in clips],
-    )

@@ -1,10 +1,8 @@
-"""Which action units an emotion shows: shares merged over three public sets, as data, and how clips draw from them."""
+"""Action units of each emotion, as shares merged over three public sets, and how clips draw from them."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
-from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
@@ -45,7 +43,7 @@ _CERTAIN = 0.98
 
 
 def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
-    """Class -> emotion -> share of all clips; the shares of all classes sum to 1.
+    """Return class -> emotion -> share of all clips; all shares sum to 1.
 
     Raises:
         DatasetError: A class of the scheme has no emotion that the simulator can show.
@@ -60,14 +58,16 @@ def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
             )
         shares[name] = members
     clips = {name: sum(members.values()) for name, members in shares.items()}
-    wanted = CLASS_SHARES.get(scheme.name, {name: n / sum(clips.values()) for name, n in clips.items()})
-    return {name: {e: wanted[name] * n / clips[name] for e, n in members.items()} for name, members in shares.items()}
+    class_shares = CLASS_SHARES.get(scheme.name, {name: n / sum(clips.values()) for name, n in clips.items()})
+    return {
+        name: {e: class_shares[name] * n / clips[name] for e, n in members.items()} for name, members in shares.items()
+    }
 
 
 def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) -> list[str]:
-    """Emotions of the clips of one person, in random order; every class occurs where there are clips enough.
+    """Draw the emotions of the clips of one person; every class occurs where there are enough clips.
 
-    Each class gets its share of the clips, rounded up or down at random so that the shares hold on average.
+    Each class gets its share of the clips, rounded up or down at random such that the mean is right.
     """
     shares = emotion_shares(scheme)
     expected = np.array([sum(members.values()) for members in shares.values()])
@@ -83,13 +83,13 @@ def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) 
 
 
 def draw_preference(generator: np.random.Generator) -> dict[str, int]:
-    """A person's habit: the action unit of each emotion that this person shows more often than others do."""
+    """Draw, for each emotion, the action unit that a person shows more often than others do."""
     drawn = generator.random(len(UNIT_SHARES))
     return {e: _pick(shares, drawn[i : i + 1])[0] for i, (e, shares) in enumerate(UNIT_SHARES.items())}
 
 
 def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
-    """Probability of each action unit; averaged over persons it is the common share."""
+    """Return the probability of each action unit; averaged over persons it is the common share."""
     shares = UNIT_SHARES[emotion]
     if preferred is None:
         return dict(shares)
@@ -102,7 +102,7 @@ def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
 
 
 def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.bool_]:
-    """Which action units of ``B`` clips fire, at least one of each clip.
+    """Choose the action units of ``B`` clips that fire, at least one of each clip.
 
     Systematic sampling in random order: every unit fires with exactly its probability, and since the probabilities of
     an emotion sum to more than 1, hardly a clip stays empty; such a clip shows its most probable unit.
@@ -126,21 +126,21 @@ def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.b
 
 
 def draw_units(odds: Mapping[int, float], generator: np.random.Generator) -> tuple[int, ...]:
-    """Action units of one clip, at least one, rising; see :func:`fires`."""
+    """Draw the action units of one clip, at least one, in rising order; see :func:`fires`."""
     shares = np.array([list(odds.values())])
     chosen = fires(shares, generator.random(shares.shape), generator.random(1))[0]
     return tuple(sorted(unit for unit, on in zip(odds, chosen.tolist(), strict=True) if on))
 
 
 def _pick(odds: Mapping[_Name, float], uniform: FloatArray) -> list[_Name]:
-    """One name for each uniform number, by odds; ``Generator.choice`` does the same with more ado."""
-    edges = list(accumulate(odds.values()))
-    names = list(odds)
-    return [names[min(bisect_right(edges, u * edges[-1]), len(names) - 1)] for u in uniform.tolist()]
+    """Return one name for each uniform number, by odds."""
+    edges, names = np.cumsum(list(odds.values())), list(odds)
+    places = np.searchsorted(edges, uniform * edges[-1], side="right")
+    return [names[min(place, len(names) - 1)] for place in places.tolist()]
 
 
 def _round_at_random(expected: FloatArray, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Whole numbers of the same sum, each the expected number rounded up or down, right on average."""
+    """Round each number up or down at random, such that the sum is kept and the mean is right."""
     order = generator.permutation(len(expected))
     edges = np.concatenate([[0.0], np.cumsum(expected[order])])
     counts = np.empty(len(expected), np.int64)

@@ -1,4 +1,4 @@
-"""What extraction would report of scripted clips: responses of the channels, times, and the errors it makes."""
+"""Extraction of scripted clips without pixels: responses of the channels, times, and extraction errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, Pooling, channel_window
-from stag.motion.sampling import magnitude_positions, motion_at, probe_positions, uniform_positions
+from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
+from stag.motion.transforms import motion_at
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
@@ -30,7 +31,7 @@ _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChannelBank(ArrayValue):
-    """How the channels of a few faces answer to each action unit.
+    """Response of the channels of a few faces to each action unit.
 
     Attributes:
         response: ``(S, J, A, 2, 18, 2)`` float32: face, catch (which pixels a window happens to see), unit, side of
@@ -46,7 +47,7 @@ class ChannelBank(ArrayValue):
 
 @lru_cache(maxsize=16)
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
-    """The bank of a variety of faces and catches; it takes a few seconds once, and is kept.
+    """Compute the bank of a variety of faces and catches, once; it takes a few seconds.
 
     Args:
         shape: Spread of face shapes, see :class:`SimulationSettings`.
@@ -65,12 +66,13 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
             catches.append(Pooling.of(seen).caught(factor).static(dense).astype(np.float32))
         responses.append(np.stack(catches).reshape(CATCHES, len(AU_VOCABULARY), 2, len(CHANNELS), 2))
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
-        centres.append([_centre(channel_window(channel, points)) for channel in CHANNELS])
+        windows = np.array([channel_window(channel, points) for channel in CHANNELS])  # top, bottom, left, right
+        centres.append((windows[:, [2, 0]] + windows[:, [3, 1]] - 1) / 2)
     return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
 
 
 def _face(shape: float, number: int) -> tuple[FloatArray, NDArray[np.float32], np.random.Generator]:
-    """Landmarks and unit fields of one face, and the generator that its catches are drawn from."""
+    """Return landmarks and unit fields of one face, and the generator that its catches are drawn from."""
     generator = np.random.default_rng([_SHAPES, number])
     original = astronaut().points
     points = vary_shape(transform_points(original, crop_transform(original)), shape, generator)
@@ -79,14 +81,9 @@ def _face(shape: float, number: int) -> tuple[FloatArray, NDArray[np.float32], n
 
 @lru_cache(maxsize=4 * _SHAPES)
 def _fields(points: bytes) -> NDArray[np.float32]:
-    """Unit fields of a face; solving for them takes seconds, so other windows on the same face share them."""
+    """Return the unit fields of a face; they take seconds, so other windows on the same face share them."""
     landmarks = np.frombuffer(points).reshape(-1, 2)
     return np.asarray(action_fields(landmarks, _SHOWN).unit_px.reshape(-1, GRID_SIZE, GRID_SIZE, 2))
-
-
-def _centre(window: tuple[int, int, int, int]) -> tuple[float, float]:
-    top, bottom, left, right = window
-    return (left + right - 1) / 2, (top + bottom - 1) / 2
 
 
 _DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
@@ -122,7 +119,7 @@ class ExtractionErrors:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClipDraws(ArrayValue):
-    """What is known of ``B`` clips before anything is computed.
+    """Randomness and styles of ``B`` clips.
 
     Attributes:
         emotions: What each shows.
@@ -159,7 +156,7 @@ class ClipDraws(ArrayValue):
         frame_rates: Sequence[float],
         generator: np.random.Generator,
     ) -> ClipDraws:
-        """The randomness of some clips of one person."""
+        """Draw the randomness of some clips of one person."""
         n = len(emotions)
         return cls(
             emotions,
@@ -176,7 +173,7 @@ class ClipDraws(ArrayValue):
 
     @classmethod
     def joined(cls, parts: Sequence[ClipDraws]) -> ClipDraws:
-        """The randomness of the clips of several people."""
+        """Join the randomness of the clips of several people."""
         names = ("fps", "face", "answer", "one", "channel", "noise")
         return cls(
             emotions=[emotion for part in parts for emotion in part.emotions],
@@ -190,7 +187,7 @@ class ClipDraws(ArrayValue):
 def observed(
     script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors, steps: int, sampling: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Motion as extraction would report it, and what of it is the expression.
+    """Return the motion as extraction would report it, and the part of the expression.
 
     Returns:
         ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and of the same channels at the
@@ -239,7 +236,7 @@ def observed(
 
 
 def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors) -> FloatArray:
-    """Motion of the channels at the full amount of every firing, scaled to the strength: ``(B, K, 18, 2)``."""
+    """Return the motion of the channels at the full amount of every firing, scaled to strength: ``(B, K, 18, 2)``."""
     face, unit = drawn.face[:, None], script.unit
     catch = np.floor(drawn.one[:, 8] * CATCHES).astype(np.int64)[:, None]
     own = np.exp(errors.person_spread * drawn.answer[drawn.person[:, None], unit])[..., None]
@@ -258,26 +255,20 @@ def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors:
 
 
 def _weighted(level: FloatArray, response: FloatArray) -> FloatArray:
-    """Sum of the firings: ``(B, M, K)`` and ``(B, K, 18, 2)`` -> ``(B, M, 18, 2)``."""
-    total = np.zeros((*level.shape[:2], *response.shape[2:]))
-    for slot in range(level.shape[2]):
-        total += level[:, :, slot, None, None] * response[:, None, slot]
-    return total
+    """Return the sum of the responses of the firings: ``(B, M, K)`` and ``(B, K, ...)`` -> ``(B, M, ...)``."""
+    level = level.reshape(*level.shape, *[1] * (response.ndim - 2))
+    return np.asarray(sum(level[:, :, slot] * response[:, None, slot] for slot in range(level.shape[2])))
 
 
 def _step_px(change: FloatArray, response: FloatArray) -> FloatArray:
-    """Magnitude of the motion between probes, from the change of the levels: ``(B, P - 1, K) -> (B, P - 1)``."""
+    """Return the magnitude of the motion between probes, from the change of the levels ``(B, P - 1, K)``."""
     # |change @ response| without the channels: only the products of the responses matter.
     overlap = np.einsum("bjrc,bkrc->bjk", response, response)
-    return np.asarray(np.sqrt(np.maximum((_applied(change, overlap) * change).sum(axis=2), 0)))
-
-
-def _applied(change: FloatArray, overlap: FloatArray) -> FloatArray:
-    return np.asarray(sum(change[:, :, k, None] * overlap[:, None, k] for k in range(change.shape[2])))
+    return np.asarray(np.sqrt(np.maximum((_weighted(change, overlap) * change).sum(axis=2), 0)))
 
 
 def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
-    """How the channels move when the head nods and turns as it sways ``(B, M, 4)``: ``(B, M, 18, 2)``.
+    """Return the motion of the channels as the head nods and turns while it sways ``(B, M, 4)``: ``(B, M, 18, 2)``.
 
     A similarity cannot follow such a turn: what lies before or behind the plane of the eyes shifts by its depth times
     the angle.
@@ -288,7 +279,7 @@ def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
 
 
 def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:
-    """What alignment leaves of the head motion ``(B, M, 4)`` at each channel: ``(B, M, 18, 2)``."""
+    """Return the head motion ``(B, M, 4)`` that alignment leaves at each channel: ``(B, M, 18, 2)``."""
     pose = pose * leak[:, None]
     arm = (centre - CROP_PX / 2)[:, None]
     turn = np.deg2rad(pose[..., 2, None, None]) * np.stack([-arm[..., 1], arm[..., 0]], axis=-1)

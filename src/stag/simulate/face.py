@@ -46,14 +46,14 @@ class Portrait(ArrayValue):
     points: FloatArray
 
     def __post_init__(self) -> None:
-        """Validate once, at the seam."""
+        """Validate shapes."""
         if self.image.ndim != 2 or self.image.dtype != np.uint8:
             raise ValueError(f"portrait is {self.image.dtype} of shape {self.image.shape}; expected a grey uint8 image")
         if self.points.shape != (68, 2):
             raise ValueError(f"landmarks have shape {self.points.shape}; expected (68, 2)")
 
     def mirrored(self) -> Portrait:
-        """The same face, left and right changed over."""
+        """Return the face mirrored left to right."""
         points = self.points[list(MIRROR_68)].copy()
         points[:, 0] = self.image.shape[1] - 1 - points[:, 0]
         return Portrait(np.ascontiguousarray(self.image[:, ::-1]), points)
@@ -82,15 +82,15 @@ class Face(ArrayValue):
 
 @cache
 def astronaut() -> Portrait:
-    """Eileen Collins, NASA, public domain: the photograph of scikit-image, with landmarks that ship with stag."""
-    table = files("stag.simulate").joinpath("astronaut_68.csv").read_text(encoding="utf-8")
-    points = np.array([[float(value) for value in line.split(",")] for line in table.split()[1:]])
+    """Return the photograph of Eileen Collins (NASA, public domain) from scikit-image, with landmarks."""
+    with files("stag.simulate").joinpath("astronaut_68.csv").open(encoding="utf-8") as table:
+        points = np.loadtxt(table, delimiter=",", skiprows=1)
     photograph = np.asarray(import_module("skimage.data").astronaut())
     return Portrait(cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY).astype(np.uint8), points)
 
 
 def vary_shape(points: FloatArray, amount: float, generator: np.random.Generator) -> FloatArray:
-    """Landmarks of another person: ``(68, 2)`` on the crop, again upright and 64 px between the inner eye corners.
+    """Draw landmarks of another person: ``(68, 2)`` on the crop, upright, 64 px between the inner eye corners.
 
     Args:
         points: ``(68, 2)`` landmarks on the crop.
@@ -139,7 +139,7 @@ def make_face(portrait: Portrait, settings: SimulationSettings, generator: np.ra
 
 
 def _placement(settings: SimulationSettings, generator: np.random.Generator) -> FloatArray:
-    """Where the face sits in the frame: similarity from crop to frame."""
+    """Draw the place of the face in the frame: similarity from crop to frame."""
     scale = generator.uniform(*settings.inter_ocular_px) / INTER_OCULAR_CROP_PX
     roll = np.deg2rad(generator.uniform(-4, 4))  # assumed
     x = settings.width * (0.5 + generator.uniform(-0.02, 0.02))  # assumed
@@ -149,7 +149,7 @@ def _placement(settings: SimulationSettings, generator: np.random.Generator) -> 
 
 
 def texture_transform(to_frame: FloatArray) -> FloatArray:
-    """``(2, 3)`` transform from crop pixels to texture pixels."""
+    """Return the ``(2, 3)`` transform from crop pixels to texture pixels."""
     half = (TEXTURE_SCALE - 1) / 2
     to_texture = np.array([[TEXTURE_SCALE, 0, half], [0, TEXTURE_SCALE, half]])
     return compose(to_texture, to_frame)
@@ -163,7 +163,7 @@ def _warped_portrait(
     to_frame: FloatArray,
     settings: SimulationSettings,
 ) -> NDArray[np.float32]:
-    """The portrait with its landmarks moved to ``points``, as a texture."""
+    """Return the portrait with its landmarks moved to ``points``, as a texture."""
     from_texture = invert(texture_transform(to_frame))
     size = (settings.width * TEXTURE_SCALE, settings.height * TEXTURE_SCALE)
     column, row = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
@@ -194,7 +194,7 @@ def _warped_portrait(
 def _with_skin(
     texture: NDArray[np.float32], points: FloatArray, to_frame: FloatArray, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Pores and freckles: noise of wavelengths that the frame can carry, on the skin only."""
+    """Add pores and freckles: noise of wavelengths that the frame can resolve, on the skin only."""
     height, width = (n // TEXTURE_SCALE for n in texture.shape)
     noise = generator.standard_normal((2, height, width)).astype(np.float32)
     fine = cv2.GaussianBlur(noise[0], (0, 0), 0.9) - cv2.GaussianBlur(noise[0], (0, 0), 2.5)
@@ -213,7 +213,7 @@ def _with_skin(
 
 
 def _lit(texture: NDArray[np.float32], to_frame: FloatArray, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Another complexion and camera (contrast, gamma, brightness), and light from one side."""
+    """Vary complexion and camera (contrast, gamma, brightness), and add light from one side."""
     gamma = np.exp(generator.uniform(-0.25, 0.25))  # assumed
     contrast, brightness = generator.uniform(0.75, 1.05), generator.uniform(-15, 15)  # assumed
     direction, gradient = generator.uniform(0, 2 * np.pi), generator.uniform(0, 0.25)  # assumed
@@ -274,7 +274,7 @@ def _points(path: Path) -> FloatArray:
             raise DatasetError(f"{path}, point {number}: {line[:40]!r} is not x,y; write two numbers with a comma")
         rows.append(values)
     if len(rows) != 68:
-        raise DatasetError(f"{path}: holds {len(rows)} points; write the 68 landmarks, one x,y a line")
+        raise DatasetError(f"{path}: contains {len(rows)} points; write the 68 landmarks, one x,y a line")
     return np.array(rows, dtype=np.float64)
 
 

@@ -109,14 +109,14 @@ def simulate_motion_and_truth(
     if layout not in LAYOUTS:
         raise ConfigError(f"no region layout {layout!r}; there are {', '.join(LAYOUTS)}")
     settings, errors = settings or SimulationSettings(), errors or ExtractionErrors()
-    chosen = find_scheme(scheme)
+    label_scheme = find_scheme(scheme)
     bank = channel_bank(settings.shape, errors.window_px, errors.kept)
     motion = np.empty((n_subjects * clips_per_subject, steps, len(CHANNELS), 2), np.float32)
     truth = np.empty_like(motion)
     time_s = np.empty(motion.shape[:2], np.float32)
     units = np.empty((len(motion), len(AU_VOCABULARY)), np.float32)
     emotions: list[str] = []
-    for some in _blocks(n_subjects, clips_per_subject, seed, chosen, bank, steps, frame_rates):
+    for some in _blocks(n_subjects, clips_per_subject, seed, label_scheme, bank, steps, frame_rates):
         rows = slice(len(emotions), len(emotions) + len(some.emotions))
         script = draw_scripts(some.emotions, some.styles, some.fps, settings, some.script)
         time_s[rows], motion[rows], truth[rows] = observed(script, some, bank, errors, steps, sampling)
@@ -127,7 +127,7 @@ def simulate_motion_and_truth(
     channels = list(LAYOUTS[layout])
     simulated = MotionSet(
         motion=motion[:, :, channels],
-        label=np.array([str(chosen.class_of(emotion)) for emotion in emotions]),
+        label=np.array([str(label_scheme.class_of(emotion)) for emotion in emotions]),
         subject=np.array(subjects),
         dataset=np.full(len(emotions), DATASET_NAME),
         action_units=units,
@@ -143,8 +143,8 @@ def simulate_motion_and_truth(
             "flow": SIMULATED_FLOW,
             "crop_px": CROP_PX,
             "au_vocabulary": list(AU_VOCABULARY),
-            "scheme": chosen.name,
-            "classes": list(chosen.classes),
+            "scheme": label_scheme.name,
+            "classes": list(label_scheme.classes),
             "simulated": True,
             "seed": seed,
             "version": __version__,
@@ -162,7 +162,7 @@ def _blocks(
     steps: int,
     frame_rates: Sequence[float],
 ) -> Iterator[ClipDraws]:
-    """The randomness of all clips in order, some hundred clips at a time; a clip's does not depend on the others."""
+    """Draw all clips in order, some hundred at a time; no clip depends on how many others there are."""
     waiting: list[ClipDraws] = []
     for number in range(n_subjects):
         style = subject_style(seed, number)

@@ -1,9 +1,9 @@
-"""Script and face -> frames, and the truth about them."""
+"""Render the frames of a script and a face, and their true motion."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import cv2
@@ -33,7 +33,7 @@ _FACE_CENTRE = (128.0, 128.0)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClipTruth(ArrayValue):
-    """What really happens in the ``N`` frames of a clip.
+    """True motion of the ``N`` frames of a clip.
 
     Attributes:
         motion: ``(N, 18, 2)`` float32, motion of the channels since the onset without head motion, crop pixels: the
@@ -48,6 +48,10 @@ class ClipTruth(ArrayValue):
     landmarks: NDArray[np.float32]
     head_pose: NDArray[np.float32]
     action_units: NDArray[np.float32]
+
+    def part(self, start: int, stop: int) -> ClipTruth:
+        """Return the truth of the frames from ``start`` to before ``stop``."""
+        return ClipTruth(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
 class ClipRenderer:
@@ -75,19 +79,19 @@ class ClipRenderer:
         self._to_texture = texture_transform(face.to_frame)
 
     def amounts_px(self, time_s: FloatArray) -> FloatArray:
-        """Amount of each action unit and side in crop pixels, blink included: ``(N,) -> (N, A, 2)``."""
+        """Return the amount of each action unit and side in crop pixels, blink included: ``(N,) -> (N, A, 2)``."""
         return self._scale * self.script.expression(time_s) + self.script.blinking(time_s)
 
     def displacement(self, time_s: float) -> NDArray[np.float32]:
-        """Where the skin comes from: that seen at a grid point ``y`` was at ``y - d(y)``; ``d`` is ``(G, G, 2)``."""
+        """Return the backward displacement ``d (G, G, 2)``: skin seen at a grid point ``y`` was at ``y - d(y)``."""
         return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
 
     def flow(self, time_s: float) -> NDArray[np.float32]:
-        """True dense flow since the onset, head motion excluded: ``(256, 256, 2)``, crop pixels."""
+        """Return the true dense flow since the onset without head motion: ``(256, 256, 2)``, crop pixels."""
         return on_pixels(forward_flow(self.displacement(time_s)))
 
     def clean_frame(self, time_s: float) -> NDArray[np.float32]:
-        """The frame at one moment without camera: ``(height, width)`` float32 grey, no noise, no rounding."""
+        """Render one moment without camera noise or rounding: ``(height, width)`` float32 grey."""
         pose = self.script.head.at(np.array([time_s]))[0]
         to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
         place: NDArray[Any] = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
@@ -100,7 +104,7 @@ class ClipRenderer:
         return np.asarray(drawn, dtype=np.float32)
 
     def frames(self, generator: np.random.Generator) -> Iterator[GreyImage]:
-        """The frames as the camera gives them, one after the other.
+        """Render the frames as a camera would record them.
 
         Args:
             generator: Source of the sensor noise.
@@ -118,7 +122,7 @@ class ClipRenderer:
             yield frame if self.settings.jpeg_quality is None else _compressed(frame, self.settings.jpeg_quality)
 
     def truth(self) -> ClipTruth:
-        """What really happens in the frames."""
+        """Return the true motion of the frames."""
         times = self.script.time_s
         amounts = self.amounts_px(times)
         poses = self.script.head.at(times)
@@ -136,7 +140,7 @@ class ClipRenderer:
 
 
 def head_transform(pose: FloatArray) -> FloatArray:
-    """Similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)``, about the middle of the face."""
+    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)``, about the face's middle."""
     shift_x, shift_y, degrees, size = (float(value) for value in pose)
     angle, scale = np.deg2rad(degrees), 1 + size
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

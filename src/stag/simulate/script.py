@@ -1,4 +1,4 @@
-"""The law of simulated clips: who moves which action unit when and how strongly, for many clips at once as arrays."""
+"""Scripts of simulated clips: which action unit moves when and how strongly, for many clips at once as arrays."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class DisplayStyle:
 
     @classmethod
     def draw(cls, generator: np.random.Generator) -> DisplayStyle:
-        """The style of a new person."""
+        """Draw the style of a new person."""
         strength, speed, asymmetry = generator.standard_normal(3)
         return cls(
             strength=float(np.exp(_SUBJECT_STRENGTH * strength)),
@@ -88,7 +88,7 @@ class ScriptDraws(ArrayValue):
 
     @classmethod
     def draw(cls, clips: int, generator: np.random.Generator, *, emotions: int = 1) -> ScriptDraws:
-        """The randomness of some clips of one person, each of so many ``emotions`` at most."""
+        """Draw the randomness of some clips of one person, each of so many ``emotions`` at most."""
         units = emotions * _MOST
         return cls(
             one=generator.random((clips, 14)),
@@ -101,7 +101,7 @@ class ScriptDraws(ArrayValue):
 
     @classmethod
     def joined(cls, draws: Sequence[ScriptDraws]) -> ScriptDraws:
-        """The randomness of the clips of several people."""
+        """Join the randomness of the clips of several people."""
         names = ("one", "slot", "normal", "beta", "head")
         parts = {name: np.concatenate([getattr(some, name) for some in draws]) for name in names}
         return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
@@ -116,7 +116,7 @@ class ScriptBlock(ArrayValue):
         sides: ``(B, K, 2)`` amounts on the left and right of the image; relative, of the blink crop pixels.
         shape: ``(5, B, K)``: start, peak and end in seconds since the onset, exponents of rise and fall.
         onset: ``(B,)`` last frame at rest.
-        apex: ``(B,)`` frame at which the action units together are strongest, as far as the probes tell.
+        apex: ``(B,)`` frame at which the action units together are strongest, at the resolution of the probes.
         offset: ``(B,)`` first frame back at rest.
         n_frames: ``(B,)`` number of frames.
         fps: ``(B,)`` frames per second.
@@ -136,11 +136,11 @@ class ScriptBlock(ArrayValue):
     head: FloatArray
 
     def levels(self, time_s: FloatArray) -> FloatArray:
-        """Share of the full amount of every firing: ``(B, M) -> (B, M, K)``."""
+        """Return the share of the full amount of every firing: ``(B, M) -> (B, M, K)``."""
         return firing_levels(self.shape, time_s)
 
     def pose(self, time_s: FloatArray) -> FloatArray:
-        """Head pose: ``(B, M) -> (B, M, 4)``."""
+        """Return the head pose: ``(B, M) -> (B, M, 4)``."""
         return head_pose(self.head, time_s)
 
     @property
@@ -209,7 +209,7 @@ def draw_scripts(
 
 
 def firing_levels(shape: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Share of the full amount of ``(5, B, K)`` firings at ``(B, M)`` times: ``(B, M, K)``, 0 to 1."""
+    """Return the share of the full amount of ``(5, B, K)`` firings at ``(B, M)`` times: ``(B, M, K)``, 0 to 1."""
     start, peak, end, rise, fall = shape[:, :, None, :]
     time = time_s[:, :, None]
     rising = ((time - start) / (peak - start)).clip(0, 1)
@@ -218,7 +218,7 @@ def firing_levels(shape: FloatArray, time_s: FloatArray) -> FloatArray:
 
 
 def head_pose(head: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Pose of ``(3, B, 4, 3)`` paths at ``(B, M)`` times: shift right, down, turn clockwise, size: ``(B, M, 4)``."""
+    """Return the poses of ``(3, B, 4, 3)`` paths at ``(B, M)`` times: shift right, down, turn clockwise, size."""
     swing, hz, phase = head[:, :, None]
     swung = np.sin(2 * np.pi * time_s[:, :, None, None] * hz + phase) - np.sin(phase)
     return np.asarray((swing * swung).sum(axis=3))

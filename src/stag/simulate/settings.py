@@ -1,9 +1,8 @@
-"""What a simulated corpus is like: every knob of the simulator, with its unit."""
+"""Settings of the simulator, with their units."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from stag.errors import ConfigError
 
@@ -88,7 +87,3 @@ class SimulationSettings:
     def _require(self, name: str, fulfilled: bool, expectation: str) -> None:
         if not fulfilled:
             raise ConfigError(f"simulation setting {name} = {getattr(self, name)!r} is not accepted: {expectation}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain data for a JSON file."""
-        return asdict(self)

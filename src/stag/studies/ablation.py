@@ -1,132 +1,53 @@
-"""Ablation: the paper's Table 5 and further rows, and regions by AU sources."""
+"""Ablation: the paper's Table 5, further rows, and regions by AU sources; the rows are in ``tables/ablation.csv``."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, MotionFileError
+from stag.evaluation.evaluate import Progress
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
-from stag.studies.comparison import paired_difference
-from stag.studies.results import AblationResult, AblationRow, StudyScores, Written
-from stag.studies.study import Progress, Study, naming, write_study
+from stag.studies.published import read_table
+from stag.studies.results import AblationResult, AblationRow, StudyScores
+from stag.studies.study import Study, naming, paired_difference, write_study
 
 Change = Callable[[MotionSet], MotionSet]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One configuration of an ablation.
+class Row(NamedTuple):
+    """One configuration of an ablation, a line of ``tables/ablation.csv``.
 
     Attributes:
-        name: As the table shows it.
+        part: What ``only`` takes.
+        category: Heading of the part.
+        configuration: Name of the row.
         settings: What it sets, ``section.key=value``; all else is as in the full model.
-        motion: Name of a change of the clips in :data:`CHANGES`, or empty.
+        motion: Name of a change of the clips in :data:`CHANGES`, or ``None``.
         paper: Whether the paper's Table 5 has this row.
     """
 
-    name: str
-    settings: tuple[str, ...] = ()
-    motion: str = ""
-    paper: bool = False
+    part: str
+    category: str
+    configuration: str
+    settings: list[str]
+    motion: str | None
+    paper: bool
 
 
-_PLAIN = tuple(f"train.{name}=0" for name in ("mirror", "magnitude", "rotation_deg", "jitter", "noise", "drift"))
-_NO_MIXING = ("train.mixup=0", "train.cutmix=0")
-
-CATEGORIES: dict[str, tuple[str, tuple[Row, ...]]] = {
-    "architecture": (
-        "Architecture",
-        (
-            Row("Transformer Only", ("model.graph=false",), paper=True),
-            Row("Graph Only", ("model.temporal=false",), paper=True),
-            Row("Graph + Transformer", ("model.cross_attention=false",), paper=True),
-            Row("Full Model (STAG)", paper=True),
-        ),
-    ),
-    "graph-depth": (
-        "Graph Depth",
-        (
-            Row("1 E-GAT Layer", ("model.graph_layers=1",), paper=True),
-            Row("2 E-GAT Layers", ("model.graph_layers=2",), paper=True),
-            Row("3 E-GAT Layers", ("model.graph_layers=3",)),
-            Row("4 E-GAT Layers", ("model.graph_layers=4",), paper=True),
-        ),
-    ),
-    "transformer-depth": (
-        "Transformer Depth",
-        tuple(
-            Row(f"{layers} Layers", (f"model.transformer_layers={layers}",), paper=layers in (2, 3, 5, 7))
-            for layers in range(2, 8)
-        ),
-    ),
-    "augmentation": (
-        "Data Augmentation",
-        (
-            Row("No Augmentation", (*_NO_MIXING, *_PLAIN), paper=True),
-            Row("Without MixUp", ("train.mixup=0",), paper=True),
-            Row("Without CutMix", ("train.cutmix=0",), paper=True),
-            Row("Without motion augmentation", _PLAIN),
-            Row("MixUp + CutMix", paper=True),
-        ),
-    ),
-    "tta": (
-        "Test-Time Augmentation",
-        (
-            Row("Without TTA", ("train.mirror_tta=false", "train.jitter_tta=0"), paper=True),
-            Row("With TTA", paper=True),
-        ),
-    ),
-    "au": (
-        "AU Guidance",
-        (
-            Row("Without AU Guidance", ("au=none",), paper=True),
-            Row("With AU Guidance", ("au=annotated",), paper=True),
-            Row("Predicted AUs", ("au=predicted",)),
-            Row("Without AU head", ("au=none", "train.au_weight=0")),
-        ),
-    ),
-    "graph": (
-        "Graph",
-        (
-            Row("Static adjacency", ("model.evolving=false",)),
-            Row("Without AU edges", ("model.au_edges=false",)),
-        ),
-    ),
-    "layout": ("Regions", (Row("14 regions", motion="roi14"), Row("18 regions", motion="roi18"))),
-    "motion": (
-        "Motion",
-        (
-            Row("Since the first step", motion="first"),
-            Row("Between steps", motion="previous"),
-            Row("Steps even in time", motion="uniform"),
-        ),
-    ),
-    "training": (
-        "Training",
-        (
-            Row("Without oversampling", ("train.oversample=false",)),
-            Row("Without SWA", ("train.swa=false",)),
-            Row("Without inner validation", ("train.validation_share=0",)),
-        ),
-    ),
-    "roi-au": (
-        "Regions x AU",
-        tuple(
-            Row(f"{regions} regions, {told}", (f"au={source}",), f"roi{regions}")
-            for regions in (14, 18)
-            for source, told in (("annotated", "annotated AUs"), ("none", "no AUs"), ("predicted", "predicted AUs"))
-        ),
-    ),
-}
-"""What ``--only`` takes -> heading and rows."""
+ROWS = [
+    Row(part, category, name, settings.split(), motion or None, paper == "yes")
+    for part, category, name, settings, motion, paper in read_table("ablation").fillna("").itertuples(index=False)
+]
+PARTS = tuple(dict.fromkeys(row.part for row in ROWS))
 
 
 def ablate(
@@ -142,7 +63,7 @@ def ablate(
     jobs: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Written[AblationResult]:
+) -> AblationResult:
     """Evaluate the full model and its variants on the same folds; a second call does only what is missing.
 
     Rows of equal settings share one run. A row that the clips do not allow (no AU codes, too few regions) is kept with
@@ -152,7 +73,7 @@ def ablate(
         motion: The clips.
         config: The full model.
         out: Folder; ``ablation.json``, ``ablation.csv``, and a run folder for each run under ``runs``.
-        only: Categories, all where empty; see :data:`CATEGORIES`.
+        only: Parts of :data:`PARTS`; all where empty.
         paper_rows: Whether to keep to the rows of the paper's Table 5.
         protocol: As for :func:`~stag.evaluation.evaluate.evaluate`.
         folds: Number of folds.
@@ -162,48 +83,36 @@ def ablate(
         progress: Called with (done, total) as rows finish.
 
     Raises:
-        ConfigError: There is no such category.
+        ConfigError: There is no such part.
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`, with the row that failed.
 
     Example:
-        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").content.rows  # doctest: +SKIP
+        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").rows  # doctest: +SKIP
     """
-    unknown = [name for name in only if name not in CATEGORIES]
+    unknown = [part for part in only if part not in PARTS]
     if unknown:
-        raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(CATEGORIES)}")
+        raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(PARTS)}")
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
-    chosen = [
-        (name, row) for name in (only or CATEGORIES) for row in CATEGORIES[name][1] if row.paper or not paper_rows
-    ]
+    chosen = [row for part in only or PARTS for row in ROWS if row.part == part and (row.paper or not paper_rows)]
     with naming("full model"):
         base, full = study.run("full-model", variant=_variant(motion), baselines=True)
     rows = []
-    for done, (category, row) in enumerate(chosen, start=1):
-        with naming(row.name):
-            rows.append(_evaluated(study, category, row, base, full.predictions))
+    for done, row in enumerate(chosen, start=1):
+        with naming(row.configuration):
+            rows.append(_evaluated(study, row, base, full.predictions))
         if progress is not None:
             progress(done, len(chosen))
-    reference = StudyScores.of(full.content)
-    content = AblationResult(**study.head("ablation", full), full=reference, rows=rows, notes=full.content.notes)
-    return write_study(study.out, content)
+    head = study.head("ablation", full)
+    return write_study(study.out, AblationResult(**head, full=StudyScores.of(full.content), rows=rows))
 
 
-def _evaluated(study: Study, category: str, row: Row, base: str, full: pd.DataFrame) -> AblationRow:
-    texts: dict[str, Any] = {
-        "category": CATEGORIES[category][0],
-        "configuration": row.name,
-        "settings": list(row.settings),
-        "motion": row.motion or None,
-        "paper": row.paper,
-    }
+def _evaluated(study: Study, row: Row, base: str, full: pd.DataFrame) -> AblationRow:
+    texts = row._asdict()
+    name = row.part + "--" + "-".join(re.findall(r"[^\W_]+", row.configuration.lower()))
     try:
         motion = CHANGES[row.motion](study.motion) if row.motion else study.motion
-        run, result = study.run(
-            f"{category}--{_slug(row.name)}",
-            config=study.config.override(row.settings),
-            motion=motion,
-            variant=_variant(motion),
-        )
+        config = study.config.override(row.settings)
+        run, result = study.run(name, config=config, motion=motion, variant=_variant(motion))
     except (DatasetError, MotionFileError) as error:
         return AblationRow(**texts, skipped=str(error))
     return AblationRow(
@@ -264,16 +173,12 @@ def with_even_times(motion: MotionSet) -> MotionSet:
     return with_reference(changed, _reference(motion))
 
 
-def _uniform(motion: MotionSet) -> MotionSet:
-    return motion if motion.meta.get("sampling") == "uniform" else with_even_times(motion)
-
-
 CHANGES: Mapping[str, Change] = {
     "roi14": lambda motion: with_layout(motion, "roi14"),
     "roi18": lambda motion: with_layout(motion, "roi18"),
     "first": lambda motion: with_reference(motion, "first"),
     "previous": lambda motion: with_reference(motion, "previous"),
-    "uniform": _uniform,
+    "uniform": lambda motion: motion if motion.meta.get("sampling") == "uniform" else with_even_times(motion),
 }
 """Changes of ready motion: regions left out, another reference, another sampling."""
 
@@ -284,7 +189,3 @@ def _reference(motion: MotionSet) -> str:
 
 def _variant(motion: MotionSet) -> str:
     return f"{motion.layout} {_reference(motion)} {motion.meta.get('sampling')}"
-
-
-def _slug(name: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

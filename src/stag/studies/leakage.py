@@ -1,30 +1,149 @@
-"""How much of a score is leakage: the same clips and the same model, honest and with one leak at a time."""
+"""How much of a score is leakage: the same clips and the same model, honest and with one leak at a time.
+
+Published work often leaks in these ways (Varanka et al., *Data leakage and evaluation issues in micro-expression
+analysis*, arXiv 2211.11425). The evaluation itself stays honest: no learner gets the test labels. A leaky learner
+has them from the start, and both its name and its result say so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError
+from stag.evaluation.evaluate import Progress
 from stag.evaluation.metrics import DIGITS, METRICS
-from stag.evaluation.protocols import split
 from stag.evaluation.results import Result, RunResult
-from stag.evaluation.units import Learner
+from stag.evaluation.units import Answers, Learner, classify
 from stag.motion_set import MotionSet
-from stag.studies.comparison import paired_difference
-from stag.studies.leaks import (
-    InterpolatedOversampling,
-    LeakyNormalisation,
-    LeakyOversampling,
-    LeakyTestFoldSelection,
-    TrainingNormalisation,
-)
-from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores, Written
-from stag.studies.study import Progress, Study, naming, write_study
+from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores
+from stag.studies.study import Study, naming, paired_difference, write_study
+
+if TYPE_CHECKING:
+    from stag.model.stag import STAG
+
+
+@dataclass(frozen=True)
+class LeakyTestFoldSelection:
+    """STAG, with the epoch that gets most of the test fold right; all else as in the honest run.
+
+    Attributes:
+        answers: Clip key -> class of every clip, the test clips included.
+    """
+
+    answers: Mapping[str, str]
+    selection: ClassVar[str] = "test-fold (leaky)"
+    leak: ClassVar[str] = "the epoch is chosen by the right answers on the test fold"
+
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Train on the honest training clips, choose the epoch on the test clips, classify the test clips."""
+        from stag.training.fit import Part, fit_many
+
+        right = np.array([test.classes.index(self.answers[key]) for key in test.key.tolist()])
+
+        def wrong_answers(model: STAG) -> float:
+            """Return how many test clips are classified wrongly; of equally many the smaller loss counts."""
+            probabilities = classify(model, test, config).probabilities
+            loss = float(-np.log(probabilities[np.arange(len(right)), right].clip(1e-12)).mean())
+            return int((probabilities.argmax(axis=1) != right).sum()) + loss / (1 + loss)
+
+        part = Part(np.arange(len(train)), seed, cost=wrong_answers)
+        return classify(fit_many(train, [part], config, device="cpu")[0], test, config)
+
+
+class ChangedClips(ABC):
+    """STAG after a change of its clips, made within the training clips or, as a leak, over all of them."""
+
+    leak: ClassVar[str] = ""
+
+    @abstractmethod
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        """Return the clips to learn from and those to classify."""
+
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Change the clips, train, classify."""
+        return _trained(*self._changed(train, test, seed), config, seed)
+
+
+class InterpolatedOversampling(ChangedClips):
+    """Rare classes are filled up by interpolation (SMOTE) among the training clips: the honest way."""
+
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        return filled_up(train, seed), test
+
+
+@dataclass(frozen=True)
+class LeakyOversampling(ChangedClips):
+    """All clips are filled up before the test clips leave, so training contains mixtures of them."""
+
+    whole: MotionSet
+    leak: ClassVar[str] = "rare classes are filled up before the split, so training holds mixtures of test clips"
+
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        filled = filled_up(self.whole, seed)
+        return filled.subset(~np.isin(filled.key, test.key)), test
+
+
+class TrainingNormalisation(ChangedClips):
+    """Channels are standardised by the training clips: the honest way."""
+
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        return _standardised(train, train), _standardised(test, train)
+
+
+class LeakyNormalisation(ChangedClips):
+    """Channels are standardised by all clips, those of the test fold included."""
+
+    leak: ClassVar[str] = "channels are standardised by all clips, those of the test fold included"
+
+    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+        everything = MotionSet.concatenate([train, test])
+        return _standardised(train, everything), _standardised(test, everything)
+
+
+def filled_up(motion: MotionSet, seed: int) -> MotionSet:
+    """Return the clips, and for each class as many mixtures of two of its clips as it lacks to the largest.
+
+    A mixture ``a + s (b - a)`` with ``s`` uniform in [0, 1) (Chawla et al., SMOTE, 2002; any two clips of the class
+    here, not neighbours only) takes the person and the codes of ``a``.
+
+    Args:
+        motion: Clips in any order.
+        seed: Seed of the mixtures.
+    """
+    generator = np.random.default_rng([seed, 17])
+    motion = motion.subset(np.argsort(motion.key, kind="stable"))
+    names, counts = np.unique(motion.label, return_counts=True)
+    added = [motion]
+    for name, count in zip(names, counts, strict=True):
+        members, wanted = np.flatnonzero(motion.label == name), int(counts.max() - count)
+        if wanted == 0:
+            continue
+        pairs = members[generator.integers(len(members), size=(2, wanted))]
+        share = generator.random((wanted, 1, 1, 1)).astype(np.float32)
+        first = motion.subset(pairs[0])
+        mixed = first.motion + share * (motion.motion[pairs[1]] - first.motion)
+        added.append(replace(first, motion=mixed, clip_id=np.array([f"mixed {name} {i:05d}" for i in range(wanted)])))
+    return MotionSet.concatenate(added)
+
+
+def _trained(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+    from stag.training import fit
+
+    return classify(fit.train(train, config, seed=seed, device="cpu"), test, config)
+
+
+def _standardised(motion: MotionSet, by: MotionSet) -> MotionSet:
+    """Return the clips with each channel and component standardised by its mean and deviation in ``by``."""
+    mean, deviation = by.motion.mean(axis=(0, 1)), by.motion.std(axis=(0, 1))
+    scaled = (motion.motion - mean) / np.where(deviation > 0, deviation, np.float32(1))
+    return replace(motion, motion=scaled.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -52,16 +171,12 @@ class Leak:
     settings: tuple[str, ...] = ()
 
 
-def _answers(motion: MotionSet) -> dict[str, str]:
-    return dict(zip(motion.key.tolist(), motion.label.tolist(), strict=True))
-
-
 LEAKS = (
     Leak(
         "test-fold selection (leaky)",
         "The epoch with most right answers on the test fold is kept; a new person brings no answers to choose by.",
         "leaky-test-fold-selection",
-        learner=lambda motion: LeakyTestFoldSelection(_answers(motion)),
+        learner=lambda motion: LeakyTestFoldSelection(dict(zip(motion.key, motion.label, strict=True))),
     ),
     Leak(
         "oversampling before the split (leaky)",
@@ -111,7 +226,7 @@ def leak_audit(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     progress: Progress | None = None,
-) -> Written[AuditResult]:
+) -> AuditResult:
     """Measure what each leak would be worth on these clips; a second call does only what is missing.
 
     Every difference is to the honest run, but for oversampling and normalisation, which stand beside the same step
@@ -133,7 +248,7 @@ def leak_audit(
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`.
 
     Example:
-        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").content.rows  # doctest: +SKIP
+        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").rows  # doctest: +SKIP
     """
     if protocol == "skf":
         raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
@@ -148,9 +263,11 @@ def leak_audit(
             rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest.content))
         if progress is not None:
             progress(done, len(LEAKS))
-    reference = StudyScores.of(honest.content)
-    content = AuditResult(**study.head("audit", honest), honest=reference, rows=rows, notes=_notes(honest.content))
-    return write_study(study.out, content)
+    content, notes = honest.content, list(honest.content.notes)
+    if len(set(content.class_counts.values())) == 1:
+        notes.append("all classes are equally large, so oversampling has nothing to fill up")
+    head = study.head("audit", honest) | {"notes": notes}
+    return write_study(study.out, AuditResult(**head, honest=StudyScores.of(content), rows=rows))
 
 
 def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
@@ -158,14 +275,13 @@ def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
     reference = honest
     if leak.fair is not None:
         _, reference = study.run(leak.folder.replace("leaky", "honest"), learner=leak.fair)
-    folds = len(split(study.protocol, study.motion.group, study.motion.label, study.folds))
     try:
         run, leaky = study.run(
             leak.folder,
-            config=study.config.override(list(leak.settings)),
+            config=study.config.override(leak.settings),
             learner=leak.learner(study.motion) if leak.learner else None,
             protocol=leak.protocol,
-            folds=folds if leak.protocol else None,
+            folds=honest.content.run["folds"] if leak.protocol else None,
         )
     except DatasetError as error:
         return AuditRow(**texts, skipped=str(error))
@@ -191,11 +307,3 @@ def _mean_of_folds(leak: Leak, honest: RunResult) -> AuditRow:
         scores=StudyScores(**means, mean_of_folds=honest.folds),
         difference={m: Gap(value=round(means[m] - getattr(pooled, m), DIGITS)) for m in METRICS},
     )
-
-
-def _notes(honest: RunResult) -> list[str]:
-    counts = np.array(list(honest.class_counts.values()))
-    notes = list(honest.notes)
-    if counts.max() == counts.min():
-        notes.append("all classes are equally large, so oversampling has nothing to fill up")
-    return notes

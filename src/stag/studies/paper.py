@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from stag.config import Config
 from stag.errors import DatasetError
-from stag.evaluation.evaluate import evaluate, evaluate_split
-from stag.evaluation.results import Result
+from stag.evaluation.evaluate import Progress, evaluate, evaluate_split
+from stag.evaluation.metrics import METRICS
+from stag.evaluation.results import FoldScores, Result
 from stag.motion_set import MotionSet
 from stag.studies.ablation import ablate, with_layout
-from stag.studies.paper_rows import Measured, Progress, Record, in_full, printed, rows_of
 from stag.studies.published import CONFLICTS, SETS, TABLES, published
-from stag.studies.results import PaperRow, PaperTable, Written
-from stag.studies.side_by_side import html_text, latex_text
+from stag.studies.results import PaperRow, PaperTable, StudyScores
+from stag.studies.side_by_side import html_text, in_full, latex_text, printed
 from stag.studies.sources import Sources, common_classes, has_codes
 from stag.utils.files import write_json, write_text
 
@@ -27,7 +27,27 @@ PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation
 """Parts of an ablation that make up Table 5."""
 
 
+ACROSS = ("table6", "table7")
+"""Tables whose models train on one data set and are tested on another."""
+
 NOT_GIVEN = "data set not given, or not with these classes"
+
+
+Record = Mapping[Hashable, Any]
+"""A row of a published table, by column name."""
+
+
+class Measured(NamedTuple):
+    """What was measured for one row of a table: scores, or a note that says why there are none."""
+
+    scores: StudyScores | None = None
+    simulated: bool = False
+    note: str = ""
+
+    @classmethod
+    def of(cls, result: Result, note: str = "") -> Measured:
+        """Return the scores of an evaluation."""
+        return cls(StudyScores.of(result.content), result.content.simulated, note)
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,7 @@ def reproduce(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     progress: Progress | None = None,
-) -> Written[PaperTable]:
+) -> PaperTable:
     """Run what a table of the paper needs, and set published and measured numbers side by side.
 
     Rows whose data sets are not named stay without a measured number and say so. What is extracted and what is trained
@@ -102,12 +122,11 @@ def reproduce(
         )
     rows = _MAKERS[table](bench, rows_published, progress or _silent)
     simulated = any(row.simulated for row in rows)
-    across = table in ("table6", "table7")
     content = PaperTable(
         table=table,
         title=TABLES[table][1] + (" (measured on simulated clips)" if simulated else ""),
-        protocol="cross-dataset" if across else protocol,
-        subject_dependent=protocol == "skf" and table != "table2" and not across,
+        protocol="cross-dataset" if table in ACROSS else protocol,
+        subject_dependent=protocol == "skf" and table not in ("table2", *ACROSS),
         folds=folds,
         seeds=list(seeds),
         au_source=config.au,
@@ -123,7 +142,7 @@ def reproduce(
     write_text(folder / f"{table}.csv", in_full(rows).to_csv(index=False, lineterminator="\n"))
     write_text(folder / f"{table}.tex", latex_text(title, shown, remarks))
     write_text(folder / f"{table}.html", html_text(title, shown, remarks))
-    return Written(content, folder)
+    return content
 
 
 def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -173,7 +192,7 @@ def _scores(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
             return Measured()
         return _one_set(bench, SETS[str(row["dataset"])], _setting(row))
 
-    return rows_of(table, progress, label, measure)
+    return _rows_of(table, progress, label, measure)
 
 
 def _setting(row: Record) -> str:
@@ -204,7 +223,7 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
         raise DatasetError("table5 needs SAMM with three classes; extract it with `scheme=paper3` or `scheme=megc3`")
     study = ablate(
         motion, bench.config, only=PAPER_PARTS, paper_rows=True, out=bench.out, progress=progress, **bench.options
-    ).content
+    )
     by_name = {(row.category, row.configuration): row for row in study.rows}
 
     def measure(record: Record) -> Measured:
@@ -213,7 +232,7 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
             Measured() if row is None else Measured(row.scores, study.simulated and bool(row.scores), row.skipped or "")
         )
 
-    return rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
+    return _rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
 
 
 def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -233,7 +252,7 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
         except DatasetError as error:
             return Measured(note=str(error))
 
-    return rows_of(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
+    return _rows_of(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
 
 
 def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -252,7 +271,42 @@ def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pape
         except DatasetError as error:
             return Measured(note=str(error))
 
-    return rows_of(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
+    return _rows_of(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
+
+
+def _rows_of(
+    table: pd.DataFrame,
+    progress: Progress,
+    label: Callable[[Record], dict[str, Any]],
+    measure: Callable[[Record], Measured],
+) -> list[PaperRow]:
+    """Return a row for each row of a published table of scores."""
+    rows = []
+    for done, record in enumerate(table.to_dict("records"), start=1):
+        scores, simulated, note = measure(record)
+        published = {
+            str(name): None if pd.isna(value) else float(value)
+            for name, value in sorted(record.items(), key=lambda item: item[0] not in METRICS)
+            if name in METRICS or str(name).startswith("f1_")
+        }
+        measured = None if scores is None else _reported(scores)
+        rows.append(
+            PaperRow(labels=label(record), published=published, measured=measured, simulated=simulated, note=note)
+        )
+        progress(done, len(table))
+    return rows
+
+
+def _reported(scores: StudyScores) -> dict[str, Any]:
+    """Return scores as the paper reports them (mean of folds), then pooled with their interval."""
+    folds = scores.mean_of_folds or FoldScores()
+    return {
+        **{metric: getattr(folds, f"{metric}_mean") for metric in METRICS},
+        "uf1_std": folds.uf1_std,
+        **{f"{metric}_pooled": getattr(scores, metric) for metric in METRICS},
+        "ci95": scores.ci95,
+        **{f"f1_{name}": value for name, value in (scores.f1 or {}).items()},
+    }
 
 
 def _silent(done: int, total: int) -> None:
@@ -290,7 +344,7 @@ def _notes(table: str, config: Config, protocol: str, simulated: bool, missing: 
         notes.append(f"data sets not given: {', '.join(missing)}")
     if table == "table2":
         return notes
-    if protocol == "skf" and table not in ("table6", "table7"):
+    if protocol == "skf" and table not in ACROSS:
         notes.append("subject-dependent: train and test share subjects")
     if config.au == "annotated":
         notes.append("annotated action units are read at test time, as in the paper; nobody has them for a new video")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from importlib.resources import files
 
 import pandas as pd
@@ -64,5 +63,10 @@ def published(table: str) -> pd.DataFrame:
     """
     if table not in TABLES:
         raise ConfigError(f"{table}: no such table; there are {', '.join(TABLES)}")
-    text = files("stag").joinpath("studies", "tables", f"{TABLES[table][0]}.csv").read_text(encoding="utf-8")
-    return pd.read_csv(io.StringIO(text))
+    return read_table(TABLES[table][0])
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """Return a table of this package."""
+    with (files("stag") / "studies" / "tables" / f"{name}.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)

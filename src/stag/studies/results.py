@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import Field
 
 from stag.errors import RunError
 from stag.evaluation.results import FoldScores, Interval, Part, RunResult, Scores, parsed, read_json_object
-
-T = TypeVar("T", bound=Part)
 
 
 class Gap(Part):
@@ -167,19 +164,6 @@ class PaperTable(Part):
     rows: list[PaperRow]
     conflicts: list[str]
     notes: list[str]
-
-
-@dataclass(frozen=True)
-class Written(Generic[T]):
-    """What a study found: the content of its JSON file, and its folder."""
-
-    content: T
-    out: Path
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The content of the JSON file."""
-        return self.content.plain()
 
 
 def parse_study(content: Mapping[str, Any] | StudyResult, where: str = "study") -> StudyResult:

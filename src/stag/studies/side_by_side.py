@@ -9,7 +9,7 @@ import pandas as pd
 
 from stag.evaluation.metrics import METRICS
 from stag.evaluation.results import Interval, ScoredFile
-from stag.studies.results import AblationRow, Gap, StudyResult, StudyScores
+from stag.studies.results import AblationRow, Gap, PaperRow, StudyResult, StudyScores
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{ title }}</title>
@@ -116,6 +116,39 @@ def score_lines(found: ScoredFile) -> list[str]:
         *text_lines(table_of(("class", "clips", "F1", "recall"), each)),
         *(f"note  {note}" for note in found.notes),
     ]
+
+
+def printed(rows: Sequence[PaperRow]) -> pd.DataFrame:
+    """Return the table for a reader: labels, published and measured numbers, remarks."""
+    labels = list(rows[0].labels)
+    triples = [(row, row.published, row.measured or {}) for row in rows]
+    if "clips" in rows[0].published:
+        cells = [[*row.labels.values(), paper.get("clips"), own.get("clips"), row.note] for row, paper, own in triples]
+        return table_of([*labels, "published", "measured", "remark"], cells)
+    scores = ["UF1 published", "UF1 measured", "UAR published", "UAR measured", "UF1 pooled", "95 %"]
+    cells = []
+    for row, paper, own in triples:
+        spread = interval_text((own.get("ci95") or {}).get("uf1"))
+        values = (paper.get("uf1"), own.get("uf1"), paper.get("uar"), own.get("uar"), own.get("uf1_pooled"), spread)
+        cells.append([*row.labels.values(), *values, row.note])
+    return table_of([*labels, *scores, "remark"], cells)
+
+
+def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
+    """Return every number, for the CSV."""
+    table = []
+    for row in rows:
+        flat = {**row.labels, **{f"published_{name}": value for name, value in row.published.items()}}
+        for name, value in (row.measured or {}).items():
+            if name != "ci95":
+                flat[f"measured_{name}"] = value
+                continue
+            for metric, (low, high) in value.items():
+                flat |= {f"measured_{metric}_low": low, f"measured_{metric}_high": high}
+        table.append({**flat, "simulated": row.simulated, "note": row.note})
+    full = pd.DataFrame(table)
+    ends = ["simulated", "note"]
+    return full[[*(name for name in full if name not in ends), *ends]]
 
 
 def signed(value: float | None) -> str:

@@ -70,26 +70,22 @@ class Sources:
         Raises:
             DatasetError: The set cannot be read, or has no clip under such a scheme.
         """
-        wanted = SCHEMES_OF[classes]
+        schemes = SCHEMES_OF[classes]
         for path in self.files.get(f"{name}:{split}" if split else name, ()):
             motion = MotionSet.load(path)
-            if motion.meta.get("scheme") in wanted:
+            if motion.meta.get("scheme") in schemes:
                 return _named(motion, name)
         if name not in self.roots:
             return None
-        key = "_".join(part for part in (name, split, wanted[0]) if part)
+        key = "_".join(part for part in (name, split, schemes[0]) if part)
         if key not in self._extracted:
-            self._extracted[key] = self._extract(key, name, classes, split)
+            from stag.datasets.extract import extract_motion
+
+            table, folder = self.table(name, classes, split), self.out / "motion"
+            motion = extract_motion(table, self.config, jobs=self.jobs, cache=folder / f"{name}.cache")
+            motion.save(folder / f"{key}.npz")
+            self._extracted[key] = motion
         return self._extracted[key]
-
-    def _extract(self, key: str, name: str, classes: str, split: str | None) -> MotionSet:
-        """Extract the clips; unchanged ones come from the cache, which goes by content."""
-        from stag.datasets.extract import extract_motion
-
-        table = self.table(name, classes, split)
-        motion = extract_motion(table, self.config, jobs=self.jobs, cache=self.out / "motion" / f"{name}.cache")
-        motion.save(self.out / "motion" / f"{key}.npz")
-        return motion
 
     def table(self, name: str, classes: str, split: str | None = None) -> ClipTable:
         """Return the annotated clips of a data set whose folder is known."""

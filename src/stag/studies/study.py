@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +13,13 @@ import pandas as pd
 from stag.config import Config
 from stag.errors import RunError
 from stag.evaluation.evaluate import evaluate
-from stag.evaluation.metrics import METRICS
+from stag.evaluation.metrics import DIGITS, METRICS, interval, replicates, seed_means
 from stag.evaluation.results import Interval, Result
 from stag.evaluation.units import Learner
 from stag.motion_set import MotionSet
-from stag.studies.results import AblationResult, AuditResult, Gap, StudyResult, StudyScores, Written
+from stag.studies.results import AblationResult, AuditResult, Gap, StudyResult, StudyScores
 from stag.utils.files import write_json, write_text
 
-Progress = Callable[[int, int], None]
 S = TypeVar("S", AblationResult, AuditResult)
 
 _TEXTS = {
@@ -101,24 +100,16 @@ class Study:
         return self._made[key]
 
     def head(self, kind: str, reference: Result) -> dict[str, Any]:
-        """Return what a study says of itself before its rows."""
-        content = reference.content
-        same = ("protocol", "subject_dependent", "classes", "au_source", "selection", "seeds", "n_clips", "n_subjects")
-        return {
-            "kind": kind,
-            **{name: getattr(content, name) for name in same},
-            "folds": content.run["folds"],
-            "simulated": content.simulated,
-            "baselines": content.baselines,
-        }
+        """Return what a study says of itself: fields that it shares with the result of its reference, and notes."""
+        return {**dict(reference.content), "kind": kind, "folds": reference.content.run["folds"]}
 
 
-def write_study(out: Path, content: S) -> Written[S]:
-    """Write ``<kind>.json`` and ``<kind>.csv`` of a study."""
+def write_study(out: Path, content: S) -> S:
+    """Write ``<kind>.json`` and ``<kind>.csv`` of a study, and return it."""
     write_json(out / f"{content.kind}.json", content.plain())
     table = study_table(content).drop(columns="simulated")
     write_text(out / f"{content.kind}.csv", table.to_csv(index=False, lineterminator="\n"))
-    return Written(content, out)
+    return content
 
 
 def study_table(study: StudyResult) -> pd.DataFrame:
@@ -151,3 +142,51 @@ def naming(row: str) -> Iterator[None]:
         yield
     except RunError as error:
         raise RunError(f"row {row}: {error}") from error
+
+
+def paired_difference(
+    run: pd.DataFrame, reference: pd.DataFrame, classes: Sequence[str], n: int = 1000
+) -> dict[str, Gap]:
+    """Return the scores of one run minus those of another on the same clips, with 95 % intervals over subjects.
+
+    Both are resampled by the same subjects, so what makes a person easy or hard for both cancels out, and the interval
+    is narrower than the intervals of the two scores suggest. With several seeds, scores are averaged over them first.
+
+    Args:
+        run: Columns dataset, clip_id, subject, seed, truth, predicted.
+        reference: The same of the run to compare with.
+        classes: The fixed class list.
+        n: Number of resamples.
+
+    Returns:
+        ``uf1``, ``uar`` and ``war`` -> difference and interval.
+
+    Raises:
+        RunError: The runs are not about the same clips with the same truth.
+    """
+    _refuse_other_clips(run, reference)
+    ours, theirs = replicates(run, classes, n), replicates(reference, classes, n)
+    points = [seed_means(table, classes) for table in (run, reference)]
+    return {
+        metric: Gap(
+            value=round(points[0][metric] - points[1][metric], DIGITS), ci95=interval(ours[metric] - theirs[metric])
+        )
+        for metric in METRICS
+    }
+
+
+def _refuse_other_clips(run: pd.DataFrame, reference: pd.DataFrame) -> None:
+    """Refuse runs that differ in their clips, or in the subject or truth of a clip."""
+    names = ["dataset", "clip_id", "subject", "truth"]
+    here, there = (
+        {f"{dataset}/{clip}": about for dataset, clip, *about in table[names].itertuples(index=False, name=None)}
+        for table in (run, reference)
+    )
+    alone = sorted(here.keys() ^ there.keys())
+    if alone:
+        raise RunError(f"clip {alone[0]} is in one of the two runs only; compare runs of equal clips")
+    for clip, about in here.items():
+        for name, ours, theirs in zip(names[2:], about, there[clip], strict=True):
+            if ours != theirs:
+                both = f"{str(ours)!r} in one of the two runs and {str(theirs)!r} in the other"
+                raise RunError(f"clip {clip} has {name} {both}; write them alike")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stag.config import TrainConfig
-from stag.inference.views import cut_to_span, mirror
+from stag.inference.probabilities import cut_to_span, mirror
 from stag.model.stag import clip_rms
 
 _FLOOR_PX = 0.05  # a still clip stays still when clips are brought to one strength

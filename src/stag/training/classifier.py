@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from stag.config import Config
 from stag.facs import AU_VOCABULARY
-from stag.inference.probabilities import predict_probabilities
+from stag.inference.probabilities import array_probabilities
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
 from stag.training.fit import train
@@ -116,7 +116,7 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"X has shape {motion.shape}; this classifier was fitted on (n, *{self.model_.shape})")
         columns = [self.model_.classes.index(str(name)) for name in self.classes_]
         with one_thread():
-            probabilities, _ = predict_probabilities(self.model_, _motion_set(motion, self._config()), "none")
+            probabilities, _ = array_probabilities(self.model_, motion, "none")
         ordered: NDArray[np.float64] = probabilities[:, columns]
         return ordered
 
@@ -152,16 +152,16 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _motion_set(
     motion: NDArray[np.float32],
     config: Config,
-    labels: NDArray[np.str_] | None = None,
-    groups: ArrayLike | None = None,
-    action_units: ArrayLike | None = None,
+    labels: NDArray[np.str_],
+    groups: ArrayLike | None,
+    action_units: ArrayLike | None,
 ) -> MotionSet:
     n, steps = motion.shape[:2]
     numbers = np.arange(n).astype(str)
     codes = np.full((n, len(AU_VOCABULARY)), np.nan) if action_units is None else np.asarray(action_units)
     return MotionSet(
         motion=motion,
-        label=np.full(n, "") if labels is None else labels,
+        label=labels,
         subject=numbers if groups is None else np.asarray(groups).astype(str),
         dataset=np.full(n, "X"),
         action_units=codes.astype(np.float32),

@@ -1,27 +1,41 @@
-"""Training: folds side by side, each -> one model (Eq. 34-35; the recipe is in docs/method/training.md)."""
+"""The training loop: folds side by side, each -> one model (the recipe is in docs/method/training.md)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from stag.config import Config
-from stag.errors import ModelError
-from stag.inference.probabilities import is_cumulative
+from stag.errors import ConfigError, ModelError
 from stag.model.stag import STAG
+from stag.motion.transforms import is_cumulative
 from stag.motion_set import MotionSet
-from stag.training.device import pick_device
 from stag.training.fold import Clips, Cost, TrainingFold
-from stag.training.objective import put_gradients
+from stag.training.losses import put_gradients
 from stag.training.validation import inner_validation
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        ConfigError: ``cuda`` is asked for and there is none, or the name is unknown.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
+    return torch.device(name)
+
 
 EpochProgress = Callable[[int, int], None]
 
@@ -101,7 +115,7 @@ def fit_many(
         motion: All clips; no copy is made for a part.
         parts: What each model learns from, and its seed.
         config: Settings of all.
-        init: A model that all start from.
+        init: A model that all start from; its widths and depths then replace ``config.model``.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: Called with (epoch, epochs) after each epoch of all.
 
@@ -144,17 +158,13 @@ def _fold(motion: MotionSet, clips: Clips, part: Part, config: Config, init: STA
         training, validation = part.index[inner], part.index[held]
     model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes, seed=part.seed)
     if init is not None:
-        start_from(model, init)
-    learned, held_back = torch.from_numpy(training), torch.from_numpy(validation)
-    return TrainingFold(model, clips, learned, held_back, config, part.seed, cost=part.cost)
+        _start_from(model, init)
+    indices = torch.from_numpy(training), torch.from_numpy(validation)
+    return TrainingFold(model, clips, *indices, config, part.seed, cost=part.cost)
 
 
-def start_from(model: STAG, init: STAG) -> None:
-    """Copy the weights of a trained model; where the classes differ, the classifier keeps its own.
-
-    Raises:
-        ModelError: The models differ in layout or number of steps.
-    """
+def _start_from(model: STAG, init: STAG) -> None:
+    """Copy the weights of a trained model; where the classes differ, the classifier keeps its own."""
     here, there = (model.info.layout, model.info.steps), (init.info.layout, init.info.steps)
     if here != there:
         raise ModelError(
@@ -168,11 +178,19 @@ def start_from(model: STAG, init: STAG) -> None:
 
 
 def _fitted(fold: TrainingFold, motion: MotionSet, part: Part, config: Config) -> STAG:
-    model = fold.model.cpu()
-    clips = motion.subset(part.index)
-    model.info = replace(
-        model.info, motion=motion.settings, training=_summary(clips, config, part.seed, len(fold.history))
-    )
+    model, clips = fold.model.cpu(), motion.subset(part.index)
+    training = {
+        "datasets": sorted({str(name) for name in clips.dataset}),
+        "n_clips": len(clips),
+        "n_subjects": len(set(clips.group)),
+        "class_counts": dict(sorted(Counter(clips.label.tolist()).items())),
+        "simulated": clips.simulated,
+        "au_source": config.au,
+        "seed": part.seed,
+        "epochs_run": len(fold.history),
+        "train": config.train.model_dump(),
+    }
+    model.info = replace(model.info, motion=motion.settings, training=training)
     model.history = fold.history
     return model
 
@@ -184,19 +202,5 @@ def _on_device(motion: MotionSet, device: torch.device) -> Clips:
         torch.from_numpy(motion.motion).to(device),
         torch.tensor(label, device=device),
         torch.from_numpy(motion.action_units).to(device),
-        is_cumulative(motion),
+        is_cumulative(motion.reference),
     )
-
-
-def _summary(motion: MotionSet, config: Config, seed: int, epochs_run: int) -> dict[str, Any]:
-    return {
-        "datasets": sorted({str(name) for name in motion.dataset}),
-        "n_clips": len(motion),
-        "n_subjects": len(set(motion.group)),
-        "class_counts": {name: int(count) for name, count in sorted(Counter(motion.label.tolist()).items())},
-        "simulated": motion.simulated,
-        "au_source": config.au,
-        "seed": seed,
-        "epochs_run": epochs_run,
-        "train": config.train.model_dump(),
-    }

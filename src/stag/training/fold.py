@@ -1,4 +1,4 @@
-"""One fold in training: its clips, random numbers, schedule, and the weights that it keeps."""
+"""One fold in training: order of its clips, random numbers, schedule, and the weights that it keeps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from stag.config import Config, TrainConfig
 from stag.model.stag import STAG
 from stag.training.augment import augment, draw, mix
-from stag.training.losses import class_weights
-from stag.training.objective import Batch, Objective
-from stag.training.sampling import epoch_order
+from stag.training.losses import Batch, Objective, class_weights
 from stag.utils.values import ArrayValue
 
 Cost = Callable[[STAG], float]
@@ -47,12 +45,12 @@ class TrainingFold:
     Every random number comes from the fold's own generator, so what else trains beside it makes no difference.
 
     Args:
-        model: With initial weights.
+        model: Model with its initial weights.
         clips: All clips.
         training: ``(m,)`` positions to learn from.
         validation: ``(k,)`` positions that choose the epoch; may be empty.
         config: Settings.
-        seed: Seed of the fold's random numbers.
+        seed: Seed of the random numbers.
         cost: Criterion of the kept epoch in place of the validation loss; training then runs to the end.
 
     Attributes:
@@ -131,19 +129,13 @@ class TrainingFold:
     def end_epoch(self) -> None:
         """Validate, keep the best weights so far, average late epochs, and decide whether to stop."""
         settings, epoch = self._config.train, len(self.history)
-        row = {
-            "epoch": float(epoch),
-            "lr": learning_rate(epoch, settings),
-            "train_loss": self._total / len(self.order),
-        }
+        row = {"epoch": float(epoch), "lr": learning_rate(epoch, settings), "train_loss": self._total / len(self.order)}
         averaging = settings.swa and epoch >= settings.swa_start * settings.epochs
         if averaging:
-            if self._averaged is None:
-                self._averaged = AveragedModel(self.model)
+            self._averaged = self._averaged or AveragedModel(self.model)
             self._averaged.update_parameters(self.model)
         if self._cost is not None:
-            loss = self._cost(self.model)
-            row["val_loss"] = loss
+            row["val_loss"] = loss = self._cost(self.model)
             if loss < self._best_loss:
                 self._best_loss, self._best_epoch = loss, epoch
                 self._best_state = copy.deepcopy(self.model.state_dict())
@@ -158,7 +150,7 @@ class TrainingFold:
         """Return the class-weighted cross entropy, which is smoother than a score on few validation clips."""
         model.eval()
         clips = self._clips
-        total, weight = 0.0, 0.0
+        total = weight = 0.0
         for index in torch.tensor_split(self._validation, math.ceil(len(self._validation) / 1024)):
             logits = model.forward_from(clips.motion[index], self._config.au, clips.au[index]).logits
             label = clips.label[index]
@@ -184,7 +176,7 @@ def learning_rate(epoch: float, settings: TrainConfig) -> float:
 
     Args:
         epoch: Epochs done, with fractions.
-        settings: ``lr``, ``warmup_epochs``, ``epochs``, and the ``swa`` ones.
+        settings: Settings of training.
     """
     if epoch < settings.warmup_epochs:
         return settings.lr * (epoch + 1e-3) / settings.warmup_epochs
@@ -193,3 +185,36 @@ def learning_rate(epoch: float, settings: TrainConfig) -> float:
     rest = max(last - settings.warmup_epochs, 1.0)
     share = min((epoch - settings.warmup_epochs) / rest, 1.0)
     return low + (settings.lr - low) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, oversample: bool) -> Tensor:
+    """Return full batches of clip positions for one epoch.
+
+    With ``oversample`` each class is shown as often as the largest: every clip of it equally often but for a random
+    remainder. The number of clips is rounded to whole batches by leaving out, or repeating, some at random; so all
+    batches have one size, whatever the size of the fold.
+
+    Args:
+        labels: ``(n,)`` class ids.
+        batch_size: ``B``.
+        generator: Source of random numbers, on the CPU.
+        oversample: Whether to bring every class to the size of the largest.
+
+    Returns:
+        ``(batches, B)`` positions into ``labels``.
+    """
+    if oversample:
+        members = [torch.nonzero(labels == name).squeeze(1) for name in sorted(set(labels.tolist()))]
+        largest = max(len(some) for some in members)
+        shown = torch.cat([_repeated(some, largest, generator) for some in members])
+    else:
+        shown = torch.arange(len(labels))
+    batches = max(1, round(len(shown) / batch_size))
+    return _repeated(shown, batches * batch_size, generator).view(batches, batch_size)
+
+
+def _repeated(values: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Return ``size`` of ``values`` in random order, each as often as the others but for one."""
+    rounds = [values[torch.randperm(len(values), generator=generator)] for _ in range(-(-size // len(values)))]
+    kept = torch.cat(rounds)[:size]
+    return kept[torch.randperm(size, generator=generator)]

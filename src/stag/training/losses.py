@@ -1,27 +1,31 @@
-"""The training objective: smoothed class-aware focal loss (Eq. 34-35), and the loss of the AU head."""
+"""The training objective: smoothed class-aware focal loss (Eq. 34-35), the loss of the AU head, and their gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
 from torch.nn import functional
 
+from stag.config import Config
+from stag.model.dropout import seeded
+from stag.model.stag import STAG
 
-def smooth_labels(labels: Tensor, classes: int, smoothing: float) -> Tensor:
-    """Soften targets: ``(1 - eps) [c = y] + eps / C`` (Eq. 34).
+
+def smooth_labels(targets: Tensor, smoothing: float) -> Tensor:
+    """Soften class shares: ``(1 - eps) y_c + eps / C`` (Eq. 34).
 
     Args:
-        labels: ``(B,)`` class ids, or ``(B, C)`` soft targets such as those of MixUp, rows sum to 1.
-        classes: ``C``.
+        targets: ``(B, C)`` class shares, such as those of MixUp; rows sum to 1.
         smoothing: ``eps`` in [0, 1).
 
     Returns:
-        ``(B, C)`` floating point, rows sum to 1.
+        ``(B, C)``, rows sum to 1.
     """
-    if not labels.is_floating_point():
-        # Not one_hot: this form also runs under vmap.
-        labels = (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).to(torch.get_default_dtype())
-    return (1 - smoothing) * labels + smoothing / classes
+    return (1 - smoothing) * targets + smoothing / targets.shape[-1]
 
 
 def class_weights(counts: Tensor) -> Tensor:
@@ -39,13 +43,7 @@ def class_weights(counts: Tensor) -> Tensor:
     return inverse * present.sum() / inverse.sum().clamp_min(torch.finfo(counts.dtype).tiny)
 
 
-def focal_loss(
-    logits: Tensor,
-    targets: Tensor,
-    alpha: Tensor | None = None,
-    gamma: Tensor | float = 2.0,
-    weight: Tensor | None = None,
-) -> Tensor:
+def focal_loss(logits: Tensor, targets: Tensor, alpha: Tensor | None = None, gamma: Tensor | float = 2.0) -> Tensor:
     """Class-aware focal loss: ``-(1/B) sum_b sum_c alpha_c y_bc (1 - p_bc)^gamma_c log p_bc`` (Eq. 35).
 
     Args:
@@ -53,7 +51,6 @@ def focal_loss(
         targets: ``(B, C)`` soft targets, from :func:`smooth_labels`.
         alpha: ``(C,)`` class weights; 1 where not given.
         gamma: Focusing power, one for all or ``(C,)``, not negative.
-        weight: ``(B,)`` clip weights, 0 for padding; the mean is over their sum.
 
     Returns:
         Scalar, not negative.
@@ -62,17 +59,15 @@ def focal_loss(
     # A power below 1 has no slope at 0, where 1 - p arrives for a sure answer.
     focus = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).eps).pow(gamma)
     terms = targets * focus * log_p
-    losses = -(terms if alpha is None else alpha * terms).sum(-1)
-    return losses.mean() if weight is None else _weighted_mean(losses, weight)
+    return -(terms if alpha is None else alpha * terms).sum(-1).mean()
 
 
-def au_bce(au_logits: Tensor, au: Tensor, weight: Tensor | None = None) -> Tensor:
+def au_bce(au_logits: Tensor, au: Tensor) -> Tensor:
     """Binary cross entropy of the AU head over the codes that exist.
 
     Args:
         au_logits: ``(B, A)``, of clips whose action units the model did not read.
         au: ``(B, A)`` in [0, 1]; nan where there is no code.
-        weight: ``(B,)`` clip weights, 0 for clips that do not count.
 
     Returns:
         Scalar: the mean over codes, 0 where there is none. Gradients are finite in any case.
@@ -81,9 +76,87 @@ def au_bce(au_logits: Tensor, au: Tensor, weight: Tensor | None = None) -> Tenso
     target = torch.where(coded, au, torch.zeros_like(au)).to(au_logits.dtype)
     losses = functional.binary_cross_entropy_with_logits(au_logits, target, reduction="none")
     share = coded.to(losses.dtype)
-    return _weighted_mean(losses, share if weight is None else share * weight.unsqueeze(-1))
+    return (losses * share).sum() / share.sum().clamp_min(1)
 
 
-def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    total = weight.sum()
-    return (values * weight).sum() / torch.where(total > 0, total, torch.ones_like(total))
+class Batch(NamedTuple):
+    """Input of one training step of one model; stacked models have one more axis in front.
+
+    Attributes:
+        motion: ``(B, T, R, 2)``, augmented and mixed.
+        target: ``(B, C)`` class shares.
+        au: ``(B, A)``, nan where there is no code.
+        hidden: ``(B, 1)`` bool, whether the codes are hidden from the classifier.
+        own_codes: ``(B, 1)`` bool, whether the AU head's prediction replaces annotated codes.
+        alpha: ``(C,)`` class weights.
+        seed: ``()`` int32, seed of dropout.
+    """
+
+    motion: Tensor
+    target: Tensor
+    au: Tensor
+    hidden: Tensor
+    own_codes: Tensor
+    alpha: Tensor
+    seed: Tensor
+
+
+class Objective(nn.Module):
+    """Focal loss of the classes plus the loss of the AU head, as a module so that its parameters can be replaced.
+
+    The AU head always predicts without reading codes. The classifier reads codes by ``config.au``:
+    none at all; the head's own answer, which the classes' loss does not reach; or the annotated ones, with the head's
+    answer for some clips and none for others, so that one trained model serves all three sources.
+    """
+
+    def __init__(self, model: STAG, config: Config) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        settings = self.config.train
+        with seeded(self.model, batch.seed):
+            encoded = self.model.encode(batch.motion)
+            blind = self.model.classify(encoded)
+            logits = blind.logits
+            if self.config.au != "none":
+                source = torch.sigmoid(blind.au_logits).detach()
+                if self.config.au == "annotated":
+                    source = torch.where(batch.own_codes, source, batch.au)
+                logits = self.model.classify(encoded, torch.where(batch.hidden, torch.nan, source)).logits
+        loss = focal_loss(logits, smooth_labels(batch.target, settings.smoothing), batch.alpha, settings.gamma)
+        return loss + settings.au_weight * au_bce(blind.au_logits, batch.au)
+
+
+def put_gradients(objectives: Sequence[Objective], batches: Sequence[Batch]) -> list[float]:
+    """Compute the gradients of each model on its own batch into its parameters; several models compute as one.
+
+    Args:
+        objectives: Models of one shape.
+        batches: One each, of one size.
+
+    Returns:
+        The losses.
+    """
+    if len(objectives) == 1:
+        objective = objectives[0]
+        objective.model.zero_grad(set_to_none=True)
+        loss = objective(batches[0])
+        loss.backward()
+        return [float(loss.detach())]
+    first = objectives[0]
+    named = [dict(objective.named_parameters()) for objective in objectives]
+    stacked = {name: torch.stack([own[name].detach() for own in named]) for name in named[0]}
+    together = Batch(*(torch.stack(parts) for parts in zip(*batches, strict=True)))
+
+    def loss_of(parameters: dict[str, Tensor], batch: Batch) -> Tensor:
+        result: Tensor = functional_call(first, parameters, (batch,))
+        return result
+
+    gradients, losses = vmap(grad_and_value(loss_of))(stacked, together)
+    for row, own in enumerate(named):
+        for name, parameter in own.items():
+            parameter.grad = gradients[name][row]
+    return [float(loss) for loss in losses.cpu()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -11,7 +12,7 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,12 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary sibling of ``path`` to write to; it takes the place of ``path`` when the block ends well.
+    """Yield a temporary sibling of ``path`` to write to; it replaces ``path`` when the block ends well.
 
     The sibling keeps the ending of ``path``, since many writers choose their format by it. Folders are made as needed;
     a new file gets the permissions that the user's umask allows, a replaced one keeps its own; a link stays a link, and
-    the file it points to is written. After an error ``path`` is as it was and the sibling is gone. What is no file, a
-    pipe or a device, is written to and not replaced.
+    the file it points to is written. After an error ``path`` is as it was and the sibling is gone. A pipe or a device
+    is written to and not replaced.
 
     Args:
         path: The file to write or replace.
@@ -75,7 +76,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def is_special(path: Path) -> bool:
-    """Whether a path is there and neither file nor folder: a pipe, a device, or a stream of this process."""
+    """Return whether a path is a pipe, a device, or a stream of this process."""
     if str(path).startswith(_STREAMS):
         return True
     try:
@@ -85,48 +86,33 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def try_folder(folder: Path) -> None:
-    """See whether a file can be made in a folder.
-
-    Raises:
-        OSError: It cannot.
-    """
-    handle, name = tempfile.mkstemp(dir=folder, prefix=TEMPORARY_PREFIX)
-    os.close(handle)
-    Path(name).unlink()
-
-
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """A folder that exists while the block runs; what had to be made for it and is empty then is removed.
+    """Make a folder for the time of the block; afterwards remove those of the new folders that are empty.
 
     Raises:
         OSError: It cannot be made.
     """
-    missing = []
-    for place in (folder, *folder.parents):
-        if place.exists():
-            break
-        missing.append(place)
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
         for place in missing:
-            with suppress(OSError):  # not empty: it was needed
+            with suppress(OSError):  # it is not empty
                 place.rmdir()
 
 
 @contextmanager
 def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
-    """Own a file or folder while the block runs, against every other process that asks the same way.
+    """Lock a file or folder against other processes that call this function, while the block runs.
 
     Args:
-        path: What is owned; it need not exist, its folder must.
-        lock: The file that says so; a hidden one beside ``path`` where omitted. It goes when the block ends.
+        path: The file or folder; it need not exist, its parent must.
+        lock: The lock file; a hidden one beside ``path`` where omitted. It is removed at the end.
 
     Raises:
-        RunError: Another process owns it.
+        RunError: Another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -135,9 +121,9 @@ def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
         digest = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
         folder = place if place.is_dir() and not os.access(place.parent, os.W_OK) else place.parent
         lock = folder / f".stag-{digest}.lock"
-    owned = FileLock(lock, blocking=False)
+    held = FileLock(lock, blocking=False)
     try:
-        owned.acquire()
+        held.acquire()
     except Timeout as error:
         raise RunError(
             f"{path}: another process is working on it; let it finish, or name another place for the output"
@@ -145,18 +131,18 @@ def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is still held: who opened it before finds that it is gone, and makes another.
+        # Removed while it is held: a process that opened it before notices, and makes a new one.
         lock.unlink(missing_ok=True)
-        owned.release()
+        held.release()
 
 
 def no_such(path: Path | str, what: str = "file or folder", remedy: str = "check the path") -> str:
-    """The sentence about a path that is not there."""
+    """Return the sentence about a path that does not exist."""
     return f"{path}: no such {what}; {remedy}{backslashes(path)}"
 
 
 def backslashes(path: Path | str) -> str:
-    """What to add to a sentence about a path that is not there, where backslashes may be the reason; else nothing."""
+    """Return a hint for the message about a missing path that contains backslashes; otherwise an empty text."""
     slashed = str(path).replace("\\", "/")
     if slashed == str(path) or os.sep == "\\":
         return ""
@@ -173,7 +159,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text atomically, line ends as they are; see :func:`atomic_path`.
 
-    What UTF-8 cannot hold, as in the name of a file from a system of another encoding, is written as an escape.
+    Characters that UTF-8 cannot encode, as in file names of another encoding, are written as escapes.
     """
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
@@ -183,13 +169,9 @@ def write_json(path: str | Path, content: Any) -> None:
 
     The same content gives the same bytes.
 
-    Args:
-        path: The file to write or replace.
-        content: Anything that ``json.dumps`` takes.
-
     Raises:
-        ValueError: A float is NaN or infinite, which JSON cannot say.
-        TypeError: A value is of a type that JSON does not know.
+        ValueError: A float is NaN or infinite.
+        TypeError: A value has a type that JSON does not have.
     """
     write_text(path, _json(content, "") + "\n")
 
@@ -207,11 +189,11 @@ def _json(value: Any, indent: str) -> str:
 
 
 def remove_unfinished(folder: str | Path, *, older_than_s: float = 0.0) -> None:
-    """Remove what killed processes left unfinished in a folder.
+    """Remove the temporary files of killed processes from a folder, which need not exist.
 
     Args:
-        folder: The folder; nothing happens where there is none.
-        older_than_s: Age below which a file stays; 0 only where no other process may be writing.
+        folder: The folder.
+        older_than_s: Younger files stay; 0 only where no other process may be writing.
     """
     newest = time.time() - older_than_s
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
@@ -221,24 +203,27 @@ def remove_unfinished(folder: str | Path, *, older_than_s: float = 0.0) -> None:
 
 
 def refuse_large(path: Path, at_most: int) -> None:
-    """Refuse to read a file of more bytes.
-
-    Raises:
-        ValueError: It is larger.
-    """
+    """Raise :class:`ValueError` where a file has more bytes."""
     size = path.stat().st_size
     if size > at_most:
         raise ValueError(f"it has {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")
 
 
 def refuse_bomb(path: Path, at_most: int) -> None:
-    """Refuse an archive that would unpack to more bytes, by what its directory announces.
-
-    Raises:
-        ValueError: It would.
-        zipfile.BadZipFile: It is no archive.
-    """
+    """Raise :class:`ValueError` where an archive announces more unpacked bytes, ``BadZipFile`` where it is none."""
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > at_most:
         raise ValueError(f"it unpacks to {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
+    import numpy as np
+
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED)

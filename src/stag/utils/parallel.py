@@ -1,4 +1,4 @@
-"""Work in other processes, one thread each, so that the result does not depend on how many there are."""
+"""Work in other processes of one thread each, so that results do not depend on their number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from threadpoolctl import threadpool_limits
 
@@ -23,10 +23,10 @@ from stag.utils.extras import install_hint
 T = TypeVar("T")
 U = TypeVar("U")
 Backend = Literal["loky", "dask"]
-BACKENDS = ("loky", "dask")
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 CONNECT_S = 10
-"""How long a scheduler, and then its first worker, is waited for."""
+"""Seconds to wait for a scheduler, and then for its first worker."""
 
 _LOG = logging.getLogger(__name__)
 _TURN = threading.RLock()
@@ -34,10 +34,7 @@ _TURN = threading.RLock()
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute on one thread while the block runs: sums in another order would be other bytes.
-
-    Several processes of one thread are also faster than several threads on arrays as small as ours.
-    """
+    """Compute on one thread while the block runs, so that sums keep their order and results their bytes."""
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
     torch_before = torch.get_num_threads() if torch else 1
     cv2_before = cv2.getNumThreads() if cv2 else 1
@@ -57,21 +54,19 @@ def one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def begun_aside(function: Callable[[U], T], items: Sequence[U]) -> Iterator[Callable[[], T]]:
-    """Begin to call a function for each item in a second process, while this one imports torch.
+    """Call a function for each item in a second process, while this one imports torch.
 
-    Threads would wait for each other: torch and dlib's models take a second each and hold Python's lock while they
-    load. Where torch is loaded already, or the system cannot simply fork, each call is made in this process when its
-    answer is asked for.
+    Threads would not help: torch and dlib's models take a second each and hold Python's lock while they load. Where
+    torch is loaded already, or the system cannot simply fork, each call runs in this process when its result is
+    requested.
 
     Args:
-        function: What to call; its answers are picklable.
-        items: What to call it with, one after the other.
+        function: Its results are picklable.
+        items: The argument of each call.
 
     Yields:
-        A function that gives the next answer, or raises what the call raised.
-
-    Raises:
-        StagError: The second process was killed; raised where an answer is asked for.
+        A function that returns the next result, or raises what the call raised; :class:`StagError` where the second
+        process was killed.
     """
     if sys.platform != "linux" or "torch" in sys.modules or threading.active_count() > 1:
         waiting = iter(items)
@@ -124,20 +119,15 @@ def spread(
     backend: Backend = "loky",
     address: str | None = None,
 ) -> Iterator[T]:
-    """Call a function many times, on several processes, one thread each.
-
-    Calls are drawn, and answers given, as the work goes on: neither all calls nor all answers are held.
+    """Call a function many times, in several processes of one thread each, and yield the results as they come.
 
     Args:
-        function: Importable, as are its arguments and its answer picklable.
-        calls: The positional arguments of each call.
+        function: Importable; its arguments and its results are picklable.
+        calls: The positional arguments of each call; consumed as the work goes on.
         jobs: Number of processes of this machine; 1 stays in this one. A dask cluster has its own number.
-        ordered: Whether answers come in the order of the calls, or as they are ready.
+        ordered: Whether results come in the order of the calls, or as they are ready.
         backend: ``"loky"`` for processes of this machine, ``"dask"`` for those of a cluster.
         address: Scheduler of the dask cluster, for example ``"tcp://10.0.0.5:8786"``.
-
-    Yields:
-        The answers.
 
     Raises:
         ConfigError: The backend is unknown, or dask has no address, no scheduler there or no worker.
@@ -159,7 +149,7 @@ def spread(
             yield _alone(function, arguments)
         return
     with warnings.catch_warnings():
-        # No news to a user: loky replaces a worker that has grown, and who stops early cancels what was under way.
+        # Expected: loky replaces a worker that has grown, and stopping early cancels running calls.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
         warnings.filterwarnings("ignore", message=".*tasks have been successfully executed")
@@ -185,7 +175,7 @@ def _on_this_machine(function: Callable[..., T], calls: Iterable[tuple[Any, ...]
 
 @contextlib.contextmanager
 def _quiet_cleaner() -> Iterator[None]:
-    """Silence the process in which loky removes temporary files: after Ctrl-C it may find them gone, and warns."""
+    """Silence loky's resource tracker, which warns after Ctrl-C of temporary files that are gone already."""
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker:UserWarning")))
     try:
@@ -221,7 +211,7 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], ad
 
 
 def _knock(distributed: Any, address: str) -> None:
-    """See whether a scheduler answers; a client that never found one takes long to take down."""
+    """Check that a scheduler answers, before a client is made, which takes long to close where none does."""
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 

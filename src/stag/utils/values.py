@@ -1,7 +1,4 @@
-"""Values that hold arrays: compared by identity, and printed in one line.
-
-Whether two arrays are equal is an array again, so a comparison field by field could only raise.
-"""
+"""Value objects with arrays: compared by identity, printed in one line."""
 
 from __future__ import annotations
 
@@ -16,19 +13,19 @@ _AT_MOST = 60  # characters of one value
 class ArrayValue:
     """Base of ``@dataclass(frozen=True, eq=False, repr=False)`` classes with arrays among their fields.
 
-    Two of them are equal when they are the same object; they can be members of sets and keys.
+    Comparing two arrays gives an array, so such objects are equal only to themselves.
     """
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._summary()})"
 
     def _summary(self) -> str:
-        """What a person wants to know, in a few words; every field in short where a class does not say."""
+        """Return what stands between the parentheses: every field in short, unless a class overrides it."""
         return ", ".join(f"{f.name}={in_short(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
 
 
 def in_short(value: Any) -> str:
-    """One value in a few words: an array by its type and shape, a long list by its length."""
+    """Return a value in a few words: an array as its type and shape, a long list as its length."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and not callable(shape):
         kind = type(value).__name__ if dtype is None else str(dtype).removeprefix("torch.")
@@ -41,7 +38,7 @@ def in_short(value: Any) -> str:
 
 
 def html_table(title: str, rows: Mapping[str, object]) -> str:
-    """A small table for a notebook; everything in it is escaped."""
+    """Return a small HTML table for a notebook, with every text escaped."""
     cells = "".join(
         f'<tr><th style="text-align:left">{escape(name)}</th><td style="text-align:left">{escape(str(value))}</td></tr>'
         for name, value in rows.items()

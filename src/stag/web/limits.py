@@ -13,10 +13,13 @@ from stag.frames.video_file import video_stream
 from stag.types import Frame
 from stag.utils import limits
 
+_CUT = "cut it to the expression"
+_TAKE = "take a clip such as .mp4, .mov, .avi, .mkv, .webm or .gif"
+
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest clip that is looked at.
+    """The largest clip that is accepted.
 
     Attributes:
         size_mb: Of the file.
@@ -37,29 +40,24 @@ class Limits:
 
 
 def check_file(path: Path, name: str, limits: Limits) -> int:
-    """Check a file by its header alone.
-
-    Returns:
-        The number of frames that it announces, 0 where it does not say.
+    """Check a file by its header alone, and return the number of frames in it, 0 where the header has none.
 
     Raises:
-        VideoError: It is no video, or larger, longer or wider than allowed.
+        VideoError: It is not a video, or larger, longer or wider than allowed.
     """
     size = path.stat().st_size
     if size > limits.size_mb * 1_000_000:
-        raise VideoError(f"{name}: has {size / 1e6:.0f} MB and {limits.size_mb} are allowed; cut it to the expression")
+        raise VideoError(f"{name}: has {size / 1e6:.0f} MB and {limits.size_mb} are allowed; {_CUT}")
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise VideoError(f"{name}: holds no video; take a clip such as .mp4, .mov, .avi, .mkv, .webm or .gif")
+                raise VideoError(f"{name}: contains no video; {_TAKE}")
             stream, _ = video_stream(name, container)
             seconds = _duration_s(container, stream)
             width, height = stream.codec_context.width, stream.codec_context.height
             frames = int(stream.frames) or round(seconds * float(stream.average_rate or 0))
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f"{name}: is no video that can be read; take a clip such as .mp4, .mov, .avi, .mkv, .webm or .gif"
-        ) from error
+        raise VideoError(f"{name}: is no video that can be read; {_TAKE}") from error
     if seconds > limits.duration_s:
         raise VideoError(f"{name}: lasts {_spoken(seconds)} and {_spoken(limits.duration_s)} are allowed; {_CUT}")
     if frames > limits.frames:
@@ -70,10 +68,10 @@ def check_file(path: Path, name: str, limits: Limits) -> int:
 
 
 def limited(frames: Iterable[Frame], name: str, limits: Limits) -> Iterator[Frame]:
-    """Pass the frames on until there are more of them, or larger ones, than the header should have promised.
+    """Yield the frames; a header may be wrong, so that the limits are checked again.
 
     Raises:
-        VideoError: The clip goes on beyond a limit.
+        VideoError: The clip is beyond a limit.
     """
     for number, frame in enumerate(frames, start=1):
         if frame.time_s > limits.duration_s:
@@ -83,9 +81,6 @@ def limited(frames: Iterable[Frame], name: str, limits: Limits) -> Iterator[Fram
         if frame.image.size > limits.pixels:
             raise VideoError(f"{name}: is {frame.image.shape[1]} x {frame.image.shape[0]}, too large a picture")
         yield frame
-
-
-_CUT = "cut it to the expression"
 
 
 def _duration_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:

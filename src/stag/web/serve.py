@@ -30,18 +30,11 @@ def check_web_packages() -> None:
 
 
 def serve(predictor: Predictor, *, host: str = LOOPBACK, port: int = 7860, limits: Limits | None = None) -> None:
-    """Serve the page until it is stopped; every file goes with it.
-
-    Raises:
-        MissingDependency: A package of the extra ``web`` is not installed.
-        StagError: The port is taken, or the address is not one of this machine.
-    """
-    check_web_packages()
+    """Serve the page until it is stopped, after :func:`check_web_packages` and :func:`check_address`."""
     import uvicorn
 
     from stag.web.app import make_app
 
-    check_address(host, port)
     hosts = ("localhost", "127.0.0.1", "[::1]", host) if is_loopback(host) else ()
     with tempfile.TemporaryDirectory(prefix="stag-web-") as folder:
         app = make_app(predictor, Path(folder), hosts=hosts, limits=limits)

@@ -29,7 +29,16 @@ def loaded(folder):
 
 
 def values(clip):
-    return clip.clip_id, clip.subject, clip.emotion, clip.onset, clip.apex, clip.offset, clip.fps, clip.action_units
+    return (
+        clip.clip_id,
+        clip.subject,
+        clip.emotion,
+        clip.onset,
+        clip.apex,
+        clip.offset,
+        clip.fps,
+        clip.action_units and str(clip.action_units),
+    )
 
 
 def test_columns_are_found_by_name_and_text_stays_text(tmp_path):

@@ -10,11 +10,11 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from readable import overlaps, texts
 from stag.motion.regions import LAYOUTS, channel_names
+from stag.motion.transforms import strongest_step
 from stag.report.plots import motion as figures
 from stag.report.plots import scores as scores_plots
 from stag.report.plots.face import MAX_EDGES, arrow_scale, node_positions, strongest_edges
 from stag.report.theme import RULE, figure_svg
-from stag.report.wording import apex_step
 
 
 def every_figure(p):
@@ -101,7 +101,7 @@ def test_the_five_curves_are_those_of_the_highest_peak(make_prediction):
     named = [t.get_text() for t in figure.axes[0].texts]
     assert named == [channel_names("roi18")[i] for i in (7, 2, 16, 11, 0)]
     at_apex = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "--"]
-    assert [line.get_xdata()[0] for line in at_apex] == pytest.approx([p.motion.time_s[apex_step(motion)]])
+    assert [line.get_xdata()[0] for line in at_apex] == pytest.approx([p.motion.time_s[strongest_step(motion)]])
     grey = [line for line in figure.axes[0].lines if line.get_color() == RULE]
     assert len(grey) == 13
 

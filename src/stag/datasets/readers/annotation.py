@@ -182,7 +182,14 @@ Said = Mapping[str, tuple[object, ...]]
 
 def _said(entries: Sequence[Entry]) -> Said:
     return {
-        entry.clip_id: (entry.emotion.casefold(), entry.onset, entry.apex, entry.offset, entry.codes or "", entry.fps)
+        entry.clip_id: (
+            entry.emotion.casefold(),
+            entry.onset,
+            entry.apex,
+            entry.offset,
+            str(entry.codes or ""),
+            entry.fps,
+        )
         for entry in entries
     }
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from stag.datasets.readers.annotation import Format, choose_table, read_tables
 from stag.datasets.readers.entries import Entry, gather
 from stag.datasets.readers.manifest import is_simulated
-from stag.datasets.readers.places import frame_tree, refuse
 from stag.datasets.readers.result import Loaded, Options, Remark
 from stag.datasets.readers.sheet import Columns, Sheet
 from stag.datasets.readers.tree import Folders, existing_root
 from stag.errors import DatasetError
+from stag.facs import parse_facs
 from stag.utils.cells import frame_rate, text
 
 NAME = "dfme"
@@ -55,7 +55,7 @@ def load(root: Path, options: Options) -> Loaded:
     Raises:
         DatasetError: No split is there, a table is missing or not as documented, or several tables fit.
     """
-    refuse(options, "DFME", "layout")
+    options.refuse("DFME", "layout")
     if options.split is not None and options.split not in SPLITS:
         raise DatasetError(f"DFME has no split {options.split!r}; there are {', '.join(SPLITS)}")
     root, folders = existing_root(root), Folders()
@@ -63,7 +63,7 @@ def load(root: Path, options: Options) -> Loaded:
     places: dict[str, Path] = {}
     for split, name in SPLITS.items():
         try:
-            places[split] = frame_tree(folders, root, {"raw": (name,)}, r".*\d.*", Options(), f"DFME {split}")[1]
+            places[split] = folders.frame_tree(root, {"raw": (name,)}, r".*\d.*", None, f"DFME {split}")[1]
         except DatasetError:
             if options.split == split:
                 raise
@@ -126,8 +126,9 @@ def _entries(sheet: Sheet, homes: list[str], frames: Path, split: str) -> list[E
             where += f" (whose EmotionId {emotion_id} means {_by_id(emotion_id) or 'nothing'})"
         entries.append(
             Entry(
-                row["name"], subject, emotion, frames, (row["name"],), fps,
-                row["onset"], row["apex"], row["offset"], row["codes"], split, where,
+                clip_id=row["name"], subject=subject, emotion=emotion, base=frames, chain=(row["name"],), fps=fps,
+                onset=row["onset"], apex=row["apex"], offset=row["offset"], codes=parse_facs(text(row["codes"])),
+                split=split, where=where,
             )
         )  # fmt: skip
     return entries

@@ -1,21 +1,42 @@
-"""What all adapters share: from rows of a sheet to usable clips, with a reason for every other one."""
+"""From annotated rows to usable clips, with a reason for every other one and a remark on every repair."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stag.datasets.readers.key_frames import locate
-from stag.datasets.readers.repairs import Repair, repaired
 from stag.datasets.readers.result import Remark, Skipped, Unusable
 from stag.datasets.readers.tree import Folders, index_frames
-from stag.facs import parse_facs
+from stag.facs import FacsCode
 from stag.types import Clip
-from stag.utils.cells import text
+from stag.utils.cells import frame_number, text
+
+IMPOSSIBLE = "(no frame of the clip)"
+"""Old value of a repair that holds wherever the sheet names no frame that is on disk."""
 
 
 @dataclass(frozen=True)
+class Repair:
+    """A known mistake of a sheet; repaired only where the mistake is there.
+
+    Attributes:
+        clip_id: The clip.
+        field: ``onset``, ``apex`` or ``offset``.
+        old: The wrong text, or :data:`IMPOSSIBLE`.
+        new: The right text.
+        why: How the mistake is known.
+    """
+
+    clip_id: str
+    field: str
+    old: str
+    new: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One annotated clip, as the sheet has it.
 
@@ -29,7 +50,7 @@ class Entry:
         onset: Cell of the sheet.
         apex: Cell of the sheet.
         offset: Cell of the sheet.
-        codes: Cell of the action units; ``None`` where the set has none.
+        codes: Action units; ``None`` where the set has none.
         split: Split, where the set has any.
         where: Place in the sheet, for messages.
     """
@@ -43,22 +64,21 @@ class Entry:
     onset: str = ""
     apex: str = ""
     offset: str = ""
-    codes: str | None = None
+    codes: FacsCode | None = None
     split: str = ""
     where: str = ""
 
     def __post_init__(self) -> None:
         """Read the cells that name something; those of key frames are read beside the frames on disk."""
-        for field in ("subject", "emotion", "codes"):
-            cell = getattr(self, field)
-            object.__setattr__(self, field, cell if cell is None else text(cell))
+        for field in ("subject", "emotion"):
+            object.__setattr__(self, field, text(getattr(self, field)))
 
 
 Gathered = tuple[tuple[Clip, ...], tuple[Skipped, ...], tuple[Remark, ...]]
 
 
 def gather(
-    entries: Sequence[Entry], dataset: str, folders: Folders, *, repairs: Iterable[Repair] = (), annotated: bool = True
+    entries: Sequence[Entry], dataset: str, folders: Folders, *, repairs: Sequence[Repair] = (), annotated: bool = True
 ) -> Gathered:
     """Clips of a sheet: each is usable, or skipped with its reason.
 
@@ -76,9 +96,6 @@ def gather(
     skipped: list[Skipped] = []
     remarks: list[Remark] = []
     seen: dict[str, str] = {}
-    by_clip: dict[str, list[Repair]] = {}
-    for repair in repairs:
-        by_clip.setdefault(repair.clip_id, []).append(repair)
     ignored = 0
     for entry in entries:
         try:
@@ -89,7 +106,7 @@ def gather(
             index = index_frames(folders.find(entry.base, *entry.chain))
             ignored += index.ignored
             cells = {"onset": entry.onset, "apex": entry.apex, "offset": entry.offset}
-            cells, said = repaired(entry.clip_id, cells, index.numbers, by_clip.get(entry.clip_id, ()))
+            cells, said = repaired(entry.clip_id, cells, index.numbers, repairs)
             found = locate(index, cells["onset"], cells["apex"], cells["offset"], annotated=annotated)
             if entry.fps is None:
                 raise Unusable("row incomplete", f"{entry.where} gives no frame rate")
@@ -98,16 +115,16 @@ def gather(
             emotion = entry.emotion.casefold()
             skipped.append(Skipped(who, problem.kind, str(problem), emotion, entry.subject, entry.split))
             continue
-        codes, unread = _codes(entry.codes)
         remarks += [Remark("repair", one, entry.clip_id) for one in said]
         remarks += [Remark("files", one, entry.clip_id) for one in index.order.remarks]
         remarks += [Remark(kind, one, entry.clip_id) for kind, one in found.remarks]
-        remarks += [Remark("action units", f"{one!r} in {entry.codes!r}", entry.clip_id) for one in unread]
+        codes = entry.codes or FacsCode(())
+        remarks += [Remark("action units", f"{one!r} in {str(codes)!r}", entry.clip_id) for one in codes.unread]
         clips.append(
             Clip(
                 clip_id=entry.clip_id, subject=entry.subject, frames=index.folder, emotion=entry.emotion.casefold(),
                 dataset=dataset, onset=found.onset, apex=found.apex, offset=found.offset, fps=entry.fps,
-                action_units=codes, split=entry.split,
+                action_units=codes if codes.units else None, split=entry.split,
             )
         )  # fmt: skip
     if ignored:
@@ -138,10 +155,22 @@ def _complete(entry: Entry) -> None:
             raise Unusable("row incomplete", f"{entry.where} gives no {what}")
 
 
-def _codes(cell: str | None) -> tuple[str | None, tuple[str, ...]]:
-    """The cell where at least one unit could be read in it, and what could not be read."""
-    code = parse_facs(cell)
-    return (cell if code.units else None), code.unread
+def repaired(
+    clip_id: str, values: Mapping[str, str], numbers: Collection[int], repairs: Iterable[Repair]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the values of a clip after its repairs, and a sentence about each repair that was applied.
+
+    A repair is passed over where the sheet does not have the old value, or where its frame is not on disk.
+    """
+    result, applied = dict(values), []
+    for repair in repairs:
+        if repair.clip_id != clip_id or int(repair.new) not in numbers:
+            continue
+        old = result[repair.field]
+        if frame_number(old) not in numbers if repair.old == IMPOSSIBLE else old == repair.old:
+            result[repair.field] = repair.new
+            applied.append(f"{repair.field} {old or 'blank'!r} -> {repair.new}: {repair.why}")
+    return result, applied
 
 
 def _strangers(entries: Iterable[Entry], folders: Folders) -> list[str]:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from stag.datasets.readers.key_frames import KeyFrames, locate, locate_in_video
-from stag.datasets.readers.places import refuse
 from stag.datasets.readers.result import Loaded, Options, Remark, Skipped, Unusable
 from stag.datasets.readers.sheet import Columns, read_sheet
 from stag.datasets.readers.tree import index_frames
@@ -39,7 +38,7 @@ def load(root: Path, options: Options = Options()) -> Loaded:
     Raises:
         DatasetError: There is no manifest, it is no table, or a required column is missing.
     """
-    refuse(options, "A manifest", "annotation", "layout")
+    options.refuse("A manifest", "annotation", "layout")
     path = _find(root)
     clips: list[Clip] = []
     skipped: list[Skipped] = []
@@ -65,6 +64,12 @@ def load(root: Path, options: Options = Options()) -> Loaded:
     return Loaded(
         tuple(clips), (*sheet.skipped, *skipped), (*sheet.remarks, *remarks), is_simulated(path.parent), sheet=path
     )
+
+
+def load_name(root: Path, options: Options) -> Loaded:
+    """Read NaME: its layout is not public, so a manifest describes it; schemes and counts are those of the set."""
+    loaded = load(root, options)
+    return replace(loaded, clips=tuple(replace(clip, dataset="name") for clip in loaded.clips))
 
 
 def is_simulated(*folders: Path) -> bool:
@@ -108,7 +113,7 @@ def _clip(row: dict[str, str], path: Path) -> tuple[Clip, list[tuple[str, str]]]
         apex=found.apex,
         offset=found.offset,
         fps=fps,
-        action_units=text(row["action_units"]) if code.units else None,
+        action_units=code if code.units else None,
         split=text(row["split"]),
     )
     unread = [("action units", f"{one!r} in {row['action_units']!r}") for one in code.unread]

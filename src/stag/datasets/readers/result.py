@@ -40,6 +40,16 @@ class Options:
         if self.joined not in JOINED:
             raise DatasetError(f"no rule {self.joined!r} for joined emotions; there are {', '.join(JOINED)}")
 
+    def refuse(self, title: str, *names: str) -> None:
+        """Refuse options that a set does not have.
+
+        Raises:
+            DatasetError: One of them was given.
+        """
+        for name in names:
+            if getattr(self, name) is not None:
+                raise DatasetError(f"{title} has no {name} to choose; leave --{name} out")
+
 
 @dataclass(frozen=True)
 class Remark:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from stag.datasets.readers.entries import Entry, gather
 from stag.datasets.readers.manifest import is_simulated
-from stag.datasets.readers.places import frame_tree, refuse
 from stag.datasets.readers.result import Loaded, Options, Remark
 from stag.datasets.readers.tree import Folders, existing_root
 from stag.types import Clip
@@ -25,7 +24,7 @@ def load(root: Path, options: Options) -> Loaded:
     Raises:
         DatasetError: The folders are missing or not as documented.
     """
-    refuse(options, "SMIC-HS", "annotation", "split")
+    options.refuse("SMIC-HS", "annotation", "split")
     root, folders = existing_root(root), Folders()
     layout, frames = _tree(folders, root, options)
     entries = []
@@ -35,7 +34,11 @@ def load(root: Path, options: Options) -> Loaded:
             for clip, place in folders.inside(shown).items():
                 chain = (person.name, "micro", shown.name, place.name)
                 where = f"folder {person.name}/micro/{shown.name}/{place.name}"
-                entries.append(Entry(clip, subject, emotion, frames, chain, FPS, where=where))
+                entries.append(
+                    Entry(
+                        clip_id=clip, subject=subject, emotion=emotion, base=frames, chain=chain, fps=FPS, where=where
+                    )
+                )
     entries.sort(key=lambda entry: (len(entry.subject), entry.clip_id))
     clips, skipped, remarks = gather(entries, NAME, folders, annotated=False)
     misplaced = [Remark("emotion", text, clip.clip_id) for clip in clips if (text := _misplaced(clip))]
@@ -57,7 +60,7 @@ def _tree(folders: Folders, root: Path, options: Options) -> tuple[str, Path]:
         trees = {"cropped": ("HS",)}
     elif raw is None:
         trees = {"raw": ("SMIC/HS", "SMIC_all_raw/HS"), "cropped": TREES["cropped"]}
-    return frame_tree(folders, root, trees, r"s\d+", options, "SMIC-HS")
+    return folders.frame_tree(root, trees, r"s\d+", options.layout, "SMIC-HS")
 
 
 def _misplaced(clip: Clip) -> str:

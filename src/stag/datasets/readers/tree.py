@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from stag.datasets.readers.result import Unusable
 from stag.errors import DatasetError
 from stag.frames.folder import list_images
 from stag.frames.order import FrameOrder, OrderUnknownError
+from stag.types import Clip
 from stag.utils.files import backslashes
 
 _DEPTH = 2
+_IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")  # JPEG, PNG, BMP, TIFF
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,30 @@ def index_frames(folder: Path) -> FrameIndex:
     if not order.names:
         raise Unusable("frames missing", f"folder {folder.name} holds no image")
     return FrameIndex(folder, order, ignored)
+
+
+def unreadable(clip: Clip) -> Iterator[tuple[str, str]]:
+    """Yield ``(file name, what is wrong)`` of the frames from onset to offset that are not images by their first bytes.
+
+    A picture under the ending of another kind is fine, since readers go by content. A picture that is damaged further
+    on is found at extraction.
+    """
+    if not clip.frames.is_dir():
+        return
+    try:
+        index = index_frames(clip.frames)
+    except Unusable as problem:
+        yield clip.frames.name, str(problem)
+        return
+    for name in index.names[clip.onset or 0 : None if clip.offset is None else clip.offset + 1]:
+        try:
+            with (clip.frames / name).open("rb") as stream:
+                head = stream.read(8)
+        except OSError as error:
+            yield name, f"cannot be opened ({error.strerror})"
+            continue
+        if not head.startswith(_IMAGE_STARTS):
+            yield name, "is no image" if head else "is empty"
 
 
 class Folders:
@@ -108,6 +134,30 @@ class Folders:
                         if any(inside.fullmatch(child) for child in self.inside(candidate)):
                             return candidate
         return None
+
+    def frame_tree(
+        self, root: Path, trees: Mapping[str, Sequence[str]], holds: str, layout: str | None, title: str
+    ) -> tuple[str, Path]:
+        """Return the layout that is there, and the folder of its frames.
+
+        Args:
+            root: The set's folder, a parent of it, or the folder of frames itself.
+            trees: Layout -> names that its folder may have; the preferred layout first.
+            holds: Pattern of a folder in it.
+            layout: The layout to take; any where ``None``.
+            title: Name of the set, for messages.
+
+        Raises:
+            DatasetError: No such tree is there.
+        """
+        allowed = {kind: names for kind, names in trees.items() if layout in (None, kind)}
+        for kind, names in allowed.items():
+            frames = self.search(root, names, holds)
+            if frames is not None:
+                return kind, frames
+        expected = " or ".join(name for names in allowed.values() for name in names[:1]) or "of the other layout"
+        listed = ", ".join(path.name for path in list(self.inside(root).values())[:6]) or "no folder"
+        raise DatasetError(f"{root}: holds no frames of {title}; expected the folder {expected}, found {listed}")
 
     def _below(self, root: Path, depth: int) -> Iterator[Path]:
         level = [root]

@@ -1,19 +1,26 @@
-"""One prediction prepared for the page: its sentences, bars and plots."""
+"""One prediction prepared for the page: its sentences, bars and plots, and the player of the aligned face.
+
+The player lights the regions by motion or by what spoke for the answer. What the page shows first is complete without
+a script, and so is its print; the script then moves it through time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stag.explanation.explain import Attribution
+from stag.faces.crop import CROP_PX
 from stag.facs import AU_NAMES
-from stag.motion.regions import channel_names
+from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
+from stag.motion.transforms import strongest_step
 from stag.report.export import data_link, fitting, motion_csv, prediction_dict, to_json
-from stag.report.pages.player import player_view
 from stag.report.plots.face import arrow_scale, strongest_edges
 from stag.report.plots.motion import (
     TOP_CURVES,
@@ -23,11 +30,25 @@ from stag.report.plots.motion import (
     motion_curves_figure,
     motion_heatmap_figure,
 )
-from stag.report.theme import figure_inline
-from stag.report.wording import all_flags, apex_step, headline, regions_in_words, share, strongest_movement, summary
-from stag.types import FloatArray, Prediction
+from stag.report.theme import FULL_PX, figure_inline
+from stag.report.wording import (
+    all_flags,
+    direction,
+    headline,
+    regions_in_words,
+    share,
+    strongest_movement,
+    summary,
+)
+from stag.types import FloatArray, GreyImage, Prediction
 
 TOP_UNITS = 6
+_JPEG_QUALITY = 85
+_GLOW = 0.8
+"""Radius of a light over the larger half of its window."""
+_LISTED = 5
+_DULL = 0.04
+"""Lights below this share of the strongest are not drawn."""
 
 AU_NOTES = {
     "none": "estimated from the motion by the model and not used for the class.",
@@ -138,9 +159,9 @@ def _unit_name(number: int) -> str:
     return f"AU {number} {AU_NAMES.get(number, '')}".rstrip()
 
 
-def _plots(p: Prediction, anchor: str) -> Mapping[str, View]:
+def _plots(p: Prediction, anchor: str) -> dict[str, View]:
     motion, names = p.motion, channel_names(p.layout)
-    step = apex_step(motion.motion)
+    step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
     at, scale = f"{motion.time_s[step]:.2f} s", arrow_scale(vectors)
     moved = strongest_movement(motion, p.layout)
@@ -180,18 +201,16 @@ def _graph_plots(p: Prediction, adjacency: FloatArray, anchor: str, names: Seque
     edges = strongest_edges(adjacency)
     most = max(range(size), key=lambda i: float(adjacency[:, i].sum() - adjacency[i, i]))
     even = share(1 / size)
+    strongest, when = f"no link exceeds the even share of {even}", ""
     if edges:
         first = f"{names[edges[0][0]]} to {names[edges[0][1]]} ({share(edges[0][2])})"
         strongest = f"the strongest link is {first}, and an even share would be {even}"
-    else:
-        strongest = f"no link exceeds the even share of {even}"
-    step = int(np.argmax(p.temporal_attention)) if p.temporal_attention.size else None
-    when = (
-        f" Over time, the graph weighed the step at {p.motion.time_s[step]:.2f} s most "
-        f"({share(float(p.temporal_attention[step]))}; even would be {share(1 / p.temporal_attention.size)})."
-        if step is not None
-        else ""
-    )
+    if p.temporal_attention.size:
+        step = int(np.argmax(p.temporal_attention))
+        when = (
+            f" Over time, the graph weighed the step at {p.motion.time_s[step]:.2f} s most "
+            f"({share(float(p.temporal_attention[step]))}; even would be {share(1 / p.temporal_attention.size)})."
+        )
     about = "Attention of the last graph layer, averaged over time"
     return {
         "graph": inline_plot(
@@ -208,3 +227,115 @@ def _graph_plots(p: Prediction, adjacency: FloatArray, anchor: str, names: Seque
             f"{about}. Each row adds up to 1.",
         ),
     }
+
+
+def player_view(p: Prediction, anchor: str, attribution: Attribution | None = None) -> View:
+    """Return everything that ``_player.html.j2`` shows.
+
+    Args:
+        p: The prediction; its ``motion.pictures`` are the frames, or its one crop where there are none.
+        anchor: Id of the face on the page.
+        attribution: What spoke for the answer; motion alone is shown without it.
+    """
+    motion = p.motion
+    answer = ""
+    if attribution is not None:
+        probabilities = dict(zip(p.classes, p.probabilities.tolist(), strict=True))
+        answer = f"{attribution.class_name} {share(probabilities.get(attribution.class_name))}"
+    step = strongest_step(motion.motion)
+    vectors = motion.motion.astype(float)
+    size = np.hypot(vectors[..., 0], vectors[..., 1])
+    names = channel_names(p.layout)
+    pictures = motion.crop[None] if motion.pictures is None else motion.pictures
+    layers = {"motion": _relative(size, FULL_PX)}
+    if attribution is not None:
+        layers["attribution"] = _relative(attribution.values)
+    shown = "attribution" if attribution is not None else "motion"
+    strength = np.sqrt(np.square(size).mean(axis=1))
+    time = f"{motion.time_s[step]:.2f} s"
+    now = layers[shown][step]
+    order = np.argsort(-np.abs(now), kind="stable")[:_LISTED]
+    data = {
+        "step": step,
+        "layer": shown,
+        "arrowScale": arrow_scale(vectors[step]),
+        "frames": [_jpeg(picture) for picture in pictures],
+        "time_s": [round(float(t), 3) for t in motion.time_s],
+        "names": list(names),
+        "u": vectors[..., 0].round(3).tolist(),
+        "v": vectors[..., 1].round(3).tolist(),
+        "layers": {name: values.round(3).tolist() for name, values in layers.items()},
+    }
+    return {
+        "id": f"{anchor}-player",
+        "data": data,
+        "step": step,
+        "last": len(motion.time_s) - 1,
+        "time": time,
+        "picture": data["frames"][min(step, len(pictures) - 1)],
+        "moving": len(pictures) > 1,
+        "lights": [
+            light | {"opacity": _opacity(value), "kind": _kind(shown, value)}
+            for light, value in zip(_lights(p), now, strict=True)
+        ],
+        "bars": _timeline(strength, None if attribution is None else attribution.by_step),
+        "rows": [
+            {
+                "name": names[i],
+                "value": _amount(shown, float(now[i]), vectors[step, i]),
+                "percent": f"{100 * abs(float(now[i])):.0f}",
+                "kind": _kind(shown, now[i]),
+            }
+            for i in order
+        ],
+        "shown": shown,
+        "title": "" if attribution is None else attribution.title,
+        "answer": answer,
+        "alternative": f"The aligned face at {time}; most lit: {', '.join(names[i] for i in order[:3])}.",
+    }
+
+
+def _relative(values: FloatArray, least: float = 0.0) -> FloatArray:
+    top = max(float(np.abs(values).max(initial=0.0)), least)
+    return np.asarray(values / top if top > 0 else np.zeros_like(values))
+
+
+def _opacity(value: float) -> str:
+    return f"{min(abs(float(value)), 1.0) if abs(value) >= _DULL else 0.0:.3f}"
+
+
+def _kind(layer: str, value: float) -> str:
+    return "moves" if layer == "motion" else "for" if value >= 0 else "against"
+
+
+def _amount(layer: str, value: float, vector: FloatArray) -> str:
+    if layer == "motion":
+        return f"{share(float(np.hypot(*vector)))} px {direction(*vector)}"
+    return f"{'+' if value >= 0 else '−'}{share(abs(value))}"
+
+
+def _jpeg(picture: GreyImage) -> str:
+    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return base64.b64encode(coded.tobytes()).decode("ascii")
+
+
+def _lights(p: Prediction) -> list[View]:
+    """Return middle and radii of the light of each channel, crop pixels."""
+    lights = []
+    for channel_id in LAYOUTS[p.layout]:
+        top, bottom, left, right = channel_window(CHANNELS[channel_id], p.motion.points)
+        empty = bottom <= top or right <= left
+        x, y = (-CROP_PX, -CROP_PX) if empty else ((left + right) / 2, (top + bottom) / 2)
+        rx, ry = (round(_GLOW * max(size, 24), 1) for size in (right - left, bottom - top))
+        lights.append({"x": x, "y": y, "rx": rx, "ry": ry})
+    return lights
+
+
+def _timeline(strength: FloatArray, by_step: FloatArray | None) -> list[View]:
+    """Return one bar a step: motion upwards, what spoke for or against the answer as its lower half."""
+    up = _relative(strength, FULL_PX / 2)
+    down = np.zeros(len(up)) if by_step is None else _relative(by_step)
+    return [
+        {"motion": round(26 * float(a), 1), "why": round(22 * abs(float(b)), 1), "kind": "for" if b >= 0 else "against"}
+        for a, b in zip(up, down, strict=True)
+    ]

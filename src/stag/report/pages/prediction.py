@@ -18,8 +18,7 @@ from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
 from stag.report.export import data_link, fitting, rows_csv, to_json, weight
 from stag.report.pages.face import View, au_notes, face_view, overview_row
-from stag.report.pages.run import run_view
-from stag.report.pages.study import study_view
+from stag.report.pages.scores import run_view, study_view
 from stag.report.render import render
 from stag.report.wording import headline
 from stag.studies.results import STUDIES, StudyResult, parse_study, read_study
@@ -136,13 +135,11 @@ def study_page(content: Mapping[str, Any] | StudyResult) -> str:
         RunError: The content lacks a key.
     """
     study = parse_study(content)
-    view = study_view(study)
-    view["plot_view"] = view.pop("plot")
     links = [
         data_link(f"{study.kind}.csv", study_table(study).to_csv(index=False), "the rows below"),
         data_link(f"{study.kind}.json", to_json(study.plain()), "everything that was measured"),
     ]
-    return render("study.html.j2", **view, links=fitting(links, "the same numbers lie in the run folder"))
+    return render("study.html.j2", **study_view(study), links=fitting(links, "the same numbers lie in the run folder"))
 
 
 def report_run(folder: str | Path) -> str:

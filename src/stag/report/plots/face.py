@@ -1,11 +1,15 @@
-"""Drawings on a face: windows and arrows of motion, and the attention graph, with names in the margins."""
+"""Drawings on a face: windows and arrows of motion, and attention graphs of one layer or of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -13,7 +17,7 @@ from scipy.interpolate import CubicSpline
 
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
-from stag.report.theme import ACCENT, FULL_PX, INK, MUTED, PAPER, RULE, spread
+from stag.report.theme import ACCENT, FULL_PX, INK, MUTED, PAPER, RULE, STYLE, new_figure, spread
 from stag.report.wording import octant, share
 from stag.types import FloatArray, GreyImage
 
@@ -26,19 +30,12 @@ _ARROW_PX = 34.0
 _MARGIN_PX = 142
 _LABEL_GAP_PX = 14.0
 _ON_PHOTO, _ARROW, _SHADE = "#ffffff", "#ffb224", "#14110a"
-_CONTOURS: tuple[tuple[int, int, bool], ...] = (
-    (0, 16, False),
-    (17, 21, False),
-    (22, 26, False),
-    (27, 30, False),
-    (31, 35, False),
-    (36, 41, True),
-    (42, 47, True),
-    (48, 59, True),
-    (60, 67, True),
-)
+_OPEN, _CLOSED = ((0, 16), (17, 21), (22, 26), (27, 30), (31, 35)), ((36, 41), (42, 47), (48, 59), (60, 67))
+"""First and last landmark of each line of the face: jaw, brows and nose; eyes and lips."""
 _BROWS_END = 8
 _GLYPHS = "→↘↓↙←↖↑↗"
+_NODE_PT = 13.0
+_KEY_COLUMNS = 6
 
 
 def arrow_scale(vectors: FloatArray) -> int:
@@ -63,19 +60,9 @@ def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: F
     for position, (channel_id, vector) in enumerate(zip(LAYOUTS[layout], vectors, strict=True)):
         top, bottom, left, right = channel_window(CHANNELS[channel_id], points)
         whole = len(CHANNELS[channel_id].points) > 1 and not CHANNELS[channel_id].below_eye
-        axis.add_patch(
-            Rectangle(
-                (left, top),
-                right - left,
-                bottom - top,
-                facecolor="none",
-                edgecolor=_ON_PHOTO,
-                linewidth=0.7,
-                alpha=0.8 if not whole else 0.6,
-                linestyle=(0, (2.5, 2)) if whole else "solid",
-                zorder=3,
-            )
-        )
+        dash, alpha = ((0, (2.5, 2)), 0.6) if whole else ("solid", 0.8)
+        look: Any = {"facecolor": "none", "edgecolor": _ON_PHOTO, "linewidth": 0.7, "linestyle": dash, "alpha": alpha}
+        axis.add_patch(Rectangle((left, top), right - left, bottom - top, zorder=3, **look))
         centre = np.array([(left + right) / 2, (top + bottom) / 2])
         side = left if centre[0] < CROP_PX / 2 else right
         # Brow windows touch each other, so their lines arrive from above instead of through a neighbour.
@@ -122,15 +109,8 @@ def draw_graph(
     draw_links(axis, nodes, edges, [(weight / heaviest) ** 2 for _, _, weight in edges], node_pt=8)
     received = adjacency.sum(axis=0) - np.diag(adjacency)
     share_of_top = received / max(float(received.max(initial=0.0)), 1e-9)
-    axis.scatter(
-        nodes[:, 0],
-        nodes[:, 1],
-        s=12 + 62 * share_of_top**2,
-        facecolor=ACCENT,
-        edgecolor=PAPER,
-        linewidths=1.0,
-        zorder=5,
-    )
+    areas = 12 + 62 * share_of_top**2
+    axis.scatter(nodes[:, 0], nodes[:, 1], s=areas, facecolor=ACCENT, edgecolor=PAPER, linewidths=1.0, zorder=5)
     inner = RULE if crop is None else _ON_PHOTO
     _callouts(axis, nodes, channel_names(layout), strong=share_of_top >= 0.8, inner=inner)
 
@@ -179,6 +159,75 @@ def node_positions(points: FloatArray, layout: str, apart_px: float = 19.0) -> F
     return nodes
 
 
+@mpl.rc_context(STYLE)
+def layer_graphs_figure(
+    adjacency: FloatArray, points: FloatArray, layout: str = "roi18", titles: Sequence[str] | None = None
+) -> Figure:
+    """Draw where the channels look in each layer, on one scale (Fig. 6).
+
+    Nodes are numbered and stand at their place on the face; the fuller a node, the more the others look at it. The
+    strongest links above an even share are drawn, self-loops left out.
+
+    Args:
+        adjacency: ``(L, R, R)``, rows sum to 1; row ``i`` tells where channel ``i`` looks.
+        points: ``(68, 2)`` landmarks on the crop.
+        layout: Region layout.
+        titles: One for each layer.
+
+    Example:
+        >>> figure = layer_graphs_figure(prediction.adjacency.mean(axis=1), points)  # doctest: +SKIP
+    """
+    layers, names = len(adjacency), channel_names(layout)
+    titles = [f"Layer {i + 1}" for i in range(layers)] if titles is None else titles
+    columns = _KEY_COLUMNS if layers > 2 else 2 * layers
+    key_rows = -(-len(names) // columns)
+    side, gap, head, foot, line = 3.1, 0.2, 0.36, 0.34, 0.17
+    width = layers * (side + gap) + gap
+    height = head + side + foot + key_rows * line + 0.2
+    figure = new_figure(width, height)
+    received = adjacency.sum(axis=1) - np.diagonal(adjacency, axis1=1, axis2=2)
+    edges = [strongest_edges(layer) for layer in adjacency]
+    # At least twice an even share is full strength, so that a graph that hardly prefers anything looks like one.
+    even = 1 / len(names)
+    heaviest = max([links[0][2] for links in edges if links] + [2 * even])
+    most = max(float(received.max(initial=0.0)), 2.0)
+    nodes = node_positions(points, layout)
+    for i, title in enumerate(titles):
+        box = ((gap + i * (side + gap)) / width, (height - head - side) / height, side / width, side / height)
+        axis = figure.add_axes(box)
+        axis.set_axis_off()
+        axis.set_aspect("equal")
+        axis.set_xlim(0, CROP_PX)
+        axis.set_ylim(CROP_PX, 0)
+        draw_contours(axis, points)
+        strengths = [(weight - even) / (heaviest - even) for _, _, weight in edges[i]]
+        draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
+        _numbers(axis, nodes, received[i] / most)
+        axis.set_title(title, pad=4)
+        text = f"no link above an even share, {share(even, 3)}"
+        if edges[i]:
+            start, end, weight = edges[i][0]
+            text = f"strongest {start + 1} → {end + 1}, {share(weight, 3)}; an even share is {share(even, 3)}"
+        axis.text(0, -0.02, text, transform=axis.transAxes, va="top", fontsize=8, color=MUTED)
+    for number, name in enumerate(names):
+        column, row = divmod(number, key_rows)
+        x = (gap + column * (width - 2 * gap) / columns) / width
+        y = (key_rows - row) * line / height
+        figure.text(x, y, f"{number + 1}", fontsize=8, fontweight="bold", color=INK, va="center_baseline")
+        figure.text(x + 0.19 / width, y, name, fontsize=8, color=MUTED, va="center_baseline")
+    return figure
+
+
+def _numbers(axis: Axes, nodes: FloatArray, filled: FloatArray) -> None:
+    size = _NODE_PT**2
+    axis.scatter(nodes[:, 0], nodes[:, 1], s=size, facecolor=PAPER, edgecolor=ACCENT, linewidths=1.0, zorder=5)
+    # Pale enough for the number to be read on light paper and on a dark screen.
+    shades = [to_rgba(ACCENT, 0.55 * float(share_of_top)) for share_of_top in filled]
+    axis.scatter(nodes[:, 0], nodes[:, 1], s=size, color=shades, linewidths=0, zorder=6)
+    for number, (x, y) in enumerate(nodes):
+        axis.text(x, y, f"{number + 1}", fontsize=7, ha="center", va="center", color=INK, zorder=7)
+
+
 def _frame(axis: Axes) -> None:
     axis.set_axis_off()
     axis.set_xlim(-_MARGIN_PX, CROP_PX + _MARGIN_PX)
@@ -202,59 +251,43 @@ def draw_photo(axis: Axes, crop: GreyImage, margin_px: float = _MARGIN_PX) -> No
 
 def draw_contours(axis: Axes, points: FloatArray) -> None:
     """Draw the face as a line drawing through its landmarks ``(68, 2)``."""
-    for first, last, closed in _CONTOURS:
-        line = points[first : last + 1]
-        if closed:
-            line = np.vstack([line, line[:1]])
-        parameter = np.arange(len(line))
-        curve = CubicSpline(parameter, line, bc_type="periodic" if closed else "not-a-knot")
+    for first, last in _OPEN + _CLOSED:
+        closed = (first, last) in _CLOSED
+        line = points[[*range(first, last + 1), *([first] if closed else [])]]
+        curve = CubicSpline(np.arange(len(line)), line, bc_type="periodic" if closed else "not-a-knot")
         smooth = curve(np.linspace(0, len(line) - 1, 8 * len(line)))
         axis.plot(smooth[:, 0], smooth[:, 1], color=RULE, linewidth=1.6, solid_capstyle="round", zorder=1)
 
 
 def _arrow(axis: Axes, start: FloatArray, vector: FloatArray, *, faint: bool) -> None:
     head = min(1.0, 0.25 + float(np.hypot(*vector)) / 16)
+    style = f"-|>,head_length={2.6 * head:.3f},head_width={1.4 * head:.3f}"
+    width, halo, zorder = (0.9, 2.2, 4) if faint else (1.7, 3.2, 5)
     axis.add_patch(
         FancyArrowPatch(
-            tuple(start),
-            tuple(start + vector),
-            arrowstyle=f"-|>,head_length={2.6 * head:.3f},head_width={1.4 * head:.3f}",
-            shrinkA=0,
-            shrinkB=0,
-            linewidth=(0.9 if faint else 1.7) * (0.5 + head / 2),
-            color=_ARROW,
-            mutation_scale=1.5,
-            zorder=4 if faint else 5,
-            path_effects=[withStroke(linewidth=2.2 if faint else 3.2, foreground=_SHADE, alpha=0.7)],
+            tuple(start), tuple(start + vector), arrowstyle=style, shrinkA=0, shrinkB=0, mutation_scale=1.5,
+            linewidth=width * (0.5 + head / 2), color=_ARROW, zorder=zorder,
+            path_effects=[withStroke(linewidth=halo, foreground=_SHADE, alpha=0.7)],
         )
-    )
+    )  # fmt: skip
 
 
 def _callouts(axis: Axes, anchors: FloatArray, texts: Sequence[str], *, strong: NDArray[np.bool_], inner: str) -> None:
     """Draw names in the two margins, evenly kept apart, each joined to its anchor by a thin line."""
-    sides: dict[bool, list[int]] = {True: [], False: []}
     middle = CROP_PX / 2
-    central = [i for i in range(len(anchors)) if abs(anchors[i, 0] - middle) < 24]
-    for i in range(len(anchors)):
-        if i not in central:
-            sides[bool(anchors[i, 0] < middle)].append(i)
-    for i in sorted(central, key=lambda i: anchors[i, 1]):
+    central = np.abs(anchors[:, 0] - middle) < 24
+    sides = {left: np.flatnonzero(~central & ((anchors[:, 0] < middle) == left)).tolist() for left in (True, False)}
+    for i in sorted(np.flatnonzero(central).tolist(), key=lambda i: anchors[i, 1]):
         sides[len(sides[True]) <= len(sides[False])].append(i)
     for on_left, members in sides.items():
         # Of anchors at one height the farther in goes higher, so that lines do not cross.
         inward = anchors[members, 0] if on_left else CROP_PX - anchors[members, 0]
         rows = spread(anchors[members, 1] - 0.2 * inward, _LABEL_GAP_PX, 8, CROP_PX - 8)
-        edge, outer = (-4, -12) if on_left else (CROP_PX + 4, CROP_PX + 12)
+        edge, outer, text_x, ha = (
+            (-4, -12, -15, "right") if on_left else (CROP_PX + 4, CROP_PX + 12, CROP_PX + 15, "left")
+        )
         for i, row in zip(members, rows, strict=True):
             axis.plot([outer, edge], [row, row], color=MUTED, linewidth=0.6, alpha=0.8, zorder=2.5)
             axis.plot([edge, anchors[i, 0]], [row, anchors[i, 1]], color=inner, linewidth=0.6, alpha=0.8, zorder=2.5)
-            axis.text(
-                outer + (-3 if on_left else 3),
-                row,
-                texts[i],
-                ha="right" if on_left else "left",
-                va="center_baseline",
-                fontsize=8,
-                color=INK if strong[i] else MUTED,
-                fontweight="bold" if strong[i] else "normal",
-            )
+            colour, weight = (INK, "bold") if strong[i] else (MUTED, "normal")
+            axis.text(text_x, row, texts[i], ha=ha, va="center_baseline", fontsize=8, color=colour, fontweight=weight)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from stag.motion.regions import channel_names
+from stag.motion.transforms import strongest_step
 from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion, draw_graph
 from stag.report.theme import (
     ACCENT,
@@ -29,7 +30,7 @@ from stag.report.theme import (
     spread,
     time_axis,
 )
-from stag.report.wording import apex_step, share
+from stag.report.wording import share
 from stag.types import FloatArray, GreyImage, MotionTensor
 
 TOP_CURVES = 5
@@ -154,7 +155,7 @@ def _draw_curves(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Sequ
     top = max(float(size.max(initial=0.0)), FULL_PX) * 1.06
     axis.set_ylim(0, top)
     axis.set_xlim(at[0], at[-1] if at[-1] > at[0] else at[0] + 1)
-    axis.axvline(at[apex_step(motion)], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+    axis.axvline(at[strongest_step(motion)], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     chosen = order[:TOP_CURVES]
     rows = spread(size[:, chosen].max(axis=0), 0.085 * top, 0.03 * top, 0.97 * top)
     beside = axis.get_yaxis_transform()

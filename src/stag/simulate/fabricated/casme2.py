@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import CodedUnit
-from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, mark, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, mark, numbered_plan
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
@@ -37,19 +37,16 @@ class Casme2(Shape):
     """The layout of CASME II."""
 
     name = "casme2"
-    variants = ("2019", "no-blanks", "cropped")
+    known_variants = ("2019", "no-blanks", "cropped")
     image_size = (640, 480)
+    cropped_size = (280, 340)
     inter_ocular_px = (60.0, 66.0)
     suffix = ".jpg"
     colour = True
 
-    def size(self, variants: Variants) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return (280, 340) if "cropped" in variants else self.image_size
-
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
-        """255 clips of 26 people."""
-        counts = COUNTS_2019 if "2019" in variants else COUNTS
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
+        """Plan 255 clips of 26 people."""
+        counts = COUNTS_2019 if "2019" in self.variants else COUNTS
         dealt = allot(
             counts, _SUBJECTS, generator,
             reserved=[(subject, emotion) for subject, emotion, _, _ in _RESERVED],
@@ -68,22 +65,20 @@ class Casme2(Shape):
         mark(clips, "action units unread", 2, generator, among=("others",))
         return numbered_plan(clips)
 
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
-        """Folder of the frames of a clip."""
-        return f"{'Cropped' if 'cropped' in variants else 'CASME2_RAW_selected'}/{clip.subject}/{clip.name}"
+    def folder(self, clip: PlannedClip) -> str:
+        """Return the folder of the frames of a clip."""
+        return f"{'Cropped' if 'cropped' in self.variants else 'CASME2_RAW_selected'}/{clip.subject}/{clip.name}"
 
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
-        """File of one frame; numbers are not padded."""
-        return f"{'reg_img' if 'cropped' in variants else 'img'}{number}.jpg"
+    def file_name(self, clip: PlannedClip, number: int) -> str:
+        """Return the file name of one frame; numbers are not padded."""
+        return f"{'reg_img' if 'cropped' in self.variants else 'img'}{number}.jpg"
 
-    def missing(self, clip: PlannedClip, n_frames: int, variants: Variants) -> frozenset[int]:
+    def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
         """The cropped copy of one clip lacks its first frame, and one within where enough remain."""
-        odd = "cropped" in variants and "cropped frames missing" in clip.quirks
+        odd = "cropped" in self.variants and "cropped frames missing" in clip.quirks
         return frozenset({0, n_frames // 2} if n_frames > 5 else {0}) if odd else frozenset()
 
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
+    def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
         """The coding sheet, header in row 1."""
         rows: list[list[Cell]] = [list(_HEADER)]
         for clip in clips:
@@ -91,16 +86,16 @@ class Casme2(Shape):
             codes: Cell = "?" if "action units unread" in clip.clip.quirks else notation(clip.units)
             subject = int(clip.clip.subject.removeprefix("sub"))
             rows.append([subject, clip.clip.name, clip.onset, apex, offset, codes, clip.clip.emotion])
-        if "no-blanks" not in variants:
+        if "no-blanks" not in self.variants:
             for row in rows:
                 for place in reversed(_BLANK_AFTER):
                     row.insert(place + 1, None)
-        date = "20190701" if "2019" in variants else "20140508"
+        date = "20190701" if "2019" in self.variants else "20140508"
         write_xlsx(root / f"CASME2-coding-{date}.xlsx", {"Sheet1": rows})
 
 
 def notation(units: Sequence[CodedUnit]) -> Cell:
-    """Action units as the sheet writes them: ``"4+7+L10"``; one unit of both sides is a number."""
+    """Write action units as the sheet writes them: ``"4+7+L10"``; one unit of both sides is a number."""
     if len(units) == 1 and not units[0].side:
         return units[0].unit
     return "+".join(f"{unit.side}{unit.unit}" for unit in units)
@@ -115,7 +110,7 @@ def _new_name(subject: str, taken: set[tuple[str, str]], generator: np.random.Ge
 
 
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
-    """Apex and offset as the sheet says."""
+    """Return apex and offset as the sheet has them."""
     quirks = clip.clip.quirks
     if "apex missing" in quirks:
         return "/", clip.offset

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import CodedUnit
-from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, numbered_plan
 from stag.simulate.fabricated.sheets import Cell, write_csv, write_xlsx
 
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -34,14 +34,14 @@ class Dfme(Shape):
     """The layout of DFME."""
 
     name = "dfme"
-    variants = ("xlsx",)
+    known_variants = ("xlsx",)
     image_size = (1024, 768)
     inter_ocular_px = (80.0, 110.0)
     suffix = ".png"
     with_lead = True
 
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
-        """2,629 clips of 259 people; nobody is in two splits."""
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
+        """Plan 2,629 clips of 259 people; nobody is in two splits."""
         numbers = [int(number) for number in generator.permutation(sum(people for people, _ in PARTS.values()))]
         clips = []
         for part, (people, counts) in PARTS.items():
@@ -54,21 +54,19 @@ class Dfme(Shape):
                 clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, rate[subject], part, 5))
         return numbered_plan(clips)
 
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
-        """Folder of the frames of a clip."""
+    def folder(self, clip: PlannedClip) -> str:
+        """Return the folder of the frames of a clip."""
         return f"{clip.part}/{clip.part}/{clip.name}"
 
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
-        """File of one frame."""
+    def file_name(self, clip: PlannedClip, number: int) -> str:
+        """Return the file name of one frame."""
         return f"{number:05d}.png"
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
         """Frames count from 0 in every clip."""
         return 0
 
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
+    def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
         """One table for each split, beside its folder."""
         for part in PARTS:
             rows: list[Sequence[Cell]] = [_HEADER]
@@ -80,14 +78,14 @@ class Dfme(Shape):
                         EMOTIONS.index(planned.emotion), int(planned.fps), notation(clip.units, generator),
                     )
                 )  # fmt: skip
-            if "xlsx" in variants:
+            if "xlsx" in self.variants:
                 write_xlsx(root / f"{part}.xlsx", {"Sheet1": rows})
             else:
                 write_csv(root / f"{part}.csv", rows)
 
 
 def notation(units: Sequence[CodedUnit], generator: np.random.Generator) -> Cell:
-    """Action units as the tables write them: ``"4+L7"``, ``4``, ``"AD38/AD39"``, now and then with ``M58``."""
+    """Write action units as the tables write them: ``"4+L7"``, ``4``, ``"AD38/AD39"``, now and then with ``M58``."""
     nostrils = all(unit.unit in (38, 39) for unit in units)
     extra = generator.random()
     if nostrils or (extra < 0.02 and len(units) == 1 and not units[0].side):

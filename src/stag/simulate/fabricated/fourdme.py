@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import AU_VOCABULARY
-from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, numbered_plan
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
@@ -34,17 +34,14 @@ class FourDme(Shape):
     """The layout of 4DME."""
 
     name = "fourdme"
-    variants = ("cropped",)
+    known_variants = ("cropped",)
     image_size = (640, 480)
+    cropped_size = (320, 400)  # assumed
     inter_ocular_px = (56.0, 70.0)
     suffix = ".jpg"
 
-    def size(self, variants: Variants) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return (320, 400) if "cropped" in variants else self.image_size  # assumed
-
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
-        """267 clips."""
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
+        """Plan 267 clips."""
         index: Counter[str] = Counter()
         clips = []
         for subject, emotion in allot(COUNTS, _SUBJECTS, generator):
@@ -52,17 +49,15 @@ class FourDme(Shape):
             clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, 60.0, digits=5))
         return numbered_plan(clips)
 
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
-        """Folder of the frames of a clip."""
-        return f"{'gray_micro_crop' if 'cropped' in variants else 'gray_micro'}/{clip.subject}/{clip.name}"
+    def folder(self, clip: PlannedClip) -> str:
+        """Return the folder of the frames of a clip."""
+        return f"{'gray_micro_crop' if 'cropped' in self.variants else 'gray_micro'}/{clip.subject}/{clip.name}"
 
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
-        """File of one frame."""
+    def file_name(self, clip: PlannedClip, number: int) -> str:
+        """Return the file name of one frame."""
         return f"{number:0{clip.digits}d}.jpg"
 
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
+    def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
         """The labelling sheet: one row a clip, action units as text and as columns, labels likewise."""
         header = ("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs")
         columns = [f"AU{unit}" for unit in UNITS]
@@ -81,7 +76,7 @@ class FourDme(Shape):
 
 
 def _codes(clip: WrittenClip, generator: np.random.Generator) -> list[Cell]:
-    """Action units as text such as ``"AU4(k)+L7"`` and as columns, in which static units count by mistake."""
+    """Write action units as text such as ``"AU4(k)+L7"`` and as columns, in which static units count by mistake."""
     texts = {unit.unit: f"{unit.side or 'AU'}{unit.unit}" for unit in clip.units}
     if generator.random() < _STATIC_SHARE:
         static = int(generator.choice([unit for unit in UNITS if unit not in texts]))

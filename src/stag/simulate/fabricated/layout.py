@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stag.errors import ConfigError
 from stag.facs import CodedUnit
 from stag.simulate.anatomy import one_sided_share
 from stag.simulate.emotions import EMOTION_CLIPS, draw_units, unit_odds
@@ -45,9 +46,10 @@ class PlannedClip:
     position: int = 0
     person: int = 0
 
-    def odd(self, *quirks: str) -> PlannedClip:
-        """The same clip with more quirks."""
-        return replace(self, quirks=self.quirks | set(quirks))
+    @property
+    def key(self) -> str:
+        """Id of the clip in ``truth.npz`` and ``simulation.json``."""
+        return f"{self.subject}/{self.name}"
 
 
 def allot(
@@ -59,7 +61,7 @@ def allot(
     closed: Collection[str] = (),
     first: Collection[str] = (),
 ) -> list[tuple[str, str]]:
-    """Deal the clips of a set to its people: every count is met, everybody has a clip, some have many.
+    """Distribute the clips of a set over its people: every count is met, everybody has a clip, some have many.
 
     Args:
         counts: Emotion -> number of clips.
@@ -90,7 +92,7 @@ def allot(
 
 
 def numbered_plan(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    """The clips with their position in the whole set and the number of their person."""
+    """Return the clips with their position in the whole set and the number of their person."""
     people: dict[str, int] = {}
     return [
         replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(clips)
@@ -103,11 +105,11 @@ def mark(
     """Give a quirk to ``count`` clips that have none yet, in place; only to those of the emotions ``among``, if any."""
     free = [i for i, clip in enumerate(clips) if not clip.quirks and (not among or clip.emotion in among)]
     for i in generator.choice(free, size=count, replace=False):
-        clips[i] = clips[i].odd(quirk)
+        clips[i] = replace(clips[i], quirks=frozenset({quirk}))
 
 
 def choose(plan: Sequence[PlannedClip], subjects: int | None, clips: int | None) -> list[PlannedClip]:
-    """Part of a plan: the first people of each split, and at most so many clips of each.
+    """Return the clips of the first people of each split, at most so many of each person.
 
     Odd clips come first, then the emotions in turn, so that a small tree is as varied as it can be.
     """
@@ -130,7 +132,7 @@ def _varied(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
 
 
 def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
-    """Emotion of the simulator that a label of a set stands for; joined labels stay joined.
+    """Return the emotion of the simulator for a label of a set; joined labels stay joined.
 
     Example:
         >>> simulated_emotion("Surprise+Positive", np.random.default_rng(0))
@@ -147,14 +149,10 @@ def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
 
 
 def draw_codes(emotion: str, generator: np.random.Generator) -> tuple[CodedUnit, ...]:
-    """Action units of a clip that is not rendered, as a coder would note them."""
+    """Draw the action units of a clip that is not rendered, as a coder would note them."""
     units = {unit for part in emotion.split("+") for unit in draw_units(unit_odds(part, None), generator)}
     side = "L" if generator.random() < 0.5 else "R"
     return tuple(CodedUnit(unit, side if generator.random() < one_sided_share(unit) else "") for unit in sorted(units))
-
-
-Variants = Collection[str]
-"""Which of the copies in circulation is made; see :attr:`Shape.variants`."""
 
 
 @dataclass(frozen=True)
@@ -187,59 +185,68 @@ class WrittenClip:
 
 
 class Shape(ABC):
-    """The layout of one public data set.
+    """The layout of one public data set; each file beside this one defines one.
+
+    Args:
+        variants: Names of other copies in circulation, of which this tree is one.
 
     Attributes:
         name: As typed by the user.
-        variants: Names of the other copies in circulation that can be made.
+        known_variants: Names of the copies that can be made.
         image_size: Width and height of a frame as published.
+        cropped_size: Width and height of a frame of the variant ``cropped``, if there is one.
         inter_ocular_px: Smallest and largest distance between the inner eye corners in such a frame. # assumed
         suffix: Ending of the image files.
         colour: Whether images have three channels.
-        with_lead: Whether a folder holds frames before the onset and after the offset.
+        with_lead: Whether a folder contains frames before the onset and after the offset.
+
+    Raises:
+        ConfigError: There is no such variant.
     """
 
     name: str
-    variants: tuple[str, ...] = ()
+    known_variants: tuple[str, ...] = ()
     image_size: tuple[int, int]
+    cropped_size: tuple[int, int] | None = None
     inter_ocular_px: tuple[float, float]
     suffix: str
     colour: bool = False
     with_lead: bool = False
 
-    def size(self, variants: Variants) -> tuple[int, int]:
+    def __init__(self, variants: Collection[str] = ()) -> None:
+        unknown = sorted(set(variants) - set(self.known_variants))
+        if unknown:
+            known = ", ".join(self.known_variants)
+            raise ConfigError(f"{self.name} has no variant {unknown[0]!r}; there are {known}")
+        self.variants = frozenset(variants)
+
+    @property
+    def size(self) -> tuple[int, int]:
         """Width and height of a frame."""
-        return self.image_size
+        return self.cropped_size if self.cropped_size and "cropped" in self.variants else self.image_size
 
     @abstractmethod
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
-        """All clips of the set in published numbers, in the order of its sheet."""
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
+        """Return all clips of the set in published numbers, in the order of its sheet."""
 
     @abstractmethod
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
-        """Folder of the frames of a clip, relative to the root."""
+    def folder(self, clip: PlannedClip) -> str:
+        """Return the folder of the frames of a clip, relative to the root."""
 
     @abstractmethod
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
-        """File of one frame."""
+    def file_name(self, clip: PlannedClip, number: int) -> str:
+        """Return the file name of one frame."""
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
-        """Number of the first frame; half of the clips cross 100, where sorting by text would fail."""
+        """Draw the number of the first frame; half of the clips cross 100, where sorting by text would fail."""
         if generator.random() < 0.5:
             return 100 - int(generator.integers(1, min(n_frames, 99)))
         return int(generator.integers(1, 400))
 
-    def missing(self, clip: PlannedClip, n_frames: int, variants: Variants) -> frozenset[int]:
-        """Positions of the frames that are missing on disk."""
+    def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
+        """Return the positions of the frames that are missing on disk."""
         return frozenset()
 
-    @abstractmethod
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
-        """Write the annotation of the set, where it has any."""
-
-
-def hole(n_frames: int) -> frozenset[int]:
-    """Positions of a hole within a clip, ends kept."""
-    return frozenset({n_frames // 2} if n_frames < 8 else {n_frames // 3, n_frames // 3 + 1})
+    def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
+        """Write the annotation of the set; nothing where folders are the annotation."""
+        return

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import CodedUnit
-from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, mark, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, mark, numbered_plan
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
@@ -46,13 +46,13 @@ class Samm(Shape):
     """The layout of SAMM."""
 
     name = "samm"
-    variants = ("stripped",)
+    known_variants = ("stripped",)
     image_size = (960, 650)
     inter_ocular_px = (80.0, 100.0)
     suffix = ".jpg"
 
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
-        """159 clips of 29 people."""
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
+        """Plan 159 clips of 29 people."""
         names = list(_BAD_KEY_FRAMES)
         reserved = [(name[:3], "Anger") for name in names] + [(_ONLY_OTHER, "Other")] * 2
         dealt = allot(
@@ -67,19 +67,19 @@ class Samm(Shape):
                 names.remove(known)
             name = known or _new_name(subject, taken, generator)
             quirks = frozenset({_BAD_KEY_FRAMES[known][0]} if known else ())
-            spelling = "Others" if emotion == "Other" and "stripped" in variants else emotion
+            spelling = "Others" if emotion == "Other" and "stripped" in self.variants else emotion
             digits = int(generator.integers(4, 6))
             clips.append(PlannedClip(subject, name, spelling, 200.0, digits=digits, quirks=quirks))
         for number in range(len(_ODD_NOTATIONS)):
             mark(clips, f"notation {number}", 1, generator)
         return numbered_plan(clips)
 
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
-        """Folder of the frames of a clip."""
+    def folder(self, clip: PlannedClip) -> str:
+        """Return the folder of the frames of a clip."""
         return f"SAMM/{clip.subject}/{clip.name}"
 
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
-        """File of one frame, padded to four or five digits."""
+    def file_name(self, clip: PlannedClip, number: int) -> str:
+        """Return the file name of one frame, padded to four or five digits."""
         return f"{clip.subject}_{number:0{clip.digits}d}.jpg"
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
@@ -92,11 +92,9 @@ class Samm(Shape):
             return base - int(generator.integers(1, min(n_frames, 99)))
         return int(generator.integers(20, 12000))
 
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
+    def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
         """The FACS sheet: the header is in row 14, below a preamble."""
-        rows: list[list[Cell]] = [] if "stripped" in variants else _preamble()
+        rows: list[list[Cell]] = [] if "stripped" in self.variants else _preamble()
         rows.append(list(_HEADER))
         for clip in clips:
             planned = clip.clip
@@ -112,7 +110,7 @@ class Samm(Shape):
 
 
 def notation(clip: WrittenClip, generator: np.random.Generator) -> Cell:
-    """Action units as the sheet writes them: side before, intensity behind."""
+    """Write action units as the sheet writes them: side before, intensity behind."""
     odd = next((quirk for quirk in sorted(clip.clip.quirks) if quirk.startswith("notation ")), "")
     if odd:
         unit = clip.units[0]
@@ -135,7 +133,7 @@ def _new_name(subject: str, taken: set[str], generator: np.random.Generator) -> 
 
 
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
-    """Apex and offset as the sheet says."""
+    """Return apex and offset as the sheet has them."""
     if "offset wrong" in clip.clip.quirks:
         return clip.apex, clip.onset - 360
     if "apex missing" in clip.clip.quirks:

@@ -6,12 +6,10 @@ Variants: ``cropped`` (the tree ``SMIC_all_cropped``), ``empty-clip`` (a copy in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from stag.simulate.fabricated.layout import PlannedClip, Shape, Variants, WrittenClip, allot, hole, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, allot, numbered_plan
 
 COUNTS = {"negative": 70, "positive": 51, "surprise": 43}
 
@@ -28,45 +26,39 @@ class Smic(Shape):
     """The layout of SMIC-HS."""
 
     name = "smic"
-    variants = ("cropped", "empty-clip")
+    known_variants = ("cropped", "empty-clip")
     image_size = (640, 480)
+    cropped_size = (240, 280)  # assumed
     inter_ocular_px = (44.0, 54.0)
     suffix = ".bmp"
     colour = True
 
-    def size(self, variants: Variants) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return (240, 280) if "cropped" in variants else self.image_size  # assumed
-
-    def plan(self, variants: Variants, generator: np.random.Generator) -> list[PlannedClip]:
-        """164 clips of 16 people."""
+    def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
+        """Plan 164 clips of 16 people."""
         index: Counter[tuple[str, str]] = Counter()
         clips = []
         for subject, emotion in allot(COUNTS, _SUBJECTS, generator, reserved=_RESERVED):
             index[subject, emotion] += 1
             name = f"{subject}_{_SHORT[emotion]}_{index[subject, emotion]:02d}"
             quirks = {"frames missing"} if name in _HOLES else set()
-            if name == _SOMETIMES_EMPTY and "empty-clip" in variants:
+            if name == _SOMETIMES_EMPTY and "empty-clip" in self.variants:
                 quirks.add("no frames")
             clips.append(PlannedClip(subject, name, emotion, 100.0, digits=6, quirks=frozenset(quirks)))
         return numbered_plan(clips)
 
-    def folder(self, clip: PlannedClip, variants: Variants) -> str:
-        """Folder of the frames of a clip."""
-        root = "SMIC_all_cropped/HS" if "cropped" in variants else "HS"
+    def folder(self, clip: PlannedClip) -> str:
+        """Return the folder of the frames of a clip."""
+        root = "SMIC_all_cropped/HS" if "cropped" in self.variants else "HS"
         return f"{root}/{clip.subject}/micro/{clip.emotion}/{clip.name}"
 
-    def file_name(self, clip: PlannedClip, number: int, variants: Variants) -> str:
-        """File of one frame."""
-        return f"{'reg_image' if 'cropped' in variants else 'image'}{number:06d}.bmp"
+    def file_name(self, clip: PlannedClip, number: int) -> str:
+        """Return the file name of one frame."""
+        return f"{'reg_image' if 'cropped' in self.variants else 'image'}{number:06d}.bmp"
 
-    def missing(self, clip: PlannedClip, n_frames: int, variants: Variants) -> frozenset[int]:
+    def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
         """Some clips have holes."""
         if "no frames" in clip.quirks:
             return frozenset(range(n_frames))
-        return hole(n_frames) if "frames missing" in clip.quirks else frozenset()
-
-    def annotate(
-        self, root: Path, clips: Sequence[WrittenClip], variants: Variants, generator: np.random.Generator
-    ) -> None:
-        """There is no sheet."""
+        if "frames missing" not in clip.quirks:
+            return frozenset()
+        return frozenset({n_frames // 2} if n_frames < 8 else {n_frames // 3, n_frames // 3 + 1})

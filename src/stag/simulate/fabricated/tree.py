@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,17 @@ from stag import __version__
 from stag.datasets.readers.manifest import SIMULATION
 from stag.errors import ConfigError, DatasetError
 from stag.facs import parse_facs
-from stag.simulate.actions import action_fields
 from stag.simulate.clip_script import draw_script
 from stag.simulate.corpus import (
-    FACE,
     NOISE,
     SCRIPT,
     TRUTH,
-    at_least_one,
+    clips_of_all,
     new_folder,
-    portrait_note,
     portraits_of,
+    require_numbers,
+    subject_face,
     subject_generator,
-    subject_style,
     write_truth,
 )
 from stag.simulate.fabricated.casme2 import Casme2
@@ -36,14 +34,13 @@ from stag.simulate.fabricated.fourdme import FourDme
 from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, choose, draw_codes, simulated_emotion
 from stag.simulate.fabricated.samm import Samm
 from stag.simulate.fabricated.smic import Smic
-from stag.simulate.face import Portrait, make_face
-from stag.simulate.render import ClipRenderer, ClipTruth
+from stag.simulate.face import Portrait
+from stag.simulate.render import ClipRenderer
 from stag.simulate.settings import SimulationSettings
 from stag.types import GreyImage
 from stag.utils.files import write_json
-from stag.utils.parallel import spread
 
-SHAPES: dict[str, Shape] = {shape.name: shape for shape in (Casme2(), Samm(), Smic(), Dfme(), FourDme())}
+SHAPES: dict[str, type[Shape]] = {shape.name: shape for shape in (Casme2, Samm, Smic, Dfme, FourDme)}
 """Name of a data set -> its layout."""
 
 TINY_SIZE = (48, 36)
@@ -93,43 +90,48 @@ def simulate_tree(
         The folder.
 
     Raises:
-        DatasetError: The folder holds something, or there is no such shape.
+        DatasetError: The folder is not empty, or there is no such shape.
         ConfigError: A number is out of range, or the shape has no such variant.
 
     Example:
         >>> simulate_tree("fabricated", "casme2", tiny=True)  # doctest: +SKIP
     """
-    layout = _layout(shape, variants)
-    for name, value in (("subjects", subjects), ("clips", clips), ("jobs", jobs)):
-        at_least_one(name, 1 if value is None else value)
-    if seed < 0:
-        raise ConfigError(f"simulation seed = {seed} is not accepted: expected 0 or more")
+    if shape not in SHAPES:
+        raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
+    layout = SHAPES[shape](variants)
+    require_numbers(seed, subjects=subjects, clips=clips, jobs=jobs)
     if size is not None and min(size) < 8:
         raise ConfigError(f"simulation size = {size[0]}x{size[1]} is not accepted: expected at least 8x8 pixels")
     if tiny:
         drawn, frame_size = None, size or TINY_SIZE
     else:
-        drawn = _sized(layout, settings, size, variants)
+        drawn = _sized(layout, settings, size)
         frame_size = (drawn.width, drawn.height)
-    chosen = choose(layout.plan(variants, subject_generator(seed, 0, _PLAN)), subjects, clips)
+    chosen = choose(layout.plan(subject_generator(seed, 0, _PLAN)), subjects, clips)
     people: dict[int, list[PlannedClip]] = {}
     for clip in chosen:
         people.setdefault(clip.person, []).append(clip)
     sources = portraits_of(portrait)
     with new_folder(Path(out)) as work:
         calls = (
-            (work, shape, tuple(own), tuple(variants), seed, drawn, frame_size, sources[number % len(sources)])
+            (work, layout, own, seed, drawn, frame_size, sources[number % len(sources)])
             for number, own in people.items()
         )
-        written: list[WrittenClip] = []
-        for some in spread(_write_person, calls, jobs):
-            written += some
-            if progress is not None:
-                progress(len(written), len(chosen))
+        written = clips_of_all(_write_person, calls, jobs, len(chosen), progress)
         written.sort(key=lambda clip: clip.clip.position)
-        layout.annotate(work, written, variants, subject_generator(seed, 0, _SHEET))
+        layout.annotate(work, written, subject_generator(seed, 0, _SHEET))
         if not tiny:
-            _write_truth(work / TRUTH, written)
+            positions = [np.arange(clip.n_frames) for clip in written]
+            write_truth(
+                work / TRUTH,
+                [clip.clip.key for clip in written],
+                [clip.strength_px for clip in written],
+                [clip.truth for clip in written if clip.truth is not None],
+                subject=np.array([clip.clip.subject for clip in written]),
+                part=np.array([clip.clip.part for clip in written]),
+                frame_number=np.concatenate([c.first + p for c, p in zip(written, positions, strict=True)]),
+                on_disk=np.concatenate([~np.isin(p, list(c.missing)) for c, p in zip(written, positions, strict=True)]),
+            )
         write_json(
             work / SIMULATION,
             {
@@ -143,31 +145,19 @@ def simulate_tree(
                 "clips": len(written),
                 "size": list(frame_size),
                 "emotions": dict(sorted(Counter(clip.clip.emotion for clip in written).items())),
-                "odd_clips": {_key(clip.clip): sorted(clip.clip.quirks) for clip in written if clip.clip.quirks},
-                "portrait": None if tiny else portrait_note(portrait),
-                "settings": drawn.as_dict() if drawn else None,
+                "odd_clips": {clip.clip.key: sorted(clip.clip.quirks) for clip in written if clip.clip.quirks},
+                "portrait": None if tiny else "astronaut" if portrait is None else "custom",
+                "settings": asdict(drawn) if drawn else None,
             },
         )
     return Path(out)
 
 
-def _layout(shape: str, variants: Collection[str]) -> Shape:
-    if shape not in SHAPES:
-        raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
-    layout = SHAPES[shape]
-    unknown = sorted(set(variants) - set(layout.variants))
-    if unknown:
-        raise ConfigError(f"{shape} has no variant {unknown[0]!r}; there are {', '.join(layout.variants)}")
-    return layout
-
-
-def _sized(
-    layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None, variants: Collection[str]
-) -> SimulationSettings:
-    """The settings at the frame size of the set, or at another with the face scaled along."""
+def _sized(layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None) -> SimulationSettings:
+    """Return the settings at the frame size of the set, or at another with the face scaled along."""
     if settings is not None and size is None:
         return settings
-    width, height = layout.size(variants)
+    width, height = layout.size
     low, high = layout.inter_ocular_px
     if size is not None:
         factor = min(size[0] / width, size[1] / height)
@@ -177,22 +167,18 @@ def _sized(
 
 def _write_person(
     root: Path,
-    shape: str,
+    layout: Shape,
     clips: Sequence[PlannedClip],
-    variants: Collection[str],
     seed: int,
     settings: SimulationSettings | None,
     size: tuple[int, int],
     portrait: Portrait,
 ) -> list[WrittenClip]:
     """Write the frames of all clips of one person; tiny ones without settings."""
-    layout = SHAPES[shape]
     if settings is None:
-        return [_write_tiny(root, layout, clip, variants, seed, size) for clip in clips]
+        return [_write_tiny(root, layout, clip, seed, size) for clip in clips]
     person = clips[0].person
-    face = make_face(portrait, settings, subject_generator(seed, person, FACE))
-    fields = action_fields(face.points)
-    style = subject_style(seed, person)
+    face, fields, style = subject_face(portrait, settings, seed, person)
     written = []
     for clip in clips:
         generator = subject_generator(seed, person, SCRIPT, clip.position)
@@ -204,18 +190,16 @@ def _write_person(
         done = WrittenClip(
             clip, first, stop - start,
             onset=first + script.onset - start, apex=first + script.apex - start, offset=first + script.offset - start,
-            units=parse_facs(script.facs).units, missing=layout.missing(clip, stop - start, variants),
-            strength_px=script.strength_px, truth=_part(renderer.truth(), start, stop),
+            units=parse_facs(script.facs).units, missing=layout.missing(clip, stop - start),
+            strength_px=script.strength_px, truth=renderer.truth().part(start, stop),
         )  # fmt: skip
         frames = list(renderer.frames(subject_generator(seed, person, NOISE, clip.position)))[start:stop]
-        _write_frames(root, layout, done, frames, variants)
+        _write_frames(root, layout, done, frames)
         written.append(done)
     return written
 
 
-def _write_tiny(
-    root: Path, layout: Shape, clip: PlannedClip, variants: Collection[str], seed: int, size: tuple[int, int]
-) -> WrittenClip:
+def _write_tiny(root: Path, layout: Shape, clip: PlannedClip, seed: int, size: tuple[int, int]) -> WrittenClip:
     """A texture that moves one pixel to the left with every frame, and key frames at its ends and middle."""
     generator = subject_generator(seed, clip.person, SCRIPT, clip.position)
     emotion = simulated_emotion(clip.emotion, generator)
@@ -223,53 +207,21 @@ def _write_tiny(
     first = layout.first_number(clip, n_frames, generator)
     done = WrittenClip(
         clip, first, n_frames, onset=first, apex=first + n_frames // 2, offset=first + n_frames - 1,
-        units=draw_codes(emotion, generator), missing=layout.missing(clip, n_frames, variants),
+        units=draw_codes(emotion, generator), missing=layout.missing(clip, n_frames),
     )  # fmt: skip
     width, height = size
     pattern = cv2.GaussianBlur(generator.random((height, width + n_frames), np.float32), (0, 0), 1.5)
     pattern = (128 + 40 * (pattern - pattern.mean()) / pattern.std()).clip(0, 255).astype(np.uint8)
-    _write_frames(root, layout, done, (pattern[:, i : i + width] for i in range(n_frames)), variants)
+    _write_frames(root, layout, done, (pattern[:, i : i + width] for i in range(n_frames)))
     return done
 
 
-def _write_frames(
-    root: Path,
-    layout: Shape,
-    clip: WrittenClip,
-    frames: Iterator[GreyImage] | Sequence[GreyImage],
-    variants: Collection[str],
-) -> None:
-    folder = root / layout.folder(clip.clip, variants)
+def _write_frames(root: Path, layout: Shape, clip: WrittenClip, frames: Iterable[GreyImage]) -> None:
+    folder = root / layout.folder(clip.clip)
     folder.mkdir(parents=True)
     for position, frame in enumerate(frames):
         if position not in clip.missing:
             image: Any = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) if layout.colour else frame
             # The tree appears whole by rename, so its files need not do so one by one.
             data = cv2.imencode(layout.suffix, image)[1].tobytes()
-            (folder / layout.file_name(clip.clip, clip.first + position, variants)).write_bytes(data)
-
-
-def _part(truth: ClipTruth, start: int, stop: int) -> ClipTruth:
-    return ClipTruth(
-        truth.motion[start:stop], truth.landmarks[start:stop], truth.head_pose[start:stop],
-        truth.action_units[start:stop],
-    )  # fmt: skip
-
-
-def _write_truth(path: Path, clips: Sequence[WrittenClip]) -> None:
-    numbers = [clip.first + np.arange(clip.n_frames) for clip in clips]
-    on_disk = [~np.isin(np.arange(clip.n_frames), list(clip.missing)) for clip in clips]
-    write_truth(
-        path,
-        [_key(clip.clip) for clip in clips],
-        [clip.strength_px for clip in clips],
-        [clip.truth for clip in clips if clip.truth is not None],
-        subject=np.array([clip.clip.subject for clip in clips]),
-        part=np.array([clip.clip.part for clip in clips]),
-        frame_number=np.concatenate(numbers).astype(np.int64),
-        on_disk=np.concatenate(on_disk),
-    )
-
-
-def _key(clip: PlannedClip) -> str:
-    return f"{clip.subject}/{clip.name}"
+            (folder / layout.file_name(clip.clip, clip.first + position)).write_bytes(data)

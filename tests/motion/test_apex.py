@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stag.datasets.apex import apex_step
+from stag.motion.transforms import apex_step
 
 
 def by_hand(motion):

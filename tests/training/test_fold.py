@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stag.training.sampling import epoch_order
+from stag.training.fold import epoch_order
 
 LABELS = torch.tensor([0] * 40 + [1] * 10 + [2] * 3)
 

@@ -11,10 +11,10 @@ import pytest
 
 from stag.explanation.explain import Attribution
 from stag.motion.regions import LAYOUTS, channel_names
-from stag.report.pages.player import player_view
+from stag.motion.transforms import strongest_step
+from stag.report.pages.face import player_view
 from stag.report.pages.prediction import prediction_page
 from stag.report.theme import FULL_PX
-from stag.report.wording import apex_step
 
 
 def why(p, values):
@@ -77,7 +77,7 @@ def test_what_shows_without_a_script_is_the_apex_of_what_the_script_shows(make_p
     p = make_prediction()
     values = rng.normal(size=(8, 18))
     view = player_view(p, "a", why(p, values) if explained else None)
-    step = apex_step(p.motion.motion)
+    step = strongest_step(p.motion.motion)
     shown = np.array(view["data"]["layers"]["attribution" if explained else "motion"])[step]
     assert (view["step"], view["data"]["step"]) == (step, step)
     assert view["shown"] == view["data"]["layer"] == ("attribution" if explained else "motion")

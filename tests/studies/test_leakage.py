@@ -7,8 +7,8 @@ import pytest
 
 from stag.config import Config
 from stag.evaluation.evaluate import evaluate
-from stag.studies import leaks
-from stag.studies.leaks import (
+from stag.studies import leakage
+from stag.studies.leakage import (
     InterpolatedOversampling,
     LeakyNormalisation,
     LeakyOversampling,
@@ -32,7 +32,7 @@ def shown(monkeypatch):
         seen.append((train, test))
         return np.full((len(test), 3), 1 / 3)
 
-    monkeypatch.setattr(leaks, "_trained", pretend)
+    monkeypatch.setattr(leakage, "_trained", pretend)
     return seen
 
 
