@@ -12,6 +12,7 @@ from stag.explanation.faithfulness import mass_share, moving_cells
 from stag.explanation.methods import METHODS
 from stag.facs import AU_VOCABULARY
 from stag.model.summary import summarise_model
+from stag.motion.transforms import since_onset, strongest_step
 from stag.report.figures.material import Drawn, Material, Shown
 from stag.report.plots.architecture import ArchitectureSample, architecture_figure
 from stag.report.plots.attribution import attention_maps_figure
@@ -20,7 +21,7 @@ from stag.report.plots.evolution import graph_evolution_figure
 from stag.report.plots.frame import framed
 from stag.report.plots.graph import layer_graphs_figure
 from stag.report.plots.motion import motion_figure
-from stag.report.wording import answer_in_words, apex_step, capitalised, share
+from stag.report.wording import answer_in_words, capitalised, share
 from stag.types import FloatArray
 
 COMPARED = ("ig", "gradcam", "attention")
@@ -54,8 +55,8 @@ def architecture(material: Material) -> list[Drawn]:
     )
     figure = architecture_figure(summary, sample)
     note = (
-        f"{model_in_words(material)}: {summary.parameters:,} parameters, {summary.flops / 1e6:.1f} MFLOP for one pass. Shapes are "
-        f"those of one clip; the maps are what the parts gave for {shown.name}."
+        f"{model_in_words(material)}: {summary.parameters:,} parameters, {summary.flops / 1e6:.1f} MFLOP for one pass. "
+        f"Shapes are those of one clip; the maps are what the parts gave for {shown.name}."
     )
     return [drawn(figure, 1, "architecture", "Architecture", note, shown.simulated)]
 
@@ -78,8 +79,8 @@ def maps(material: Material) -> list[Drawn]:
     by_title["All, averaged"] = np.mean(sizes[1:], axis=0)
     figure = attention_maps_figure(shown.motion.crop, shown.motion.points, by_title, material.model.info.layout)
     note = (
-        f"{shown.name}; {model_in_words(material)} says {answer_in_words(shown.prediction)}. Why {name}: the sum over the clip of "
-        "each method, beside the size of the motion. Orange speaks for the class, blue against it."
+        f"{shown.name}; {model_in_words(material)} says {answer_in_words(shown.prediction)}. Why {name}: the sum "
+        "over the clip of each method, beside the size of the motion. Orange speaks for the class, blue against it."
     )
     if missing:
         note += f" Not drawn, because captum is not installed: {', '.join(missing)}."
@@ -88,10 +89,12 @@ def maps(material: Material) -> list[Drawn]:
 
 def comparison(material: Material) -> list[Drawn]:
     """Figure 3: simulated clips, each with predicted beside true class, measured beside true motion, and maps."""
-    rows, missing = [], list[str]()
+    rows, chances, missing = [], list[float](), list[str]()
+    cumulative = material.model.info.cumulative
     for shown in material.simulated_clips:
         assert shown.true_motion is not None
         moving = moving_cells(shown.true_motion[None])
+        chances.append(moving.mean())
         measured = shown.motion.motion.astype(float)
         size = np.hypot(measured[..., 0], measured[..., 1])
         found: dict[str, FloatArray] = {}
@@ -104,7 +107,8 @@ def comparison(material: Material) -> list[Drawn]:
                 continue
             found[why.title] = why.by_channel
             hits[why.title] = float(mass_share(why.values[None], moving)[0])
-        step = apex_step(shown.true_motion)
+        since = [np.asarray(values if cumulative else since_onset(values)) for values in (shown.true_motion, measured)]
+        step = strongest_step(since[0])
         rows.append(
             ComparedClip(
                 crop=shown.motion.crop,
@@ -112,19 +116,18 @@ def comparison(material: Material) -> list[Drawn]:
                 truth=_class_of(material, shown),
                 about=f"AU {shown.facs}, {share(shown.motion.duration_s)} s",
                 probabilities=shown.prediction.probabilities,
-                true_motion=shown.true_motion[step],
-                measured=measured[step],
+                true_motion=since[0][step],
+                measured=since[1][step],
                 maps=found,
                 hits=hits,
             )
         )
     figure = comparison_figure(rows, material.model.classes, material.model.info.layout)
-    chance = np.mean([moving_cells(shown.true_motion[None]).mean() for shown in material.simulated_clips
-                      if shown.true_motion is not None])  # fmt: skip
+    chance = np.mean(chances)
     note = (
-        f"Faces that a program moved, so that the truth is known; motion at the true apex; {model_in_words(material)}. The number "
-        "under a map is the share of its weight on regions and steps that truly move; by chance it would be "
-        f"{share(float(chance))}."
+        f"Faces that a program moved, so that the truth is known; motion at the true apex; "
+        f"{model_in_words(material)}. The number under a map is the share of its weight on regions and steps "
+        f"that truly move; by chance it would be {share(float(chance))}."
     )
     if missing:
         note += f" Not drawn, because captum is not installed: {', '.join(dict.fromkeys(missing))}."

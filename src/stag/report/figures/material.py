@@ -18,7 +18,7 @@ from stag.inference.probabilities import conformed
 from stag.model.stag import STAG
 from stag.motion.clip import extract_clip
 from stag.motion.regions import LAYOUTS
-from stag.motion.sampling import motion_at
+from stag.motion.transforms import between_steps, motion_at
 from stag.motion_set import MotionSet
 from stag.simulate.film import FilmedClip, film_clip
 from stag.simulate.motion import simulate_motion
@@ -182,7 +182,7 @@ class Material(ArrayValue):
         (tensor,) = extract_clip(film.frames, film, info.motion_settings(), name, every_face=False, pictures=False)
         truth = motion_at(tensor.frame_index, film.motion)[:, list(LAYOUTS[info.layout])].astype(float)
         if not info.cumulative:
-            truth = np.diff(truth, axis=0, prepend=truth[:1])
+            truth = np.asarray(between_steps(truth))
         return Shown(
             f"{name}, AU {film.script.facs}",
             self._predictor.classify(tensor, name),

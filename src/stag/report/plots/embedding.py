@@ -57,7 +57,7 @@ def embeddings_figure(maps: Mapping[str, FloatArray], labels: Sequence[str], cla
     figure = new_figure(len(maps) * side, side)
     for number, (title, points) in enumerate(maps.items()):
         left = number / len(maps)
-        box = (left + 0.02 / len(maps), 0.13, 0.96 / len(maps), 0.76)
+        box = (left + 0.03 / len(maps), 0.13, 0.91 / len(maps), 0.74)
         _draw_map(figure, box, points, labels, classes, _VIEWS[0])
         figure.text(left + 0.06 / len(maps), 0.955, title, fontsize=9.5, fontweight="bold", color=INK, va="top")
     _legend(figure, 0.065, len(classes))

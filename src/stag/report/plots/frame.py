@@ -13,6 +13,7 @@ SIMULATED = "simulated data"
 """The mark, as it is written on a figure."""
 
 _MARGIN_IN, _TITLE_IN, _LINE_IN, _GAP_IN = 0.17, 0.33, 0.19, 0.04
+_NARROWEST_IN = 7.0  # of a drawing that can stretch
 _CHARACTERS_PER_IN = 15.0  # of the note, in its size and font
 
 
@@ -27,6 +28,8 @@ def framed(figure: Figure, title: str, note: str, *, simulated: bool) -> Figure:
         simulated: Whether to mark it as simulated.
     """
     if figure.get_layout_engine() is not None:
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(max(width, _NARROWEST_IN), height)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
     width, height = (float(size) for size in figure.get_size_inches())
