@@ -72,7 +72,7 @@ def everything(folder):
         ("evaluate a.npz --model model --out model", 1, "is what --model reads"),
         ("extract plain --out plain.npz --cache plain", 1, "is what DATASET|VIDEO... reads"),
         ("simulate --as motion --out a.npz/x.npz", 1, "cannot be written"),
-        ("figures run --out run", 1, "is what RUN|FILE.npz... reads"),
+        ("figures run --out run", 1, "is what INPUT... reads"),
         ("check samm --root root --json root", 1, "is what --root reads"),
         ("reproduce table3 --motion samm=a.npz --out a.npz", 1, "is what --motion reads"),
         # an output inside a folder that is an input

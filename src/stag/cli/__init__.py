@@ -4,12 +4,12 @@ import atexit
 import gc
 import sys
 
-from stag.cli import clips, data, figures, learning, studies, upkeep
+from stag.cli import clips, data, learning, studies, study_figures, upkeep
 from stag.cli.console import fail
 from stag.cli.usage import app
 from stag.errors import StagError
 
-__all__ = ["app", "clips", "data", "figures", "learning", "main", "studies", "upkeep"]
+__all__ = ["app", "clips", "data", "learning", "main", "studies", "study_figures", "upkeep"]
 
 
 def main() -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from stag.inference.probabilities import answer
-from stag.inference.views import model_views
+from stag.inference.probabilities import answer, model_views
 from stag.model.shipped import DEFAULT_MODEL, SHIPPED, local_folder
 from stag.model.stag import STAG
 from stag.model.summary import summarise_model

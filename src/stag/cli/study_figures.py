@@ -53,7 +53,7 @@ def figures(
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RUN|FILE.npz...",
+            metavar="INPUT...",
             help="Finished runs, for scores and confusion matrices; motion files, for the map of features. What is not "
             "given is simulated, and marked so on the figure.",
         ),
