@@ -18,8 +18,8 @@ from stag.report.plots.architecture import ArchitectureSample, architecture_figu
 from stag.report.plots.attribution import attention_maps_figure
 from stag.report.plots.comparison import ComparedClip, comparison_figure
 from stag.report.plots.evolution import graph_evolution_figure
+from stag.report.plots.face import layer_graphs_figure
 from stag.report.plots.frame import framed
-from stag.report.plots.graph import layer_graphs_figure
 from stag.report.plots.motion import motion_figure
 from stag.report.wording import answer_in_words, capitalised, share
 from stag.types import FloatArray

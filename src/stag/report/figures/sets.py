@@ -11,8 +11,7 @@ from stag.model.stag import STAG
 from stag.report.figures.clips import drawn, model_in_words
 from stag.report.figures.material import Drawn, Material, Study
 from stag.report.plots.embedding import embeddings_figure
-from stag.report.plots.protocol import Bar, protocol_figure
-from stag.report.plots.scores import confusions_figure
+from stag.report.plots.scores import Bar, confusions_figure, protocol_figure
 from stag.report.wording import share
 from stag.types import FloatArray
 
