@@ -80,7 +80,7 @@ def figures(
     check_fps(fps, [clip] if clip else [])
     from stag.evaluation.prediction_file import read_run
     from stag.model.stag import STAG
-    from stag.motion.video_motion import video_motion
+    from stag.motion.clip import video_motion
     from stag.report.figures.make import make_figures, write_figures
     from stag.report.figures.material import Material
     from stag.utils.parallel import one_thread

@@ -13,7 +13,7 @@ SIMULATED = "simulated data"
 """The mark, as it is written on a figure."""
 
 _MARGIN_IN, _TITLE_IN, _LINE_IN, _GAP_IN = 0.17, 0.33, 0.19, 0.04
-_NARROWEST_IN = 7.0  # of a drawing that can stretch
+_NARROWEST_IN = 7.0
 _CHARACTERS_PER_IN = 15.0  # of the note, in its size and font
 
 
@@ -22,30 +22,31 @@ def framed(figure: Figure, title: str, note: str, *, simulated: bool) -> Figure:
     """Put a title and a note above a figure, and mark it where its data is simulated; the drawing keeps its size.
 
     Args:
-        figure: A finished drawing; it is changed and returned.
+        figure: A finished drawing; it is changed and returned. A narrow one gets room on its right, or stretches.
         title: For example ``"Figure 4. Motion of one clip"``.
         note: What is shown, in a sentence or two; wrapped to the width.
         simulated: Whether to mark it as simulated.
     """
     if figure.get_layout_engine() is not None:
-        width, height = figure.get_size_inches()
-        figure.set_size_inches(max(width, _NARROWEST_IN), height)
+        figure.set_figwidth(max(figure.get_figwidth(), _NARROWEST_IN))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-    width, height = (float(size) for size in figure.get_size_inches())
+    narrow, height = (float(size) for size in figure.get_size_inches())
+    width = max(narrow, _NARROWEST_IN)
     lines = wrap(note, int((width - 2 * _MARGIN_IN) * _CHARACTERS_PER_IN))
     head = _MARGIN_IN + _TITLE_IN + _LINE_IN * len(lines) + _GAP_IN
     taller = height + head
     figure.set_size_inches(width, taller)
-    share = height / taller
+    across, share = narrow / width, height / taller
     for axis in figure.axes:
         x, y, w, h = axis.get_position(original=True).bounds
-        axis.set_position((x, y * share, w, h * share))
+        axis.set_position((x * across, y * share, w * across, h * share))
     for text in figure.texts:
-        text.set_y(text.get_position()[1] * share)
+        x, y = text.get_position()
+        text.set_position((x * across, y * share))
     for legend in figure.legends:
         x, y, w, h = legend.get_bbox_to_anchor().transformed(figure.transFigure.inverted()).bounds
-        legend.set_bbox_to_anchor((x, y, w, h))
+        legend.set_bbox_to_anchor((x * across, y * share, w * across, h * share))
     left, top = _MARGIN_IN / width, 1 - (_MARGIN_IN + 0.08) / taller
     figure.text(left, top, title, fontsize=12, fontweight="bold", color=INK, va="center_baseline")
     for number, line in enumerate(lines):
