@@ -27,7 +27,8 @@ def framed(figure: Figure, title: str, note: str, *, simulated: bool) -> Figure:
         note: What is shown, in a sentence or two; wrapped to the width.
         simulated: Whether to mark it as simulated.
     """
-    if figure.get_layout_engine() is not None:
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.set(rect=(0.015, 0, 0.97, 1))  # type: ignore[call-arg]
         figure.set_figwidth(max(figure.get_figwidth(), _NARROWEST_IN))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
