@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
@@ -54,8 +54,7 @@ def _with_figures(function: Callable[P, results.Result]) -> Callable[P, Result]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-        result = function(*args, **kwargs)
-        return Result(**{field.name: getattr(result, field.name) for field in fields(result)})
+        return Result(**vars(function(*args, **kwargs)))
 
     return call
 

@@ -6,10 +6,10 @@ what a drawing needs, so that imports keep one direction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ class Prediction(types.Prediction):
         """Explain this prediction by its own model; see :func:`stag.explain`."""
         with one_thread():
             values = attribution.explain(self.model, self, method=method, target=target)
-        return Attribution(**_fields(values), motion=self.motion, simulated=self.simulated)
+        return Attribution(**vars(values), motion=self.motion, simulated=self.simulated)
 
     def report(self, path: str | Path) -> None:
         """Write the page of ``stag predict --report``: one self-contained HTML file.
@@ -166,7 +166,7 @@ class Predictor(predictor.Predictor):
         frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
         with one_thread():
             answers = self.predict_frames(frames, str(path), faces, pictures=pictures, aus=aus)
-        return [Prediction(**_fields(answer), model=self.model) for answer in answers]
+        return [Prediction(**vars(answer), model=self.model) for answer in answers]
 
 
 def predict(
@@ -233,7 +233,7 @@ def explain(
             raise ConfigError("fps and aus belong to a video; a prediction is explained as it was made")
         if model is None and not isinstance(clip, Prediction):
             raise ConfigError("this prediction does not carry its model; give model")
-        bound = clip if model is None else Prediction(**_fields(clip) | {"model": _predictor(model).model})
+        bound = clip if model is None else Prediction(**vars(clip) | {"model": _predictor(model).model})
     else:
         bound = predict(clip, DEFAULT_MODEL if model is None else model, fps=fps, aus=aus)
     assert isinstance(bound, Prediction)
@@ -252,7 +252,3 @@ def _predictor(model: STAG | str | Path) -> Predictor:
 @lru_cache(maxsize=4)
 def _loaded(model: str, _changed_ns: int) -> Predictor:
     return Predictor(model)
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}

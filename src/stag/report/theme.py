@@ -149,15 +149,20 @@ def spread(targets: Sequence[float] | FloatArray, gap: float, low: float, high: 
     return placed
 
 
-def intensity_scale(axis: Axes, low: str, high: str, label: str) -> None:
-    """Turn an empty axes into a small legend of the intensity map: five swatches between two numbers."""
+def colour_scale(axis: Axes, colours: FloatArray, low: str, high: str, colour: str = MUTED) -> None:
+    """Turn an empty axes into a legend of a colour map: swatches ``(n, 4)`` between two texts."""
     axis.set_axis_off()
-    axis.set_xlim(0, 5)
+    axis.set_xlim(0, len(colours))
     axis.set_ylim(0, 1)
-    for i in range(5):
-        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=INTENSITY((i + 0.5) / 5), linewidth=0))
+    for i, swatch in enumerate(colours):
+        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=swatch, linewidth=0))
     axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
-    axis.text(5.2, 0.5, f"{high}  {label}", ha="left", va="center_baseline", fontsize=8, color=MUTED)
+    axis.text(len(colours) + 0.2, 0.5, high, ha="left", va="center_baseline", fontsize=8, color=colour)
+
+
+def intensity_scale(axis: Axes, top: float, unit: str) -> None:
+    """Turn an empty axes into the legend of the intensity map, from 0 to ``top``."""
+    colour_scale(axis, INTENSITY((np.arange(5) + 0.5) / 5), "0", f"{share(top)}  {unit}")
 
 
 def unit_ticks(axis: Axes, *directions: Literal["x", "y"]) -> None:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
 from stag.report.plots.face import draw_photo
-from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure, time_axis
+from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, colour_scale, new_figure, time_axis
 from stag.report.wording import share
 from stag.types import FloatArray, GreyImage
 
@@ -189,16 +189,9 @@ def draw_face_heat(
 
 
 def signed_scale(axis: Axes, low: str, high: str, *, signed: bool) -> None:
-    """Turn an empty axes into a legend of seven swatches, or of the four that an unsigned map uses."""
-    axis.set_axis_off()
-    axis.set_xlim(0, 7)
-    axis.set_ylim(0, 1)
-    shades = np.linspace(-1, 1, 7) if signed else np.linspace(0, 1, 7)
-    for i, shade in enumerate(shades):
-        colour = SIGNED((shade + 1) / 2)
-        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=colour, linewidth=0))
-    axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
-    axis.text(7.2, 0.5, high, ha="left", va="center_baseline", fontsize=8, color=INK)
+    """Turn an empty axes into the legend of a map of attributions, from blue or, if unsigned, from nothing."""
+    shades = np.linspace(-1 if signed else 0, 1, 7)
+    colour_scale(axis, SIGNED((shades + 1) / 2), low, high, INK)
 
 
 def _signed_area(axis: Axes, at: FloatArray, total: FloatArray) -> None:

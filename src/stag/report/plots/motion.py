@@ -100,7 +100,7 @@ def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
     axis.tick_params(length=0)
     axis.set_ylabel("looks from")
     axis.set_xlabel("to")
-    intensity_scale(axis.inset_axes((0.12, 1.03, 0.4, 0.03)), "0", share(top), "of a row")
+    intensity_scale(axis.inset_axes((0.12, 1.03, 0.4, 0.03)), top, "of a row")
     return figure
 
 
@@ -137,7 +137,7 @@ def _draw_heatmap(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Seq
     _mesh(axis, edges, np.arange(len(names) + 1.0), size.T / top)
     axis.set_ylim(len(names), 0)
     axis.set_yticks(np.arange(len(names)) + 0.5, labels=list(names))
-    intensity_scale(axis.inset_axes((0.06, 1.025, 0.34, 0.03)), "0", share(top), "px")
+    intensity_scale(axis.inset_axes((0.06, 1.025, 0.34, 0.03)), top, "px")
 
 
 def _mesh(axis: Axes, x: FloatArray, y: FloatArray, relative: FloatArray) -> None:

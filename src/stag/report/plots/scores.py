@@ -75,15 +75,11 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
         axis.scatter([uar], [row], s=34, facecolor="none", edgecolor=colour, linewidths=1.3, zorder=3)
         axis.scatter([uf1], [row], s=38, color=colour, linewidths=0, zorder=4)
         axis.text(1.02, row, share(uf1), va="center_baseline", fontsize=8.5, color=INK if i == 0 else MUTED)
-    axis.set_yticks(range(len(order)), labels=[scores[i][0] for i in order])
-    for label, i in zip(axis.get_yticklabels(), order, strict=True):
-        label.set_color(INK)
-        label.set_fontweight("bold" if i == 0 else "normal")
-    axis.set_ylim(len(order) - 0.4, -0.6)
+    _name_rows(axis, [scores[i][0] for i in order])
+    axis.get_yticklabels()[order.index(0)].set_fontweight("bold")
     axis.set_xlim(0, 1)
     unit_ticks(axis, "x")
     axis.set_xlabel("● UF1   ○ UAR   ▬ 95 % interval of UF1")
-    axis.spines["left"].set_visible(False)
     return figure
 
 
@@ -113,14 +109,8 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
         overall, tallest + 1.1, f"  all clips {share(overall)}  ", fontsize=8, color=INK, va="center",
         ha="left" if overall < 0.75 else "right",
     )  # fmt: skip
-    axis.scatter(
-        bins / 40,
-        height,
-        s=widest**2 * (0.25 + 0.75 * np.asarray(clips) / largest),
-        color=ACCENT,
-        alpha=0.6,
-        linewidths=0,
-    )
+    areas = widest**2 * (0.25 + 0.75 * np.asarray(clips) / largest)
+    axis.scatter(bins / 40, height, s=areas, color=ACCENT, alpha=0.6, linewidths=0)
     axis.set_xlim(-0.03, 1.03)
     axis.set_ylim(-0.8, tallest + 1.5)
     axis.set_yticks([])
@@ -153,15 +143,11 @@ def differences_figure(rows: Sequence[tuple[str, float, tuple[float, float] | No
             1.02, at, signed(value), transform=axis.get_yaxis_transform(), va="center_baseline", fontsize=8.5, color=INK
         )
         reach = max(reach, abs(value))
-    axis.set_yticks(range(len(rows)), labels=[name for name, _, _ in rows])
-    for label in axis.get_yticklabels():
-        label.set_color(INK)
-    axis.set_ylim(len(rows) - 0.4, -0.6)
+    _name_rows(axis, [name for name, _, _ in rows])
     axis.set_xlim(-1.08 * reach, 1.08 * reach)
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, symmetric=True))
     axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: signed(float(x), 2)))
     axis.set_xlabel("difference of UF1")
-    axis.spines["left"].set_visible(False)
     return figure
 
 
@@ -301,6 +287,13 @@ def faithfulness_figure(
     key.set_xlim(0, 1)
     key.set_ylim(0, 1)
     return figure
+
+
+def _name_rows(axis: Axes, names: Sequence[str]) -> None:
+    axis.set_yticks(range(len(names)), labels=names)
+    axis.tick_params(axis="y", labelcolor=INK)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.spines["left"].set_visible(False)
 
 
 def _cell_in(size: int) -> float:
