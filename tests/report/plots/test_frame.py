@@ -17,7 +17,10 @@ def test_the_drawing_keeps_its_size_below_the_heading(layout):
     framed(figure, "Figure 9. Something", "A note. " * 40, simulated=True)
     width, height = figure.get_size_inches()
     assert (width, height > 3) == (8, True)
-    assert axis.get_position().bounds * np.array([8, height, 8, height]) == pytest.approx(before, abs=0.02)
+    after = axis.get_position().bounds * np.array([8, height, 8, height])
+    assert after[[1, 3]] == pytest.approx(before[[1, 3]], abs=0.02)
+    # A drawing that lays itself out is moved a little away from the edge.
+    assert after[[0, 2]] == pytest.approx(before[[0, 2]], abs=0.02 if layout is None else 0.3)
     figure.draw_without_rendering()
     lines = [text for text in figure.texts if text.get_text().startswith(("A note", "note"))]
     assert len(lines) > 1
