@@ -78,6 +78,7 @@ def figures(
 ) -> None:
     """Draw Figures 1 to 8 of the paper: from your runs, motion files and clip, or from simulated data."""
     check_fps(fps, [clip] if clip else [])
+    from stag.datasets.readers.manifest import SIMULATION
     from stag.evaluation.prediction_file import read_run
     from stag.model.stag import STAG
     from stag.motion.clip import video_motion
@@ -96,7 +97,9 @@ def figures(
     trained = STAG.from_pretrained(model)
     with one_thread(), progress_bar("figures", quiet, unit="figures") as progress:
         measured = None if clip is None else video_motion(clip, trained.info.motion_settings(), fps=fps)[0]
-        material = Material(trained, model, measured, str(clip or ""), motion, runs, jobs)
+        drawn = clip is not None and any((folder / SIMULATION).is_file() for folder in clip.resolve().parents[:2])
+        name = clip.name if clip else ""
+        material = Material(trained, model, measured, name, drawn, motion, runs, jobs)
         made = make_figures(material, names, progress=progress)
     for one in made:
         say(f"{one.title}{'  [simulated data]' if one.simulated else ''}")

@@ -109,6 +109,7 @@ class Material(ArrayValue):
         model_name: How the user named it.
         clip: Motion of a clip of the user's own, or ``None``.
         clip_name: Its name.
+        clip_simulated: Whether it comes from the simulator.
         motion: Clips of the user's own for the map of features, or ``None``.
         runs: Finished evaluations of the user's own, by folder.
         jobs: Number of worker processes.
@@ -118,6 +119,7 @@ class Material(ArrayValue):
     model_name: str
     clip: MotionTensor | None = None
     clip_name: str = ""
+    clip_simulated: bool = False
     motion: MotionSet | None = None
     runs: Mapping[Path, RunResult] = field(default_factory=dict)
     jobs: int = 1
@@ -132,7 +134,8 @@ class Material(ArrayValue):
         """The clip of the user's own, or a simulated one."""
         if self.clip is None:
             return self.simulated_clips[EXAMPLE]
-        return Shown(self.clip_name, self._predictor.classify(self.clip, self.clip_name), simulated=False)
+        answer = self._predictor.classify(self.clip, self.clip_name)
+        return Shown(f"clip {self.clip_name}", answer, simulated=self.clip_simulated)
 
     @cached_property
     def mapped(self) -> MotionSet:
