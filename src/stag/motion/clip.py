@@ -18,7 +18,7 @@ from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import FaceTracker
-from stag.motion.events import blink_times, mark_cuts
+from stag.motion.events import blink_times
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
 from stag.motion.regions import Pooling, covering_window, empty_channels
@@ -26,7 +26,7 @@ from stag.motion.sampling import magnitude_positions, probe_positions, uniform_p
 from stag.motion.transforms import between_steps, motion_at, since_onset
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, Landmarks, MotionTensor, Quality
 from stag.utils import limits
-from stag.video import fps_if_untimed, frame_rate, read_frames
+from stag.video import fps_if_untimed, frame_rate, mark_cuts, read_frames
 
 MIN_FRAMES = 3
 LOW_RESOLUTION_PX = 20.0

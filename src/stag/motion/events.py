@@ -9,15 +9,11 @@ within a few frames, which is too far for flow; so the picture of the eye openin
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from math import sqrt
+from collections.abc import Sequence
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stag.types import FloatArray, Frame, GreyImage
+from stag.types import FloatArray, GreyImage
 
 _BLOCKS = (16, 12)
 _SAMPLED = (128, 96)
@@ -33,40 +29,6 @@ _LONGEST_S = 0.4  # assumed; a blink lasts .1 to .4 s
 _SLOWEST_S = 0.07  # assumed; frames further apart than that may step over a blink or invent one
 _ENOUGH = 24  # frames whose median is the usual picture
 _LEAST_CONTRAST = 2.0  # assumed; grey levels, an eye opening with less shows nothing
-
-
-def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-    """Yield frames, each with whether the scene changes before it; runs one frame behind.
-
-    A change before the last frame is left out: nothing would follow it.
-
-    Example:
-        >>> cuts_s = [frame.time_s for frame, cut in mark_cuts(frames) if cut]  # doctest: +SKIP
-    """
-    recent: deque[float] = deque([0.0], maxlen=_REMEMBERED)
-    waiting: Frame | None = None
-    jump = 0.0
-    seen: NDArray[np.float32] | None = None
-    for frame in frames:
-        look = _blocks(frame.image)
-        # A blank frame neither is nor hides a cut: the next picture is compared with the last one.
-        change = 0.0 if look is None or seen is None else 1 - float(np.vdot(look, seen))
-        seen = seen if look is None else look
-        if waiting is not None:
-            yield waiting, jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
-            recent.append(jump)
-        waiting, jump = frame, change
-    if waiting is not None:
-        yield waiting, False
-
-
-def _blocks(image: GreyImage) -> NDArray[np.float32] | None:
-    """Return the blocks of a frame with mean 0 and length 1, or ``None`` for one that shows nothing."""
-    sampled = cv2.resize(image, _SAMPLED, interpolation=cv2.INTER_NEAREST)
-    blocks = cv2.resize(sampled, _BLOCKS, interpolation=cv2.INTER_AREA).astype(np.float32)
-    blocks -= blocks.sum() / blocks.size
-    length = sqrt(float(np.vdot(blocks, blocks)))
-    return None if length < _BLANK_GREY * sqrt(blocks.size) else blocks / np.float32(length)
 
 
 def blink_times(crops: Sequence[GreyImage], points: FloatArray, times_s: Sequence[float]) -> list[float]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 
 from stag.errors import VideoError
-from stag.frames.video_file import video_stream
 from stag.types import Frame
 from stag.utils import limits
+from stag.video.file import video_stream
 
 _CUT = "cut it to the expression"
 _TAKE = "take a clip such as .mp4, .mov, .avi, .mkv, .webm or .gif"

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from stag.datasets.readers.key_frames import locate
 from stag.datasets.readers.result import KINDS, Unusable
 from stag.datasets.readers.tree import FrameIndex, index_frames
-from stag.frames.folder import folder_pictures
-from stag.frames.order import FrameOrder, is_image, ranges_text
+from stag.video.folder import FrameOrder, folder_pictures, is_image, ranges_text
 
 
 def index(numbers):

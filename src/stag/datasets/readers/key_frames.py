@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from stag.datasets.readers.result import Unusable
 from stag.datasets.readers.tree import FrameIndex
-from stag.frames.order import ranges_text
 from stag.utils.cells import frame_number, is_missing
+from stag.video.folder import ranges_text
 
 LEAST_SHARE = 0.5  # assumed
 """Share of the frames from onset to offset below which a clip is left out."""

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from stag.datasets.readers.result import Unusable
 from stag.errors import DatasetError
-from stag.frames.folder import list_images
-from stag.frames.order import FrameOrder, OrderUnknownError
 from stag.types import Clip
 from stag.utils.files import backslashes
+from stag.video.folder import FrameOrder, OrderUnknownError, list_images
 
 _DEPTH = 2
 _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")  # JPEG, PNG, BMP, TIFF

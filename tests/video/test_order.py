@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stag.frames.order import OrderUnknownError, frame_order, ranges_text
+from stag.video.folder import OrderUnknownError, frame_order, ranges_text
 
 
 def shuffled(names):

@@ -1,67 +1,70 @@
-"""Grey frames with true times, streamed from a video file, a GIF or a folder of images.
+"""Grey frames with true times, streamed from a video file, an animated picture or a folder of images.
 
-There is one way from colour to grey: decode to 8-bit BGR, then ``cv2.cvtColor``. The luma plane of a video would be
-cheaper, but images and GIFs have none, and the two ways differ by up to ten grey levels: a clip would look different as
-a video and as a folder of its own frames.
+Grey is always decoded to 8-bit BGR first: the luma plane of a video would be cheaper, but differs by up to ten grey
+levels, so that a clip would look different as a video and as a folder of its own frames.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.errors import VideoError
-from stag.frames.folder import folder_pictures
-from stag.frames.picture import Picture
-from stag.frames.video_file import (
+from stag.types import Frame, GreyImage
+from stag.utils.files import atomic_path, no_such
+from stag.video.file import (
+    Picture,
     animation_pictures,
-    carries_times,
-    file_pictures,
+    has_times,
     is_animated_webp,
     is_gif_without_delays,
+    video_pictures,
 )
-from stag.types import Frame
-from stag.utils.files import atomic_path, no_such
+from stag.video.folder import folder_pictures
 
 DEFAULT_FPS = 30.0
-"""Frame rate of a clip that carries no times, where none is given. # assumed"""
+"""Frame rate of a clip without times where none is given. # assumed"""
 
-ASSUMED = f"{DEFAULT_FPS:g} fps assumed"
-"""The remark on such a clip."""
+_BLOCKS = (16, 12)
+_SAMPLED = (128, 96)
+_BLANK_GREY = 3.0  # assumed; spread of the blocks below which a frame shows nothing
+_JUMP = 0.08  # measured: nods and turns of the head reach .015, cuts between scenes .8, between people mostly above .1
+_TIMES_AROUND = 5.0  # assumed; how far a cut stands out from the frames around it
+_REMEMBERED = 4
 
 
 def read_frames(
     path: Path, *, fps: float | None = None, start: int | None = None, stop: int | None = None
 ) -> Iterator[Frame]:
-    """Stream the frames of a clip; one frame is held at a time.
+    """Stream the frames of a clip, one at a time.
 
-    A frame without a usable time stamp (missing, or not after the one before) is placed one average frame interval
-    after its predecessor. Frames of a file are shown as the file asks: trimmed by its edit list, with square pixels,
-    turned or mirrored upright; transparent pixels show white. Images of a folder come in the order of the number that
-    counts them (:func:`stag.frames.order.frame_order`); hidden files are ignored. What was assumed or is doubtful comes
-    as ``flags`` of the frame at which it became known.
+    Frames of a file are shown as the file asks: trimmed by its edit list, with square pixels, turned or mirrored
+    upright; transparent pixels show white. A frame without a usable time stamp (missing, or not after the one before)
+    is placed one average interval after its predecessor. Images of a folder come in the order of
+    :func:`stag.video.folder.frame_order`. Assumptions and doubts come as ``flags`` of the frame at which they arose.
 
     Args:
         path: A video file, an animated picture, or a folder of images.
-        fps: Frames per second. Clips without times need it (else :data:`DEFAULT_FPS`, which is flagged); for a video
-            it replaces the file's own times, as a high-speed recording stored for slow playback needs. See
-            :func:`fps_if_untimed` to leave those alone.
-        start: Position of the first frame wanted, 0-based; ``None`` for the first.
-        stop: Position after the last frame wanted; decoding ends there. Positions past the end are no error as long
-            as one frame remains.
+        fps: Frames per second of a clip without times (where omitted, :data:`DEFAULT_FPS` is flagged). It replaces
+            the own times of a video, as slow playback of a high-speed recording needs; see :func:`fps_if_untimed`.
+        start: Position of the first frame, 0-based.
+        stop: Position after the last frame; decoding ends there. It may lie past the end if one frame remains.
 
     Yields:
         Frames with ``time_s`` counted from the first frame yielded.
 
     Raises:
-        VideoError: The path is missing, cannot be read, holds no frame in the range, is cut off, is damaged, or
+        VideoError: The path is missing, cannot be read, contains no frame in the range, is cut off, is damaged, or
             changes its frame size. Frames before the fault have been yielded by then.
 
     Example:
@@ -95,32 +98,28 @@ def read_frames(
             time_s = own_s
         else:
             if picture.interval_s is None:
-                flags = (*flags, ASSUMED)
+                flags = (*flags, f"{DEFAULT_FPS:g} fps assumed")
             time_s += (picture.tick - tick) * (picture.interval_s or 1 / DEFAULT_FPS)
         tick = picture.tick
         yield Frame(picture.image, time_s, flags)
 
 
 def fps_if_untimed(path: Path, fps: float | None) -> float | None:
-    """The given frame rate for a clip that carries no times of its own, ``None`` for any other.
+    """Return ``fps`` for a clip without times of its own, ``None`` for any other.
 
-    Folders of images carry none, nor do animated pictures without delays and bare streams without a rate.
-
-    Args:
-        path: A clip, as for :func:`read_frames`.
-        fps: Frames per second, or ``None``.
+    Folders of images have none, nor do animated pictures without delays and bare streams without a rate.
     """
     if fps is None or not os.path.exists(path):
         return None
-    untimed = os.path.isdir(path) or is_gif_without_delays(path) or not carries_times(path)
+    untimed = os.path.isdir(path) or is_gif_without_delays(path) or not has_times(path)
     return fps if untimed else None
 
 
 def frame_rate(times: Sequence[float]) -> float:
-    """Frames per second of a list of times in seconds; robust against pauses and dropped frames.
+    """Return the frames per second of times in seconds; ``nan`` for fewer than two times.
 
-    The mean of those frame intervals that lie within a half of the median interval; plain medians suffer where a
-    container rounds times to milliseconds. ``nan`` for fewer than two times.
+    It is the mean of those intervals that lie within a half of the median interval, which pauses and dropped frames
+    do not change; plain medians suffer where a container rounds times to milliseconds.
 
     Example:
         >>> round(frame_rate([0.0, 0.033, 0.067, 0.1, 0.5]), 3)
@@ -134,26 +133,44 @@ def frame_rate(times: Sequence[float]) -> float:
     return float(1.0 / usual.mean()) if median > 0 else float("nan")
 
 
+def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+    """Yield frames, each with whether the scene changes before it; runs one frame behind.
+
+    Coarse blocks of each frame, free of brightness and contrast, are compared with those of the frame before. In a cut
+    the difference is large once; in a fast pan it is large in many frames, in a flash of light twice. A change before
+    the last frame does not count: nothing would follow it.
+    """
+    recent: deque[float] = deque([0.0], maxlen=_REMEMBERED)
+    waiting: Frame | None = None
+    jump = 0.0
+    last_blocks: NDArray[np.float32] | None = None
+    for frame in frames:
+        blocks = _blocks(frame.image)
+        # A blank frame neither is nor hides a cut: the next picture is compared with the last one.
+        change = 0.0 if blocks is None or last_blocks is None else 1 - float(np.vdot(blocks, last_blocks))
+        last_blocks = last_blocks if blocks is None else blocks
+        if waiting is not None:
+            yield waiting, jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
+            recent.append(jump)
+        waiting, jump = frame, change
+    if waiting is not None:
+        yield waiting, False
+
+
 def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> None:
-    """Write grey frames without loss (FFV1 in Matroska); equal frames give equal bytes.
+    """Write grey frames ``(height, width)`` uint8 without loss (FFV1 in Matroska); equal frames give equal bytes.
 
     Matroska keeps times in milliseconds. The file appears whole, by rename.
-
-    Args:
-        path: Target, usually named ``.mkv``.
-        frames: ``(height, width)`` uint8 images of one size.
-        fps: Frames per second.
 
     Raises:
         VideoError: There are no frames, or a frame is not grey uint8 of the size of the first.
     """
-    with atomic_path(path) as temporary:
-        _encode(Path(path), str(temporary), frames, Fraction(fps).limit_denominator(1001))
-
-
-def _encode(path: Path, temporary: str, frames: Iterable[NDArray[np.uint8]], rate: Fraction) -> None:
+    rate = Fraction(fps).limit_denominator(1001)
     # The bitexact flag leaves out the date, the random segment id and the program version.
-    with av.open(temporary, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
+    with (
+        atomic_path(path) as temporary,
+        av.open(str(temporary), "w", format="matroska", options={"fflags": "+bitexact"}) as container,
+    ):
         stream: Any = None
         for index, image in enumerate(frames):
             if image.ndim != 2 or image.dtype != np.uint8:
@@ -174,19 +191,27 @@ def _encode(path: Path, temporary: str, frames: Iterable[NDArray[np.uint8]], rat
 
 
 def _pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
-    """The pictures ``first`` to ``stop`` of whatever the clip is, before their times are settled."""
     if path.is_dir():
         return folder_pictures(path, first, stop)
     try:
         with path.open("rb") as stream:
             empty = not stream.read(1)
-        drawn = not empty and (is_animated_webp(path) or is_gif_without_delays(path))
+        animated = not empty and (is_animated_webp(path) or is_gif_without_delays(path))
     except OSError as error:
         raise VideoError(f"{path}: cannot be read ({error.strerror}); check the file") from error
     if empty:
         raise VideoError(f"{path}: the file is empty; copy or record it again")
-    return animation_pictures(path, first, stop) if drawn else file_pictures(path, first, stop)
+    return animation_pictures(path, first, stop) if animated else video_pictures(path, first, stop)
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
+
+
+def _blocks(image: GreyImage) -> NDArray[np.float32] | None:
+    """Return the blocks of a frame with mean 0 and length 1, or ``None`` for a blank frame."""
+    sampled = cv2.resize(image, _SAMPLED, interpolation=cv2.INTER_NEAREST)
+    blocks = cv2.resize(sampled, _BLOCKS, interpolation=cv2.INTER_AREA).astype(np.float32)
+    blocks -= blocks.sum() / blocks.size
+    length = sqrt(float(np.vdot(blocks, blocks)))
+    return None if length < _BLANK_GREY * sqrt(blocks.size) else blocks / np.float32(length)

@@ -304,7 +304,7 @@ def broken(kind, folder, rng):
         if kind == "size":
             save(folder / "clip" / "2.png", large)
             return folder / "clip", "frame 1: is 9x8 after frames of 8x8"
-        return folder / "clip", "holds no image"
+        return folder / "clip", "contains no image"
     container, options = {
         "cut mp4": ("mp4", {}), "cut early mp4": ("mp4", {"movflags": "+faststart"}), "cut mkv": ("mkv", {}),
         "cut avi": ("avi", {}), "damaged": ("mkv", {}),

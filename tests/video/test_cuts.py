@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stag.motion.events import mark_cuts
 from stag.types import Frame
+from stag.video import mark_cuts
 
 SIZE = (120, 160)
 
