@@ -71,3 +71,25 @@ def test_info_of_what_is_no_model_is_one_sentence(stag, tmp_path):
     code, out, err = stag("info", tmp_path, "--json", tmp_path / "x.json")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert not (tmp_path / "x.json").exists()
+
+
+def test_a_clip_of_ones_own_is_named_and_one_of_a_simulated_corpus_is_marked(stag, monkeypatch, tmp_path):
+    """The clip is not read here; where it lies says whether a program made it."""
+    from stag.config import MotionConfig
+    from stag.motion import clip as extraction
+    from stag.simulate.film import film_clip
+
+    film = film_clip("happiness")
+    (tensor,) = extraction.extract_clip(film.frames, film, MotionConfig(), "clip", every_face=False, pictures=False)
+    monkeypatch.setattr(extraction, "video_motion", lambda path, settings, fps: [tensor])
+    (tmp_path / "corpus" / "clips").mkdir(parents=True)
+    (tmp_path / "corpus" / "simulation.json").write_text("{}")
+    for folder, marked in (("corpus/clips", True), (".", False)):
+        video = tmp_path / folder / "me.mkv"
+        video.write_bytes(b"")
+        out = tmp_path / f"out-{marked}"
+        code, said, err = stag("figures", "--only", "4", "--clip", video, "--out", out, "--quiet")
+        assert (code, err, "[simulated data]" in said) == (0, "", marked)
+        index = json.loads((out / "figures.json").read_text())["figures"][0]
+        assert index["simulated"] is marked
+        assert index["shows"].startswith("Clip me.mkv: ")
