@@ -15,7 +15,7 @@ from stag.utils.files import write_bytes, write_json, write_text
 
 
 def run_motion(out: Path, quick: bool, jobs: int) -> None:
-    """Measure extraction against known motion; write tables, figure and JSON."""
+    """Measure extraction against known motion, and write tables, figure and JSON."""
     with progress_bar("motion", quiet=False) as progress:
         measured = motion_benchmark(quick=quick, jobs=jobs, progress=progress)
     write_json(out / "motion.json", measured.as_dict())
@@ -27,7 +27,7 @@ def run_motion(out: Path, quick: bool, jobs: int) -> None:
 
 
 def run_quality(out: Path, quick: bool, jobs: int) -> None:
-    """Measure how far probabilities can be believed over ways of filming; write the table."""
+    """Measure the calibration of probabilities for several ways of filming, and write the table."""
     with progress_bar("quality", quiet=False) as progress:
         table = reliability_table(reliability(quick=quick, jobs=jobs, progress=progress))
     write_text(out / "quality.md", table)

@@ -92,7 +92,7 @@ def everything(folder):
         ("extract in.mp4 --out x.npz --cache x.npz", 1, "is the output of --out as well"),
         # a file of another sort
         ("predict in.mp4 --csv other.mp4", 2, "a CSV table ends in"),
-        ("predict in.mp4 --csv movie", 1, "contains something else"),
+        ("predict in.mp4 --csv movie", 1, "is not a CSV table, and would be replaced"),
         ("predict in.mp4 --report a.csv", 2, "an HTML page ends in"),
         ("info --json c.toml", 2, "a JSON file ends in"),
         ("score a.csv --out c.toml", 2, "a JSON file ends in"),
@@ -112,7 +112,7 @@ def everything(folder):
         ("bench --out plain", 1, "is a file; name a folder"),
         ("demo --out plain", 1, "is a file; name a folder"),
         # somebody else's files in the folder
-        ("train a.npz --out .", 1, "contains README.md, which is not of a model folder"),
+        ("train a.npz --out .", 1, "contains README.md, not part of a model folder"),
         ("explain in.mp4 --out .", 1, "contains face.png"),
         ("ablate a.npz --out .", 1, "contains ablation.csv"),
         ("bench --out .", 1, "contains motion.png"),

@@ -1,4 +1,4 @@
-"""How long training takes, stacked and in processes beside a plain loop; and classification, beside torch."""
+"""Time training (stacked and in processes, beside a plain loop) and classification (beside torch)."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ BATCHES = (1, 64)
 PLAIN = "a plain loop over folds, one thread"
 
 
-def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") -> list[Row]:
+def training_speed(*, jobs: int = 2, quick: bool = False) -> list[Row]:
     """Time the training of all folds of one LOSO protocol on simulated motion, every way once.
 
     Args:
         jobs: Processes of the way that uses several; their start is part of the time.
-        quick: Two epochs in place of the whole default recipe; the start of processes then weighs more.
-        device: Where the stacked model trains; ``auto`` takes a GPU.
+        quick: Two epochs in place of the whole default recipe.
 
     Returns:
-        Rows: seconds for all folds, those of a plain loop over folds, and the ratio.
+        Rows: seconds for all folds, seconds of a plain loop over folds, and the ratio.
     """
     motion = simulate_motion(SUBJECTS, CLIPS, seed=7)
     config = Config().override([f"train.epochs={QUICK_EPOCHS}"] if quick else [])
-    place = pick_device(device).type
+    place = pick_device("auto").type
     folds = [np.flatnonzero(motion.subject != subject) for subject in np.unique(motion.subject)]
 
     def plain() -> None:
@@ -70,13 +69,13 @@ def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") 
 
 
 def prediction_speed(seconds: float = 2.0) -> list[Row]:
-    """Time the model that ships on motion tensors in one thread, with attention among its outputs in both ways.
+    """Time the model that ships, attention included, in one thread.
 
     Args:
         seconds: How long each way is repeated on average; its fastest run counts.
 
     Returns:
-        Rows: milliseconds a call with onnxruntime, those of eager torch, and the ratio.
+        Rows: milliseconds a call with onnxruntime, milliseconds with eager torch, and the ratio.
     """
     model = STAG.from_pretrained(DEFAULT_MODEL).eval()
     session = onnx_session(model)

@@ -17,7 +17,7 @@ from stag.datasets.readers.result import Joined, Loaded, Options, Remark
 from stag.datasets.schemes import Scheme, covering
 from stag.errors import DatasetError
 from stag.types import Clip
-from stag.utils.text import did_you_mean
+from stag.utils.choices import did_you_mean
 from stag.utils.values import ArrayValue, html_table
 
 DATASETS: dict[str, Callable[[Path, Options], Loaded]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stag.errors import DatasetError
-from stag.utils.text import did_you_mean
+from stag.utils.choices import did_you_mean
 
 Members = Mapping[str, tuple[str, ...]]
 """Class name -> the annotated emotions that belong to it, lower case; joined ones in alphabetical order."""

@@ -21,8 +21,7 @@ from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, reason
 from stag.evaluation.protocols import split
 from stag.motion_set import MotionSet
-from stag.utils.choices import MethodName
-from stag.utils.text import did_you_mean
+from stag.utils.choices import MethodName, did_you_mean
 
 Names = NDArray[np.str_]
 Matrix = NDArray[np.float64]
@@ -32,7 +31,7 @@ RMS_FLOOR_PX = 0.05  # assumed; a still clip stays still
 INNER_FOLDS = 3  # assumed
 _LOGISTIC_C = 0.01  # assumed; hundreds of correlated features on a few hundred clips
 
-# gamma = 1 / features is what scikit-learn's "scale" comes to on standardised features.
+# On standardised features, gamma = 1 / features equals scikit-learn's "scale".
 KERNELS: dict[str, Kernel] = {
     "linear": lambda a, b: np.asarray(linear_kernel(a, b)) / a.shape[1],
     "rbf": lambda a, b: np.asarray(rbf_kernel(a, b, gamma=1.0 / a.shape[1])),
@@ -42,7 +41,7 @@ GRID = tuple((kernel, cost) for kernel in KERNELS for cost in COSTS)
 
 
 def majority(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Return the most frequent training class for every test clip, ``(n_test,)``; the first by name among equals."""
+    """Return the most frequent training class for every test clip, ``(n_test,)``; on a tie the first by name."""
     names, counts = np.unique(train.label, return_counts=True)
     return np.full(len(test), names[np.argmax(counts)])
 
@@ -51,13 +50,8 @@ def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
     """Classify by a support vector machine on the flattened motion, each clip divided by its RMS.
 
     Features are standardised by the training clips; classes are weighted inversely to their frequency. Kernel (linear
-    or RBF) and cost are those with the best pooled UF1 in a group k-fold of the training subjects; a single training
-    subject leaves nothing to choose by, and gets the linear kernel at cost 1.
-
-    Args:
-        train: Clips to learn from.
-        test: Clips to classify; their labels are not read.
-        seed: Seed of the inner folds.
+    or RBF) and cost are those with the best pooled UF1 in a group k-fold of the training subjects; with a single
+    training subject they are linear and 1.
 
     Returns:
         ``(n_test,)`` class names, as from every baseline.
@@ -79,7 +73,7 @@ def motion_logistic(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
 def au_only(train: MotionSet, test: MotionSet, seed: int = 0) -> Names | None:
     """Classify by logistic regression on the annotated action units alone; ``None`` where any clip has no codes.
 
-    A score of a method that reads such codes must beat this one.
+    A method that reads annotated codes must score higher than this one.
     """
     if np.isnan(train.action_units).any() or np.isnan(test.action_units).any():
         return None
@@ -96,13 +90,9 @@ BASELINES: dict[str, Callable[[MotionSet, MotionSet, int], Names | None]] = {
 
 
 def choose_svm(features: Matrix, labels: Names, groups: Names, seed: int = 0) -> tuple[str, float]:
-    """Return kernel and cost with the best pooled UF1 over inner folds of whole subjects; the simpler among equals.
+    """Return kernel and cost with the best pooled UF1 over inner folds of whole subjects; on a tie the simpler.
 
-    Args:
-        features: ``(n, features)`` of the training clips.
-        labels: ``(n,)`` class names.
-        groups: ``(n,)`` subject keys.
-        seed: Seed of the folds.
+    ``features (n, features)``, ``labels (n,)`` and ``groups (n,)``, subject keys, are those of the training clips.
     """
     n_subjects = len(np.unique(groups))
     if n_subjects < 2:
@@ -149,31 +139,23 @@ METHODS: dict[MethodName, str] = {
     "majority": "majority",
     "au-only": "au_only",
 }
-"""Name of a method -> the baseline that it is; empty for STAG itself."""
+"""Name of a method -> key in :data:`BASELINES`; empty for STAG."""
 
 
 @dataclass(frozen=True)
 class NamedMethod:
-    """A baseline as a method: probability 1 for the class that it predicts.
-
-    Attributes:
-        name: Key of :data:`METHODS`.
-    """
+    """A baseline as a method: probability 1 for the class that it predicts; ``name`` is a key of :data:`METHODS`."""
 
     name: MethodName
     selection: ClassVar[str] = "none"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What makes the run another than one of another method."""
+        """Entries that distinguish the run from one of another method."""
         return {"method": self.name}
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
-        """Return ``(n_test, C)`` probabilities.
-
-        Raises:
-            DatasetError: The method reads action units and a clip has no codes.
-        """
+        """Return ``(n_test, C)`` probabilities; :class:`DatasetError` where it needs AU codes that a clip lacks."""
         predicted = BASELINES[METHODS[self.name]](train, test, seed)
         if predicted is None:
             raise DatasetError(f"method {self.name} needs annotated AU codes of every clip; leave out clips without")
@@ -184,11 +166,8 @@ class NamedMethod:
 class EstimatorMethod:
     """A scikit-learn classifier as a method, on the flattened motion ``(n, T * R * 2)`` with text labels.
 
-    It is cloned for each fold and seed; every ``random_state`` that is ``None`` takes the seed. A classifier without
+    It is cloned for each fold and seed; every ``random_state`` of ``None`` takes the seed. A classifier without
     ``predict_proba`` gives probability 1 to the class that it predicts.
-
-    Attributes:
-        estimator: The classifier, not fitted here.
     """
 
     estimator: Any
@@ -200,11 +179,7 @@ class EstimatorMethod:
         return {"method": type(self.estimator).__name__, "settings": _settings(self.estimator)}
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
-        """Return ``(n_test, C)`` probabilities; a class that training lacks has 0.
-
-        Raises:
-            ModelError: The classifier refuses the clips.
-        """
+        """Return ``(n_test, C)`` probabilities; :class:`ModelError` where the classifier refuses the clips."""
         if len(np.unique(train.label)) == 1:  # most classifiers refuse to fit a single class
             return _indicators(np.full(len(test), train.label[0]), test.classes)
         model = clone(self.estimator)
@@ -226,10 +201,7 @@ class EstimatorMethod:
 
 
 def method_of(method: Any) -> NamedMethod | EstimatorMethod | None:
-    """Return the learner of a method; ``None`` for STAG.
-
-    Args:
-        method: Key of :data:`METHODS`, or a scikit-learn classifier.
+    """Return the learner of a method: a key of :data:`METHODS` or a scikit-learn classifier; ``None`` for STAG.
 
     Raises:
         ConfigError: There is no such method, or the object is not a classifier.
@@ -247,13 +219,13 @@ def method_of(method: Any) -> NamedMethod | EstimatorMethod | None:
 
 
 def _indicators(predicted: NDArray[np.str_], classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Probability 1 for the predicted class. predicted (n,) -> (n, C)."""
+    """Return probability 1 for the predicted class. predicted (n,) -> (n, C)."""
     hits: NDArray[np.bool_] = np.asarray(predicted)[:, None] == np.array(classes)
     return hits.astype(np.float64)
 
 
 def _settings(estimator: Any) -> dict[str, str]:
-    """Return parameters as text, estimators by class, without the addresses in memory that change between processes."""
+    """Return parameters as text, without memory addresses, which differ between processes."""
     texts = {
         name: type(value).__name__ if hasattr(value, "get_params") else " ".join(repr(value).split())
         for name, value in sorted(estimator.get_params().items())

@@ -1,7 +1,7 @@
-"""Action units -> dense displacement of the face, one field for each side.
+"""Turn action units into dense displacement of the face, one field for each side.
 
-A field is smooth: a thin-plate spline through the displacements at the control points of
-:mod:`stag.simulate.anatomy`, with points that stay in place around the face and at the rigid parts of it.
+A field is a thin-plate spline through the displacements at the control points of :mod:`stag.simulate.anatomy`; points
+around the face and at its rigid parts stay in place.
 """
 
 from __future__ import annotations
@@ -24,14 +24,11 @@ from stag.types import FloatArray
 from stag.utils.values import ArrayValue
 
 GRID_STEP_PX = 2
-"""Distance between the points of the grid on which fields are kept, crop pixels."""
-
+"""Spacing of the grid of a field, crop pixels."""
 GRID_START_PX = -48
-"""Row and column of the first grid point on the crop; the grid is larger than the crop, for skin around it moves."""
-
+"""Row and column of the first grid point on the crop; the grid is larger, because skin around the crop moves too."""
 GRID_SIZE = 193
 """Rows and columns ``G`` of the grid."""
-
 _COARSE_STEP_PX = 4
 _RING_STEP_PX = 48
 _RING_MARGIN_PX = 24
@@ -46,22 +43,19 @@ _CROP = slice(-GRID_START_PX // GRID_STEP_PX, (CROP_PX - GRID_START_PX) // GRID_
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ActionFields(ArrayValue):
-    """Displacement of the skin of one face by each action unit.
-
-    With both sides firing, the peak on the crop is 1 crop pixel.
+    """Displacement of the skin of one face by each action unit, with a peak of 1 crop pixel if both sides fire.
 
     Attributes:
-        unit_px: ``(A, 2, G, G, 2)`` float32 on the grid; axes: unit in the order of
-            :data:`~stag.facs.AU_VOCABULARY`, side (left of the image, right of the image), row, column, ``(u, v)``.
+        unit_px: ``(A, 2, G, G, 2)`` float32: unit as in :data:`~stag.facs.AU_VOCABULARY`, side (left of the image,
+            right), row, column, ``(u, v)``.
     """
 
     unit_px: NDArray[np.float32]
 
     def combine(self, amount_px: FloatArray) -> NDArray[np.float32]:
         """Return the displacement by several action units: ``(A, 2)`` amounts per unit and side -> ``(G, G, 2)``."""
-        active = np.argwhere(amount_px != 0)
         field = np.zeros(self.unit_px.shape[2:], np.float32)
-        for unit, side in active:
+        for unit, side in np.argwhere(amount_px != 0):
             field += np.float32(amount_px[unit, side]) * self.unit_px[unit, side]
         return field
 
@@ -78,18 +72,17 @@ def action_fields(points: FloatArray, units: Sequence[int] = AU_VOCABULARY) -> A
     nodes = control_points(points)
     left = _left_share(nodes[:, 0], points)
     share = np.stack([left, 1 - left])[:, :, None]
-    moved = np.stack([pulls(unit) * share for unit in units])  # (A', 2, P, 2)
+    moved = np.stack([pulls()[unit] * share for unit in units])  # (A', 2, P, 2)
     fine = smooth_field(nodes, np.moveaxis(moved, 2, 0), points)
     result = np.zeros((len(AU_VOCABULARY), 2, GRID_SIZE, GRID_SIZE, 2), np.float32)
-    result[[AU_VOCABULARY.index(unit) for unit in units]] = np.moveaxis(fine, (2, 3), (0, 1))
-    for unit in units:
-        field = result[AU_VOCABULARY.index(unit)]
-        field /= peak_px(field[0] + field[1])
+    for position, field in zip(map(AU_VOCABULARY.index, units), np.moveaxis(fine, (2, 3), (0, 1)), strict=True):
+        result[position] = field
+        result[position] /= peak_px(result[position].sum(axis=0))
     return ActionFields(result)
 
 
 def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> FloatArray:
-    """Interpolate values at the nodes smoothly over the grid; zero away from the face.
+    """Interpolate values at nodes smoothly over the grid, zero away from the face.
 
     Args:
         nodes: ``(P, 2)`` places on the crop.
@@ -97,7 +90,7 @@ def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> F
         points: ``(68, 2)`` landmarks on the crop.
 
     Returns:
-        ``(G, G, ...)`` values on the grid.
+        ``(G, G, ...)``.
     """
     ring = _still_ring()
     table = np.concatenate([values.reshape(len(nodes), -1), np.zeros((len(ring), values[0].size))])
@@ -118,14 +111,9 @@ def peak_px(field: NDArray[np.float32]) -> float:
 def forward_flow(field: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the forward flow of the neutral frame, from the backward displacement.
 
-    A frame is rendered as ``frame(y) = neutral(y - d(y))``, so the point ``x`` of the neutral face is found at
-    ``y = x + f(x)`` with ``f(x) = d(x + f(x))``, which is solved by fixed-point iteration.
-
-    Args:
-        field: ``(G, G, 2)`` displacement ``d`` on the grid, crop pixels.
-
-    Returns:
-        ``(G, G, 2)`` true flow on the grid, crop pixels.
+    A frame is rendered as ``frame(y) = neutral(y - d(y))``, so the point ``x`` of the neutral face moves to
+    ``y = x + f(x)`` with ``f(x) = d(x + f(x))``, which is solved by fixed-point iteration. Both ``d`` and ``f`` are
+    ``(G, G, 2)`` on the grid, crop pixels.
     """
     grid = np.arange(GRID_SIZE, dtype=np.float32)
     column, row = np.meshgrid(grid, grid)
@@ -152,7 +140,7 @@ def on_pixels(field: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def _finer() -> FloatArray:
-    """``(G, g)`` weights that draw cubic splines from the coarse grid to the grid."""
+    """Return the weights ``(G, g)`` of cubic splines from the coarse grid to the grid."""
     known = np.arange(0, GRID_SIZE, _COARSE_STEP_PX // GRID_STEP_PX)
     return np.asarray(CubicSpline(known, np.eye(len(known)))(np.arange(GRID_SIZE)))
 
@@ -161,8 +149,7 @@ def _left_share(x: FloatArray, points: FloatArray) -> FloatArray:
     """Return the share of the left side in the motion at a column: 1 on the left, 0 on the right, smooth between."""
     middle = points[[27, 28, 29, 30, 33]].mean(axis=0)[0]
     width = _MIDLINE_BLEND * INTER_OCULAR_CROP_PX
-    t = np.clip((middle + width - x) / (2 * width), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
+    return _smooth_step((middle + width - x) / (2 * width))
 
 
 def _still_ring() -> FloatArray:
@@ -174,10 +161,14 @@ def _still_ring() -> FloatArray:
 
 
 def _face_mask(points: FloatArray, coarse: FloatArray) -> FloatArray:
-    """Return 1 on the face, falling smoothly to 0 around it, so that the background stays still."""
+    """Return 1 on the face and 0 on the background, with a smooth change between."""
     forehead = points[17:27] - [0, 0.6 * INTER_OCULAR_CROP_PX]
     hull = cv2.convexHull(np.concatenate([points, forehead]).astype(np.float32))
     margin = _FACE_MARGIN * INTER_OCULAR_CROP_PX
     distance = np.array([[cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x in coarse] for y in coarse])
-    t = np.clip(1 + distance / margin, 0, 1)
+    return _smooth_step(1 + distance / margin)
+
+
+def _smooth_step(t: FloatArray) -> FloatArray:
+    t = np.clip(t, 0, 1)
     return np.asarray(t * t * (3 - 2 * t))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.simulate.actions import action_fields
 from stag.simulate.clip_script import ClipScript, draw_script
-from stag.simulate.corpus import FACE, NOISE, SCRIPT, subject_generator, subject_style
-from stag.simulate.face import astronaut, make_face
+from stag.simulate.corpus import NOISE, SCRIPT, subject_face, subject_generator
+from stag.simulate.face import astronaut
 from stag.simulate.render import ClipRenderer, ClipTruth
 from stag.simulate.settings import SimulationSettings
 from stag.types import Frame, GreyImage, Landmarks
@@ -66,11 +65,9 @@ def film_clip(
         settings: What the clip is like; the defaults where omitted.
     """
     settings = settings or SimulationSettings()
-    face = make_face(astronaut(), settings, subject_generator(seed, person, FACE))
-    script = draw_script(
-        emotion, subject_style(seed, person), settings, fps, subject_generator(seed, person, SCRIPT, clip)
-    )
-    renderer = ClipRenderer(face, action_fields(face.points), script, settings)
+    face, fields, style = subject_face(astronaut(), settings, seed, person)
+    script = draw_script(emotion, style, settings, fps, subject_generator(seed, person, SCRIPT, clip))
+    renderer = ClipRenderer(face, fields, script, settings)
     images = renderer.frames(subject_generator(seed, person, NOISE, clip))
     frames = [Frame(image, index / fps) for index, image in enumerate(images)]
     return FilmedClip(frames, script, renderer.truth())

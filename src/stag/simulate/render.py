@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import compose, invert, transform_points
 from stag.motion.regions import pool_static
-from stag.simulate.actions import (
-    CROP_TO_GRID,
-    ActionFields,
-    at_points,
-    forward_flow,
-    on_pixels,
-    peak_px,
-)
+from stag.simulate.actions import CROP_TO_GRID, ActionFields, at_points, forward_flow, on_pixels, peak_px
 from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import Face, texture_transform
 from stag.simulate.settings import SimulationSettings
@@ -28,7 +21,7 @@ from stag.utils.values import ArrayValue
 
 _SHUTTER_SAMPLES = 3
 _NO_MAP = np.empty(0)  # both coordinates are in the first map
-_FACE_CENTRE = (128.0, 128.0)
+_FACE_CENTRE = np.array([128.0, 128.0])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,12 +29,12 @@ class ClipTruth(ArrayValue):
     """True motion of the ``N`` frames of a clip.
 
     Attributes:
-        motion: ``(N, 18, 2)`` float32, motion of the channels since the onset without head motion, crop pixels: the
-            true dense flow, pooled over the true windows (Eq. 10-11).
-        landmarks: ``(N, 68, 2)`` float32, pixels of the frame, head motion included.
-        head_pose: ``(N, 4)`` float32: shift right and down (crop pixels), clockwise turn (degrees), relative size.
-        action_units: ``(N, A, 2)`` float32, amount of each action unit on the left and right of the image: peak
-            displacement in crop pixels, blinks included.
+        motion: ``(N, 18, 2)`` true dense flow since the onset without head motion, pooled over the true windows
+            (Eq. 10-11), crop pixels.
+        landmarks: ``(N, 68, 2)`` pixels of the frame, with head motion.
+        head_pose: ``(N, 4)`` shift right and down (crop pixels), clockwise turn (degrees), relative size.
+        action_units: ``(N, A, 2)`` amount on the left and right of the image: peak displacement in crop pixels, with
+            blinks.
     """
 
     motion: NDArray[np.float32]
@@ -55,22 +48,10 @@ class ClipTruth(ArrayValue):
 
 
 class ClipRenderer:
-    """Draws one clip of one person.
-
-    Args:
-        face: The person at rest.
-        fields: How this face moves.
-        script: What happens.
-        settings: Motion blur and compression.
-
-    Example:
-        >>> renderer = ClipRenderer(face, action_fields(face.points), script, settings)  # doctest: +SKIP
-        >>> frames = list(renderer.frames(np.random.default_rng(0)))  # doctest: +SKIP
-    """
+    """Draw one clip of one person; of the settings, motion blur and compression count."""
 
     def __init__(self, face: Face, fields: ActionFields, script: ClipScript, settings: SimulationSettings) -> None:
-        self.face, self.script, self.settings = face, script, settings
-        self._fields = fields
+        self.face, self.script, self.settings, self._fields = face, script, settings, fields
         peak = max(peak_px(fields.combine(amount)) for amount in script.expression(script.time_s))
         self._scale = script.strength_px / peak
         width, height = face.size
@@ -83,7 +64,7 @@ class ClipRenderer:
         return self._scale * self.script.expression(time_s) + self.script.blinking(time_s)
 
     def displacement(self, time_s: float) -> NDArray[np.float32]:
-        """Return the backward displacement ``d (G, G, 2)``: skin seen at a grid point ``y`` was at ``y - d(y)``."""
+        """Return the backward displacement ``d (G, G, 2)``: skin at a grid point ``y`` comes from ``y - d(y)``."""
         return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
 
     def flow(self, time_s: float) -> NDArray[np.float32]:
@@ -92,7 +73,7 @@ class ClipRenderer:
 
     def clean_frame(self, time_s: float) -> NDArray[np.float32]:
         """Render one moment without camera noise or rounding: ``(height, width)`` float32 grey."""
-        pose = self.script.head.at(np.array([time_s]))[0]
+        pose = self.script.pose(np.array([time_s]))[0]
         to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
         place: NDArray[Any] = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
         field = self.displacement(time_s)
@@ -104,11 +85,7 @@ class ClipRenderer:
         return np.asarray(drawn, dtype=np.float32)
 
     def frames(self, generator: np.random.Generator) -> Iterator[GreyImage]:
-        """Render the frames as a camera would record them.
-
-        Args:
-            generator: Source of the sensor noise.
-        """
+        """Render the frames as a camera records them; the generator draws the sensor noise."""
         script = self.script
         amplitude, hz, phase = script.flicker
         open_s = self.settings.motion_blur / script.fps
@@ -119,13 +96,16 @@ class ClipRenderer:
             light += np.float32(script.drift_grey * index / (script.n_frames - 1))
             light += np.float32(script.noise_grey) * generator.standard_normal(light.shape, np.float32)
             frame = np.clip(np.rint(light), 0, 255).astype(np.uint8)
-            yield frame if self.settings.jpeg_quality is None else _compressed(frame, self.settings.jpeg_quality)
+            if self.settings.jpeg_quality is not None:
+                data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.settings.jpeg_quality])[1]
+                frame = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+            yield frame
 
     def truth(self) -> ClipTruth:
         """Return the true motion of the frames."""
         times = self.script.time_s
         amounts = self.amounts_px(times)
-        poses = self.script.head.at(times)
+        poses = self.script.pose(times)
         points = self.face.points
         motion = np.zeros((len(times), 18, 2), np.float32)
         landmarks = np.empty((len(times), 68, 2), np.float32)
@@ -140,14 +120,8 @@ class ClipRenderer:
 
 
 def head_transform(pose: FloatArray) -> FloatArray:
-    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)``, about the face's middle."""
+    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)`` about the face centre."""
     shift_x, shift_y, degrees, size = (float(value) for value in pose)
     angle, scale = np.deg2rad(degrees), 1 + size
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    centre = np.array(_FACE_CENTRE)
-    return np.column_stack([linear, centre - linear @ centre + [shift_x, shift_y]])
-
-
-def _compressed(frame: GreyImage, quality: int) -> GreyImage:
-    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+    return np.column_stack([linear, _FACE_CENTRE - linear @ _FACE_CENTRE + [shift_x, shift_y]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 AuSource = Literal["none", "annotated", "predicted"]
@@ -17,3 +19,9 @@ MethodName = Literal["stag", "svm", "logistic", "majority", "au-only"]
 AU_SOURCES: tuple[AuSource, ...] = get_args(AuSource)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint such as ``" (did you mean 'epochs'?)"`` at the closest known name, or an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

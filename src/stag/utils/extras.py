@@ -1,4 +1,4 @@
-"""Optional packages: the command that installs them, and clashes with another project named ``stag``."""
+"""Name the command that installs optional packages, and find files of another project named ``stag``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-DISTRIBUTION = "stag-mer"
-"""Name on the package index, where ``stag`` is another project."""
-
-EXTRAS = ("faces", "web", "explain", "onnx", "cluster")
-"""Extras that messages name; the Makefile has a target for each."""
-
+DISTRIBUTION = "stag-mer"  # on the package index, where ``stag`` is another project
+EXTRAS = ("faces", "web", "explain", "onnx", "cluster")  # the Makefile has a target for each
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -27,7 +23,7 @@ def install_hint(extra: str) -> str:
 
 
 def name_clash() -> str | None:
-    """Return a sentence on the other project named ``stag`` where files of it are installed; otherwise ``None``."""
+    """Return a warning where files of the other project named ``stag`` are installed; otherwise ``None``."""
     remedy = f"pip uninstall stag {DISTRIBUTION}, then install {DISTRIBUTION} again"
     try:
         other = metadata.distribution("stag")

@@ -1,4 +1,4 @@
-"""Clips to try, drawn by the simulator when they are first asked for; no recording of a person ships."""
+"""Draw clips to try with the simulator when they are first requested; no recording of a person ships."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.video import write_video
 
-EXAMPLES = {
-    "Surprise (simulated)": "surprise",
-    "Happiness (simulated)": "happiness",
-    "Anger (simulated)": "anger",
-}
-"""What the page offers -> emotion of the simulator."""
+EXAMPLES = {f"{emotion.capitalize()} (simulated)": emotion for emotion in ("surprise", "happiness", "anger")}
+"""Name on the page -> emotion of the simulator."""
 
 _FPS = 100.0
 _DRAWING = Lock()

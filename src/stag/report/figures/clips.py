@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from stag.errors import MissingDependency
 from stag.explanation.explain import explain
-from stag.explanation.faithfulness import mass_share, moving_cells
 from stag.explanation.methods import METHODS
+from stag.explanation.scoring import mass_share, moving_cells
 from stag.facs import AU_VOCABULARY
 from stag.model.summary import summarise_model
 from stag.motion.transforms import since_onset, strongest_step

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stag.errors import ConfigError
-from stag.utils.text import did_you_mean
+from stag.utils.choices import did_you_mean
 
 
 class Kind(NamedTuple):

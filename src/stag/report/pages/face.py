@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +19,7 @@ from stag.faces.crop import CROP_PX
 from stag.facs import AU_NAMES
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
 from stag.motion.transforms import strongest_step
-from stag.report.export import data_link, fitting, motion_csv, prediction_dict, to_json
+from stag.report.export import View, data_link, fitting, prediction_dict, step_csv, to_json
 from stag.report.plots.face import arrow_scale, strongest_edges
 from stag.report.plots.motion import (
     TOP_CURVES,
@@ -56,8 +55,6 @@ AU_NOTES = {
     "annotated": "codes given with the clip were an input to the class; those shown are estimated and were not.",
 }
 """What each AU source means for the reader."""
-
-View = dict[str, Any]
 
 
 def bar(name: str, value: float, *, first: bool = False) -> View:
@@ -98,7 +95,7 @@ def face_view(p: Prediction, anchor: str, attribution: Attribution | None = None
         "player": player_view(p, anchor, attribution),
         "links": fitting(
             [
-                data_link(f"{_stem(p)}.csv", motion_csv(p, attribution), "every step and channel"),
+                data_link(f"{_stem(p)}.csv", step_csv(p, attribution), "every step and channel"),
                 data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, attribution)), "everything shown here"),
             ],
             "stag explain writes the same for one clip",

@@ -11,7 +11,8 @@ import pandas as pd
 
 from stag.evaluation.metrics import METRICS
 from stag.evaluation.results import RunResult
-from stag.report.pages.face import View, inline_plot
+from stag.report.export import View
+from stag.report.pages.face import inline_plot
 from stag.report.plots.scores import baseline_figure, confusion_figure, differences_figure, subject_figure
 from stag.report.wording import interval_text, share, signed
 from stag.studies.results import AblationRow, Gap, StudyResult, StudyRow

@@ -1,4 +1,4 @@
-"""Writing a fabricated tree: rendered faces, or tiny moving textures where only the layout matters."""
+"""Write a fabricated tree: rendered faces, or tiny moving textures where only the layout matters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,15 @@ from stag.simulate.corpus import (
 from stag.simulate.fabricated.casme2 import Casme2
 from stag.simulate.fabricated.dfme import Dfme
 from stag.simulate.fabricated.fourdme import FourDme
-from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, choose, draw_codes, simulated_emotion
+from stag.simulate.fabricated.layout import (
+    PlannedClip,
+    Shape,
+    WrittenClip,
+    choose,
+    draw_codes,
+    numbered_plan,
+    simulated_emotion,
+)
 from stag.simulate.fabricated.samm import Samm
 from stag.simulate.fabricated.smic import Smic
 from stag.simulate.face import Portrait
@@ -43,9 +51,7 @@ from stag.utils.files import write_json
 SHAPES: dict[str, type[Shape]] = {shape.name: shape for shape in (Casme2, Samm, Smic, Dfme, FourDme)}
 """Name of a data set -> its layout."""
 
-TINY_SIZE = (48, 36)
-"""Width and height of a tiny frame."""
-
+TINY_SIZE = (48, 36)  # width and height of a frame
 _TINY_FRAMES = (3, 6)
 _PLAN, _SHEET = 20, 21
 
@@ -68,33 +74,27 @@ def simulate_tree(
     """Write a fabricated tree in the layout of a public data set; the same arguments give the same bytes.
 
     Ids follow the published pattern and clips the published counts; every value is simulated. ``simulation.json``
-    marks the tree and lists its odd clips. A rendered tree has ``truth.npz`` as a corpus has (see
-    :func:`~stag.simulate.corpus.simulate_corpus`), with ``subject (n,)``, ``part (n,)``, ``frame_number (sum N,)`` and
-    ``on_disk (sum N,)`` besides; ids are ``subject/clip`` there.
+    marks the tree and lists its odd clips. A rendered tree has the ``truth.npz`` of a corpus (see
+    :func:`~stag.simulate.corpus.simulate_corpus`) with ids ``subject/clip`` and the additional arrays
+    ``subject (n,)``, ``part (n,)``, ``frame_number (sum N,)`` and ``on_disk (sum N,)``.
 
     Args:
         out: Folder to write; it must be new or empty.
         shape: A name in :data:`SHAPES`.
-        subjects: Number of people (of each split); all where omitted. A clip is the same in every selection.
-        clips: Most clips of a person; all where omitted.
+        subjects: Number of people (of each split); all if omitted. A clip is the same in every selection.
+        clips: Most clips of a person; all if omitted.
         tiny: Whether frames are small moving textures, three to five a clip, instead of faces.
-        size: Width and height of a frame; as published where omitted, :data:`TINY_SIZE` where tiny.
-        settings: What the clips are like; where given, its frame and face size count unless ``size`` is given too.
+        size: Width and height of a frame; as published if omitted, :data:`TINY_SIZE` if tiny.
+        settings: Strength, timing, nuisance and, unless ``size`` is given, frame and face size.
         seed: Seed of everything.
-        variants: Names of other copies in circulation, see the shape.
-        portrait: Photograph that the people are made from, or several, which they take in turn.
+        variants: Names of other copies in circulation.
+        portrait: Photograph that the people are made from, or several in turn.
         jobs: Number of worker processes.
         progress: Called with (clips done, clips in all).
-
-    Returns:
-        The folder.
 
     Raises:
         DatasetError: The folder is not empty, or there is no such shape.
         ConfigError: A number is out of range, or the shape has no such variant.
-
-    Example:
-        >>> simulate_tree("fabricated", "casme2", tiny=True)  # doctest: +SKIP
     """
     if shape not in SHAPES:
         raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
@@ -107,7 +107,7 @@ def simulate_tree(
     else:
         drawn = _sized(layout, settings, size)
         frame_size = (drawn.width, drawn.height)
-    chosen = choose(layout.plan(subject_generator(seed, 0, _PLAN)), subjects, clips)
+    chosen = choose(numbered_plan(layout.plan(subject_generator(seed, 0, _PLAN))), subjects, clips)
     people: dict[int, list[PlannedClip]] = {}
     for clip in chosen:
         people.setdefault(clip.person, []).append(clip)
@@ -154,7 +154,7 @@ def simulate_tree(
 
 
 def _sized(layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None) -> SimulationSettings:
-    """Return the settings at the frame size of the set, or at another with the face scaled along."""
+    """Return the settings at the frame size of the set, or at another size with the face scaled along."""
     if settings is not None and size is None:
         return settings
     width, height = layout.size
@@ -200,7 +200,7 @@ def _write_person(
 
 
 def _write_tiny(root: Path, layout: Shape, clip: PlannedClip, seed: int, size: tuple[int, int]) -> WrittenClip:
-    """A texture that moves one pixel to the left with every frame, and key frames at its ends and middle."""
+    """Write a texture that moves one pixel to the left with every frame, with key frames at its ends and middle."""
     generator = subject_generator(seed, clip.person, SCRIPT, clip.position)
     emotion = simulated_emotion(clip.emotion, generator)
     n_frames = int(generator.integers(*_TINY_FRAMES))
@@ -217,11 +217,10 @@ def _write_tiny(root: Path, layout: Shape, clip: PlannedClip, seed: int, size: t
 
 
 def _write_frames(root: Path, layout: Shape, clip: WrittenClip, frames: Iterable[GreyImage]) -> None:
-    folder = root / layout.folder(clip.clip)
-    folder.mkdir(parents=True)
     for position, frame in enumerate(frames):
+        path = root / layout.frame_path.format(clip=clip.clip, number=clip.first + position)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if position not in clip.missing:
             image: Any = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) if layout.colour else frame
-            # The tree appears whole by rename, so its files need not do so one by one.
-            data = cv2.imencode(layout.suffix, image)[1].tobytes()
-            (folder / layout.file_name(clip.clip, clip.first + position)).write_bytes(data)
+            # The whole tree appears by rename, so the files are written directly.
+            path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
