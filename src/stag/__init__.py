@@ -11,8 +11,7 @@ _PUBLIC = {
     "api.evaluation": "compare evaluate evaluate_model evaluate_split",
     "api.prediction": "Predictor explain predict",
     "config": "Config",
-    "datasets.catalogue": "schemes",
-    "datasets.clips": "load_dataset",
+    "datasets.clips": "load_dataset schemes",
     "datasets.extract": "extract_motion",
     "errors": "StagError",
     "model.stag": "STAG",
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
     from stag.api.evaluation import compare, evaluate, evaluate_model, evaluate_split
     from stag.api.prediction import Predictor, explain, predict
     from stag.config import Config
-    from stag.datasets.catalogue import schemes
-    from stag.datasets.clips import load_dataset
+    from stag.datasets.clips import load_dataset, schemes
     from stag.datasets.extract import extract_motion
     from stag.errors import StagError
     from stag.inference.facts import model_facts as info

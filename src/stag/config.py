@@ -17,6 +17,7 @@ from stag.utils.files import backslashes
 
 Origin = Literal["paper", "assumed", "measured"]
 Flow = Literal["dis", "farneback", "farneback-fine", "lucas-kanade"]
+Reference = Literal["previous", "first"]
 Sampling = Literal["magnitude", "uniform"]
 Scale = Literal["clip-rms", "none"]
 SECTIONS = ("motion", "model", "train")
@@ -45,17 +46,11 @@ class MotionConfig(_Section):
     layout: Literal["roi18", "roi14"] = setting("roi18", "facial regions: 18, or 14 without the whole ones", "paper")
     steps: int = setting(16, "motion steps T of a clip", "assumed", ge=2, le=256)
     flow: Flow = setting("lucas-kanade", "optical flow algorithm (docs/measurements/motion.md)", "measured")
-    reference: Literal["previous", "first"] = setting(
-        "first", "motion since the first frame, or since the previous step as in the paper", "measured"
-    )
+    reference: Reference = setting("first", "motion since the first frame, or since the previous step", "measured")
     sampling: Sampling = setting("magnitude", "steps at equal shares of the motion, or of the time", "paper")
     smooth_s: float = setting(0.02, "temporal average of tracked crops, seconds", "assumed", ge=0, le=0.2)
-    nose_subtraction: bool = setting(
-        False, "subtract the nose's motion from every region; with tracking this only removes AU 9 and 10", "measured"
-    )
-    min_face_score: float = setting(
-        -0.25, "lowest score of a face; prints on fabric score below -.38, small real faces above -.17", "measured"
-    )
+    nose_subtraction: bool = setting(False, "subtract the nose's motion; this hides AU 9 and 10", "measured")
+    min_face_score: float = setting(-0.25, "lowest score of a face; prints < -.38, small faces > -.17", "measured")
 
 
 class ModelConfig(_Section):
@@ -84,9 +79,7 @@ class ModelConfig(_Section):
     @model_validator(mode="after")
     def _one_branch(self) -> Self:
         if not (self.graph or self.temporal):
-            raise ValueError(
-                "model.graph and model.temporal are both off, which leaves no branch that reads the motion"
-            )
+            raise ValueError("model.graph and model.temporal are both off; keep one of the two branches")
         return self
 
 
@@ -105,12 +98,8 @@ class TrainConfig(_Section):
     oversample: bool = setting(True, "show every class as often as the largest", "paper")
     au_weight: float = setting(2.0, "weight of the AU head's loss", "measured", ge=0)
     au_dropout: float = setting(0.5, "share of clips whose AU codes are hidden in training", "assumed", ge=0, le=1)
-    au_own: float = setting(
-        0.5, "share of shown codes that the AU head predicts, au = annotated", "assumed", ge=0, le=1
-    )
-    validation_share: float = setting(
-        0.2, "share of the training subjects that choose the epoch; 0: none, no early stopping", "assumed", ge=0, lt=1
-    )
+    au_own: float = setting(0.5, "share of shown codes that the AU head predicts", "assumed", ge=0, le=1)
+    validation_share: float = setting(0.2, "share of training subjects that choose the epoch", "assumed", ge=0, lt=1)
     mixup: float = setting(0.3, "share of clips that are mixed with another", "assumed", ge=0, le=1)
     mixup_alpha: float = setting(0.2, "parameter of MixUp's beta distribution", "assumed", gt=0)
     cutmix: float = setting(0.3, "share of clips that get a part of another", "assumed", ge=0, le=1)

@@ -96,7 +96,7 @@ def test_columns_of_which_nothing_is_filled_in_are_as_absent_ones(tmp_path):
     [
         (["c1,1,a,b", "c2,2,a,a"], ["class b is predicted but has no clip", "all clips are of class a"]),
         (["c1,1,a,a", "c2,1,b,b"], ["all clips are of one subject"]),
-        (["c1,1,a,a", "c2,2,a,a"], ["all clips are of class a, so no score says whether classes are told apart"]),
+        (["c1,1,a,a", "c2,2,a,a"], ["all clips are of class a, so no score shows whether classes are distinguished"]),
         (["c1,1,negative,Negative", "c2,2,b,b"], ["'Negative' and 'negative' look like one and count as 2"]),
         (["c1,1,a,0", "c2,2,b,1"], ["class '0' is a number and 'a' a name", "no predicted class is among the true"]),
         (["c1,1,a,a", "c2,01,b,b", "c3,S1,a,a"], ["3 subject ids look like 1 person ('01' = '1' = 'S1')"]),

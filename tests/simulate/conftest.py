@@ -5,8 +5,8 @@ import pytest
 
 from stag.facs import AU_VOCABULARY
 from stag.simulate.actions import action_fields
-from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import astronaut, make_face
+from stag.simulate.render import ClipScript
 from stag.simulate.settings import SimulationSettings
 
 
@@ -36,7 +36,6 @@ def write_script(still_head):
 
     def write(units, *, strength_px=1.5, head=still_head, blink_px=0.0, sides=(1.0, 1.0), noise_grey=0.0):
         return ClipScript(
-            emotion="happiness",
             unit=np.array([AU_VOCABULARY.index(unit) for unit in (*units, 45)]),
             sides=np.array([*[sides] * len(units), (blink_px, blink_px)]),
             shape=np.array([*[(0.0, 0.2, 0.4, 1.0, 1.0)] * len(units), (0.05, 0.1, 0.25, 1.0, 1.0)]).T,

@@ -5,8 +5,18 @@ import pytest
 
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import HEAD_MOTION, MIRROR_PAIRS, channel_window, pool_static
-from stag.simulate.actions import CROP_TO_GRID, GRID_SIZE, at_points, forward_flow, on_pixels, peak_px
-from stag.simulate.anatomy import MIRROR_68, control_points, one_sided_share, pulls
+from stag.simulate.actions import (
+    CROP_TO_GRID,
+    GRID_SIZE,
+    MIRROR_68,
+    at_points,
+    control_points,
+    forward_flow,
+    on_pixels,
+    one_sided_share,
+    peak_px,
+    pulls,
+)
 
 # Relative motion (u, v) at the channels of the left of the image, from anatomy: unit -> channel -> (u, v).
 TABLE = {

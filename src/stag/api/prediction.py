@@ -98,9 +98,11 @@ class Attribution(attribution.Attribution):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per step and channel: step, time_s, channel, u_px, v_px, attribution."""
-        from stag.report.export import step_table
+        import pandas as pd
 
-        return step_table(self.motion, self.layout, self.values)
+        from stag.report.export import step_columns
+
+        return pd.DataFrame(step_columns(self.motion, self.layout, self.values))
 
     def plot(self) -> Figure:
         """Draw the regions on the face, every channel over time, and the sums of both."""

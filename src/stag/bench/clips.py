@@ -15,17 +15,16 @@ from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
 from stag.facs import AU_VOCABULARY
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.clip_script import ClipScript
 from stag.simulate.face import Face, astronaut, make_face
-from stag.simulate.render import ClipRenderer, head_transform
+from stag.simulate.render import ClipRenderer, ClipScript, head_transform
 from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
 from stag.utils.values import ArrayValue
 
-PEAK_S, END_S, LEAD_S = 0.18, 0.365, 0.03
-SWAY_PX, SWAY_DEG = 3.0, 1.0
-BLINK_PX, BLINK_S = 6.0, 0.2
+_PEAK_S, _END_S, _LEAD_S = 0.18, 0.365, 0.03
+_SWAY_PX, _SWAY_DEG = 3.0, 1.0
+_BLINK_PX, _BLINK_S = 6.0, 0.2
 _MARGIN = 4.5
 _MIN_SCORE = -0.2
 _SEED = 3
@@ -153,23 +152,22 @@ def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random
 
 
 def _script(spec: ClipSpec) -> ClipScript:
-    onset = max(1, round(LEAD_S * spec.fps))
-    offset = onset + int(np.ceil(END_S * spec.fps - 1e-9))
+    onset = max(1, round(_LEAD_S * spec.fps))
+    offset = onset + int(np.ceil(_END_S * spec.fps - 1e-9))
     n_frames = offset + onset + 1
     times = (np.arange(n_frames) - onset) / spec.fps
-    course = np.array([0.0, PEAK_S, END_S, 1.0, 1.0])
-    blink = np.array([PEAK_S - BLINK_S / 3, PEAK_S, PEAK_S + 2 * BLINK_S / 3, 1.0, 1.0])
+    course = np.array([0.0, _PEAK_S, _END_S, 1.0, 1.0])
+    blink = np.array([_PEAK_S - _BLINK_S / 3, _PEAK_S, _PEAK_S + 2 * _BLINK_S / 3, 1.0, 1.0])
     return ClipScript(
-        emotion="none",
         unit=np.array([AU_VOCABULARY.index(unit) for unit in (*spec.units, 45)]),
-        sides=np.array([*[(1.0, 1.0)] * len(spec.units), (BLINK_PX * spec.blink,) * 2]),
+        sides=np.array([*[(1.0, 1.0)] * len(spec.units), (_BLINK_PX * spec.blink,) * 2]),
         shape=np.stack([*[course] * len(spec.units), blink], axis=1),
         head=_sway(spec.face) if spec.sway else np.zeros((3, 4, 3)),
         strength_px=spec.strength_px,
         fps=spec.fps,
         n_frames=n_frames,
         onset=onset,
-        apex=int(np.argmin(np.abs(times - PEAK_S))),
+        apex=int(np.argmin(np.abs(times - _PEAK_S))),
         offset=offset,
         flicker=(0.006, 7.0, 1.0) if spec.lamp else (0.0, 1.0, 0.0),
         drift_grey=3.0 if spec.lamp else 0.0,
@@ -181,9 +179,9 @@ def _sway(number: int) -> FloatArray:
     generator = np.random.default_rng([_SEED, number, 1])
     swing = generator.standard_normal((4, 3))
     path = np.stack([swing, generator.uniform(0.2, 2.5, (4, 3)), generator.uniform(0, 2 * np.pi, (4, 3))])
-    poses = head_pose(path[:, None], np.linspace(-LEAD_S, END_S + LEAD_S, 200)[None])[0]
+    poses = head_pose(path[:, None], np.linspace(-_LEAD_S, _END_S + _LEAD_S, 200)[None])[0]
     factor = np.zeros(4)
-    factor[:2] = SWAY_PX / np.hypot(poses[:, 0], poses[:, 1]).max()
-    factor[2] = SWAY_DEG / np.abs(poses[:, 2]).max()
+    factor[:2] = _SWAY_PX / np.hypot(poses[:, 0], poses[:, 1]).max()
+    factor[2] = _SWAY_DEG / np.abs(poses[:, 2]).max()
     path[0] *= factor[:, None]
     return path

@@ -20,7 +20,6 @@ from stag.utils.parallel import one_thread
 from stag.video import read_frames
 
 _SPEC = ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480))
-_JPEG_QUALITY = 95
 
 
 class Known:
@@ -53,7 +52,7 @@ def extraction_speed(seconds: float = 2.0) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, one_thread():
         for index, frame in enumerate(frames):
             path = str(Path(folder) / f"{index:04d}.jpg")
-            cv2.imwrite(path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+            cv2.imwrite(path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, 95])
         track = follow_faces(frames, Known(face), "clip")[0]
         before, now = track.crops[0], track.crops[clip.apex]
         flow: Flow = make_flow(config.flow)
@@ -85,12 +84,11 @@ def extraction_speed(seconds: float = 2.0) -> list[Row]:
 def stage_rows(seconds: float) -> list[Row]:
     """Return the speed of extraction beside the source scheme and beside decoding, and its stages."""
     stages, source = extraction_speed(seconds)
-    whole = stages.pop("ms_per_frame")
     del stages["way"]
-    decode = stages["decode"] * whole
+    whole = stages.pop("ms_per_frame")
     title = "640 x 480 JPEG frames to motion, ms a frame"
     return [
         compared(title, whole, source["way"], source["ms_per_frame"]),
         *({"what": f"of it {name}, ms a frame", "value": part * whole, "share": part} for name, part in stages.items()),
-        compared("against decoding alone", whole, "decode", decode),
+        compared("against decoding alone", whole, "decode", stages["decode"] * whole),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -41,26 +42,15 @@ def training_speed(*, jobs: int = 2, quick: bool = False) -> list[Row]:
     place = pick_device("auto").type
     folds = [np.flatnonzero(motion.subject != subject) for subject in np.unique(motion.subject)]
 
-    def plain() -> None:
-        for index in folds:
-            train(motion.subset(index), config, seed=0, device="cpu")
-
-    def stacked() -> None:
-        fit_many(motion, [Part(index, 0) for index in folds], config, device=place)
-
     def processes() -> None:
         with tempfile.TemporaryDirectory() as out:
             evaluate(motion, config, out=Path(out) / "run", jobs=jobs, baselines=False, device="cpu")
 
-    def machines() -> None:
-        for index in folds:
-            motion_svm(motion.subset(index), motion)
-
-    ways = {
-        PLAIN: plain,
-        f"folds stacked, {place}": stacked,
+    ways: dict[str, Callable[[], object]] = {
+        PLAIN: lambda: [train(motion.subset(index), config, seed=0, device="cpu") for index in folds],
+        f"folds stacked, {place}": lambda: fit_many(motion, [Part(index, 0) for index in folds], config, device=place),
         f"evaluate in {jobs} processes": processes,
-        "motion + SVM, the baseline": machines,
+        "motion + SVM, the baseline": lambda: [motion_svm(motion.subset(index), motion) for index in folds],
     }
     seconds = fastest(ways, 0.0)
     reference = seconds.pop(PLAIN)

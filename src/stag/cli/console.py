@@ -31,12 +31,7 @@ _ARGUMENT = re.compile(r"`((?:(?:motion|model|train)\.)?\w+)(?:=([^`\s]*))?`")
 
 @contextmanager
 def progress_bar(what: str, quiet: bool, *, unit: str = "") -> Iterator[Report | None]:
-    """Show progress and the time left on stderr: a bar in a terminal, a line every 10 s in a log file.
-
-    Args:
-        what: Name of the work.
-        quiet: Show nothing.
-        unit: What is counted, plural; with it the rate is shown as well.
+    """Show progress on stderr: a bar in a terminal, a line every 10 s in a log file; with a unit the rate as well.
 
     Yields:
         A function of (done, total), or ``None`` when quiet.

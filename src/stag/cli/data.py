@@ -85,8 +85,7 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Compare a data set on disk with its published counts; exit code 1 where they differ or no clip is usable."""
-    from stag.datasets.check import audit
-    from stag.datasets.check_text import audit_lines
+    from stag.datasets.check import audit, audit_lines
     from stag.datasets.readers.result import Options
     from stag.utils.files import write_json
 

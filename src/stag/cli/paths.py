@@ -29,11 +29,8 @@ class Sort:
     """A sort of file or folder that is written.
 
     Attributes:
-        name: What it is, in words.
         endings: Accepted endings of its name.
         strict: Accept no other ending; otherwise only the endings of other sorts are refused.
-        text: Whether it contains text.
-        folder: Whether it is a folder.
         files: Groups of file names written in the folder. Files of a group are replaced only where its first exists.
     """
 
@@ -85,7 +82,7 @@ class Reads:
 
     Attributes:
         inside: Whether outputs may lie in it, as in the root of a data set.
-        paths: The paths, from the values of all parameters; the value itself where omitted.
+        paths: Returns the paths from the values of all parameters; the value itself is the path where omitted.
     """
 
     inside: bool = False
@@ -97,7 +94,6 @@ class Writes:
     """Mark a parameter whose path is written.
 
     Attributes:
-        sort: What is written there, or a function of the values of all parameters that returns it.
         otherwise: Where it is written if the parameter is not given.
         shared: Whether several commands may work there at the same time.
     """
@@ -112,8 +108,6 @@ class Claim:
     """A path that a call of a verb reads or writes.
 
     Attributes:
-        flag: The option, as it is typed.
-        path: As the user named it.
         sort: What is written there; ``None`` for an input.
         open_to_others: Whether outputs may lie in this input, or other commands work on this output.
     """
@@ -157,12 +151,7 @@ def claims(parameters: Mapping[str, inspect.Parameter], values: Values, flags: M
 
 @contextmanager
 def guarded(paths: Sequence[Claim]) -> Iterator[None]:
-    """Refuse outputs that would do harm or cannot be written, and lock the others while the block runs.
-
-    Raises:
-        StagError: An output is refused, or another command works on it.
-        BadParameter: Its name has the ending of another sort of file.
-    """
+    """Refuse outputs that would do harm or cannot be written, and lock the others while the block runs."""
     inputs = [claim for claim in paths if claim.sort is None]
     outputs = [(claim, claim.sort) for claim in paths if claim.sort is not None]
     for claim, sort in outputs:

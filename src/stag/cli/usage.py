@@ -23,7 +23,7 @@ from stag.cli.paths import Values, claims, guarded
 Panel = Literal["Your clips", "Data sets", "Models", "Evaluation", "Studies", "Setup"]
 
 RESUMES = "run folders keep what is finished, and the same command goes on from there"
-"""What is true after Ctrl-C of verbs that work in run folders."""
+"""The state after Ctrl-C of verbs that work in run folders."""
 
 _SETTING_OF = {"au": "au", "seed": "train.seed"}  # option -> the setting that it gives
 
@@ -77,7 +77,7 @@ def verb(
         panel: The group in which ``stag --help`` lists it.
         *modes: Its modes. All that are chosen count.
         settings: Sections of the settings that it reads: ``motion``, ``model``, ``train``, ``au``.
-        kept: What is true after Ctrl-C, in words; where ``None``, the outputs written until then are named.
+        kept: The state after Ctrl-C, in words; where ``None``, the outputs written until then are named.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:

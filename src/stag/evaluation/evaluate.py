@@ -88,9 +88,9 @@ def evaluate(
         (9, ['pooled', 'mean of folds', 'data set simulated'])
     """
     motion = _ordered(motion, motion.classes)
-    dealt = split(protocol, motion.group, motion.label, folds)
+    parts = split(protocol, motion.group, motion.label, folds)
     identity = {"data": fingerprint_data(motion)}
-    plan = _plan(motion, config, protocol, dealt, seeds, method, learner, identity, baselines, device)
+    plan = _plan(motion, config, protocol, parts, seeds, method, learner, identity, baselines, device)
     return _run(plan, out, jobs, progress)
 
 

@@ -200,7 +200,7 @@ def _notes(table: pd.DataFrame, first: pd.DataFrame, people: int) -> list[str]:
         for name in sorted(predicted - truths)
     ]
     if len(truths) == 1:
-        notes.append(f"all clips are of class {min(truths)}, so no score says whether classes are told apart")
+        notes.append(f"all clips are of class {min(truths)}, so no score shows whether classes are distinguished")
     if people == 1:
         notes.append("all clips are of one subject, so the intervals say nothing")
     if first["fold"].nunique() > 1:

@@ -67,20 +67,15 @@ class RunFolder:
             write_json(self.path / "run.json", {**identity, "config": fingerprint_text(config.to_toml())})
             yield
 
-    def _refuse_others_files(self, config: Config) -> None:
-        """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
-        names = [PREDICTIONS, RESULT, "config.toml"]
-        settings = self.path / names[-1]
-        if settings.exists() and settings.read_text(encoding="utf-8", errors="replace") == config.to_toml():
-            names.pop()
-        for path in (self.path / name for name in names):
-            if path.exists():
-                raise RunError(f"{path}: no run wrote it and it would be replaced; rename it, or name another `out`")
-
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
         if not marker.exists():
-            self._refuse_others_files(config)
+            settings = self.path / "config.toml"
+            # A start that was killed may have left its settings.
+            ours = settings.exists() and settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
+            for path in (self.path / PREDICTIONS, self.path / RESULT, *([] if ours else [settings])):
+                if path.exists():
+                    raise RunError(f"{path}: not from a run, and would be replaced; rename it, or name another `out`")
             return
         before = read_object(marker) or {}
         now = {**identity, "config": fingerprint_text(config.to_toml())}

@@ -32,10 +32,9 @@ from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.clip_script import draw_script
 from stag.simulate.emotions import draw_emotions
 from stag.simulate.face import Face, Portrait, astronaut, make_face
-from stag.simulate.render import ClipRenderer, ClipTruth
+from stag.simulate.render import ClipRenderer, ClipTruth, draw_script
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.utils.files import TEMPORARY_PREFIX, write_json, write_npz, write_text
@@ -76,7 +75,7 @@ def simulate_corpus(
     Args:
         out: Folder to write; it must be new or empty.
         subjects: Number of people.
-        clips: Clips of each.
+        clips: Clips of each person.
         seed: Seed of everything; person ``i`` is the same in every corpus of that seed.
         fps: Frames per second.
         settings: Strength, timing and nuisance.
@@ -234,15 +233,14 @@ def _simulate_subject(
     subject = numbered("s", number, subjects)
     face, face_fields, style = subject_face(portrait, settings, seed, number)
     written: list[_Written] = []
-    emotions = draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
-    for index, emotion in enumerate(emotions):
+    for index, emotion in enumerate(draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
         script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
         renderer = ClipRenderer(face, face_fields, script, settings)
         frames = renderer.frames(subject_generator(seed, number, NOISE, index))
         write_video(folder / "clips" / f"{clip_id}.mkv", frames, fps)
         row = (
-            clip_id, subject, f"clips/{clip_id}.mkv", script.emotion, DATASET_NAME,
+            clip_id, subject, f"clips/{clip_id}.mkv", emotion, DATASET_NAME,
             script.onset, script.apex, script.offset, f"{fps:g}", script.facs,
         )  # fmt: skip
         written.append((row, script.strength_px, renderer.truth()))

@@ -54,9 +54,7 @@ def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
         shares[name] = members
     clips = {name: sum(members.values()) for name, members in shares.items()}
     class_shares = CLASS_SHARES.get(scheme.name, {name: n / sum(clips.values()) for name, n in clips.items()})
-    return {
-        name: {e: class_shares[name] * n / clips[name] for e, n in members.items()} for name, members in shares.items()
-    }
+    return {c: {e: class_shares[c] * n / clips[c] for e, n in members.items()} for c, members in shares.items()}
 
 
 def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) -> list[str]:
@@ -91,9 +89,8 @@ def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
     total = sum(shares.values())
     # A habit that makes a unit more than certain is weakened; otherwise the average over persons sinks.
     weight = min(_PREFERENCE, *((_CERTAIN - share) / (total - share) for share in shares.values()))
-    return {
-        unit: (1 - weight) * share + (weight * total if unit == preferred else 0.0) for unit, share in shares.items()
-    }
+    extra = {preferred: weight * total}
+    return {unit: (1 - weight) * share + extra.get(unit, 0.0) for unit, share in shares.items()}
 
 
 def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.bool_]:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, Pooling, channel_window
-from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
-from stag.motion.transforms import motion_at
+from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
-from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws
+from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
 from stag.types import FloatArray
 from stag.utils.values import ArrayValue
 
@@ -27,6 +26,8 @@ CATCHES = 3
 _SHAPES = 12
 _PEAK_STEP_PX = 8
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
+_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
+"""Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,9 +50,11 @@ class ChannelBank(ArrayValue):
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
     """Compute the bank in a few seconds; see :class:`SimulationSettings` and :class:`ExtractionErrors`."""
     responses, surfaces, centres = [], [], []
+    original = astronaut().points
     for number in range(_SHAPES):
-        points, fields, generator = _face(shape, number)
-        dense = np.stack([on_pixels(field) for field in fields])
+        generator = np.random.default_rng([_SHAPES, number])
+        points = vary_shape(transform_points(original, crop_transform(original)), shape, generator)
+        dense = np.stack([on_pixels(field) for field in _fields(points.tobytes())])
         catches = []
         for _ in range(CATCHES):
             seen = points + window_px * generator.standard_normal((1, 2))
@@ -65,23 +68,11 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
     return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
 
 
-def _face(shape: float, number: int) -> tuple[FloatArray, NDArray[np.float32], np.random.Generator]:
-    """Return landmarks and unit fields of one face, and the generator of its window placements."""
-    generator = np.random.default_rng([_SHAPES, number])
-    original = astronaut().points
-    points = vary_shape(transform_points(original, crop_transform(original)), shape, generator)
-    return points, _fields(points.tobytes()), generator
-
-
 @lru_cache(maxsize=4 * _SHAPES)
 def _fields(points: bytes) -> NDArray[np.float32]:
     """Return the unit fields of a face, which take seconds to compute."""
     landmarks = np.frombuffer(points).reshape(-1, 2)
     return np.asarray(action_fields(landmarks, _SHOWN).unit_px.reshape(-1, GRID_SIZE, GRID_SIZE, 2))
-
-
-_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
-"""Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
 
 
 @dataclass(frozen=True)
@@ -198,24 +189,23 @@ def observed(
     positions = uniform_positions(n_frames, steps)
     if sampling == "magnitude":
         probes = probe_positions(n_frames)
-        change = np.diff(script.levels(seconds(probes)), axis=1)
+        change = np.diff(firing_levels(script.shape, seconds(probes)), axis=1)
         positions = magnitude_positions(probes, _step_px(change, response), steps)
     # Clips with fewer frames than steps are measured at their frames and then interpolated.
     known = np.minimum(np.arange(steps), n_frames[:, None] - 1).astype(np.float64)
     times = seconds(np.where(few[:, None], known, positions))
-    shown = script.levels(times)
+    shown = firing_levels(script.shape, times)
     signal = _weighted(shown[:, :, :-1], response[:, :-1])
     real = (np.arange(steps) < np.where(few, n_frames, steps)[:, None]) / np.minimum(n_frames, steps)[:, None]
     strength = np.sqrt((np.square(signal).mean(axis=(2, 3)) * real).sum(axis=1))
     truth = signal - signal[:, :1]
     signal += _weighted(shown[:, :, -1:], response[:, -1:])
-    gain = errors.gain[0] + (errors.gain[1] - errors.gain[0]) * one[:, 2]
-    signal *= (gain[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
-    pose = script.pose(times)
+    signal *= (between(errors.gain, one[:, 2])[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
+    pose = head_pose(script.head, times)
     signal += _head_leak(pose, bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
     signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])
     # Noise of the first frame is in every later displacement; noise of another frame only in its own.
-    share = errors.noise_share[0] + (errors.noise_share[1] - errors.noise_share[0]) * one[:, 7]
+    share = between(errors.noise_share, one[:, 7])
     noise = 0.8 * drawn.noise + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
     spread_px = np.hypot(strength * share, errors.noise_px)[:, None] * np.exp(0.3 * drawn.channel[:, 1])
     noise *= spread_px[:, None, :, None]
@@ -233,7 +223,7 @@ def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors:
     own = np.exp(errors.person_spread * drawn.answer[drawn.person[:, None], unit])[..., None]
     response = (script.sides[..., None, None] * own * bank.response[face, catch, unit]).sum(axis=2)
     apex_s = ((script.apex - script.onset) / script.fps)[:, None]
-    amount = (script.levels(apex_s)[:, 0, :, None] * script.sides)[:, :-1].astype(np.float32)
+    amount = (firing_levels(script.shape, apex_s)[:, 0, :, None] * script.sides)[:, :-1].astype(np.float32)
     moved = np.zeros((len(unit), *bank.surface.shape[3:]), np.float32)
     for slot in range(amount.shape[1]):
         used = np.flatnonzero(amount[:, slot].any(axis=1))

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from stag.errors import DatasetError
 from stag.faces.crop import INTER_OCULAR_CROP_PX, compose, crop_transform, invert, transform_points
-from stag.simulate.actions import CROP_TO_GRID, smooth_field
-from stag.simulate.anatomy import MIRROR_68
+from stag.simulate.actions import CROP_TO_GRID, MIRROR_68, smooth_field
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
 from stag.utils.values import ArrayValue
@@ -224,8 +223,8 @@ def load_portrait(image_path: str | Path, points_path: str | Path) -> Portrait:
         DatasetError: A file is missing or unreadable, or the points are not those of an upright face in the image.
     """
     image_path, points_path = Path(image_path), Path(points_path)
-    data = _bytes(image_path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
+    data = np.frombuffer(_bytes(image_path), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if image is None:
         raise DatasetError(f"{image_path}: is not a readable image; save the portrait as PNG or JPEG")
     points = _points(points_path)

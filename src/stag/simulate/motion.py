@@ -47,14 +47,14 @@ def simulate_motion(
 
     Args:
         n_subjects: Number of people.
-        clips_per_subject: Clips of each.
+        clips_per_subject: Clips of each person.
         steps: Motion steps ``T``.
         seed: Seed of everything.
         settings: Strength, timing and nuisance.
-        errors: What extraction adds to the true motion.
+        errors: Errors that extraction adds to the true motion.
         scheme: Label scheme.
         layout: Region layout.
-        sampling: How frames become steps, as in :mod:`stag.motion.sampling`.
+        sampling: How frames become steps, as in :mod:`stag.motion.transforms`.
         frame_rates: Frame rates to draw from, one per clip.
 
     Raises:

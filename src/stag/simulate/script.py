@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.facs import AU_VOCABULARY
-from stag.motion.sampling import PROBES
-from stag.simulate.anatomy import one_sided_share
+from stag.motion.transforms import PROBES
+from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import UNIT_SHARES, draw_preference, fires, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
@@ -131,14 +131,6 @@ class ScriptBlock(ArrayValue):
     strength_px: FloatArray
     head: FloatArray
 
-    def levels(self, time_s: FloatArray) -> FloatArray:
-        """Return the share of the full amount of every firing: ``(B, M) -> (B, M, K)``."""
-        return firing_levels(self.shape, time_s)
-
-    def pose(self, time_s: FloatArray) -> FloatArray:
-        """Return the head pose: ``(B, M) -> (B, M, 4)``."""
-        return head_pose(self.head, time_s)
-
     @property
     def action_units(self) -> NDArray[np.float32]:
         """``(B, A)`` 0 or 1: which action units the expression shows."""
@@ -256,8 +248,8 @@ def _shape(
             np.where(first, 0.0, early * lag_s),
             apex_s[:, None] + (middle - 0.5) * 0.5 * lag_s,
             np.where(last, end_s, end_s - late * lag_s),
-            _between(_RISE, rise),
-            _between(_FALL, fall),
+            between(_RISE, rise),
+            between(_FALL, fall),
         ]
     )
     return np.where(firing, shape, np.array([0.0, 1.0, 2.0, 1.0, 1.0])[:, None, None])
@@ -266,14 +258,14 @@ def _shape(
 def _blink(duration_s: FloatArray, settings: SimulationSettings, one: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return shape ``(5, B)`` and amount ``(B,)`` of the blinks, 0 for none."""
     start_s = 0.9 * duration_s * one[:, 6]
-    length_s = _between(_BLINK_S, one[:, 7])
+    length_s = between(_BLINK_S, one[:, 7])
     even = np.ones_like(start_s)
     shape = np.stack([start_s, start_s + length_s / 3, start_s + length_s, even, even])
-    return shape, np.where(one[:, 5] < settings.blink_share, _between(_BLINK_PX, one[:, 8]), 0.0)
+    return shape, np.where(one[:, 5] < settings.blink_share, between(_BLINK_PX, one[:, 8]), 0.0)
 
 
 def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws) -> FloatArray:
-    head: NDArray[Any] = np.stack([draws.head, _between(_HEAD_HZ, draws.swing[:, 0]), 2 * np.pi * draws.swing[:, 1]])
+    head: NDArray[Any] = np.stack([draws.head, between(_HEAD_HZ, draws.swing[:, 0]), 2 * np.pi * draws.swing[:, 1]])
     poses = head_pose(head, probe_s)
     reach = np.abs(poses).max(axis=1)
     reach[:, :2] = np.hypot(poses[..., 0], poses[..., 1]).max(axis=1)[:, None]
@@ -283,7 +275,8 @@ def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws)
     return np.asarray(head)
 
 
-def _between(limits: tuple[float, float], share: FloatArray) -> FloatArray:
+def between(limits: tuple[float, float], share: FloatArray) -> FloatArray:
+    """Return the point at a share of the way between two limits."""
     return limits[0] + (limits[1] - limits[0]) * share
 
 

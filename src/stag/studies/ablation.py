@@ -65,16 +65,13 @@ def ablate(
     Raises:
         ConfigError: There is no such part.
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`, with the row that failed.
-
-    Example:
-        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").rows  # doctest: +SKIP
     """
     if unknown := [part for part in only if part not in PARTS]:
         raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(PARTS)}")
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
     chosen = [row for part in only or PARTS for row in ROWS if row.part == part and (row.paper or not paper_rows)]
     with naming("full model"):
-        base, full = study.run("full-model", variant=_variant(motion), baselines=True)
+        base, full = study.run("full-model", baselines=True)
     rows = []
     for done, row in enumerate(chosen, start=1):
         with naming(row.configuration):
@@ -91,7 +88,7 @@ def _evaluated(study: Study, row: Row, base: str, full: pd.DataFrame) -> Ablatio
     try:
         motion = CHANGES[row.motion](study.motion) if row.motion else study.motion
         config = study.config.override(row.settings)
-        run, result = study.run(name, config=config, motion=motion, variant=_variant(motion))
+        run, result = study.run(name, config=config, motion=motion)
     except (DatasetError, MotionFileError) as error:
         return AblationRow(**texts, skipped=str(error))
     return AblationRow(
@@ -152,7 +149,3 @@ CHANGES: Mapping[str, Change] = {
     "uniform": lambda motion: motion if motion.meta.get("sampling") == "uniform" else with_even_times(motion),
 }
 """Name of a change of ready motion -> the change."""
-
-
-def _variant(motion: MotionSet) -> str:
-    return f"{motion.layout} {motion.reference} {motion.meta.get('sampling')}"

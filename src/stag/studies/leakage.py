@@ -192,17 +192,14 @@ def leak_audit(
 ) -> AuditResult:
     """Measure what each leak would be worth on these clips; a second call computes only what is missing.
 
-    The reference is the honest run, but for oversampling and normalisation the same step done within the training
-    clips. Annotated AUs are a leak themselves, so the honest runs do not read them even where ``config`` does.
+    The reference is the honest run; for oversampling and normalisation, the same step done within the training clips.
+    Annotated AUs are a leak themselves, so the honest runs do not read them even where ``config`` does.
     ``out`` gets ``audit.json``, ``audit.csv``, and a run folder for each run under ``runs``. Further arguments are
     those of :func:`~stag.evaluation.evaluate.evaluate`.
 
     Raises:
-        ConfigError: The protocol is ``skf``, which shares subjects, so it leaves nothing honest to compare with.
+        ConfigError: The protocol is ``skf``, which shares subjects, so nothing honest is left to compare with.
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`.
-
-    Example:
-        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").rows  # doctest: +SKIP
     """
     if protocol == "skf":
         raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
@@ -214,7 +211,7 @@ def leak_audit(
     rows = []
     for done, leak in enumerate(LEAKS, start=1):
         with naming(leak.name):
-            rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest.content))
+            rows.append(_row(leak, study, honest))
         if progress is not None:
             progress(done, len(LEAKS))
     content, notes = honest.content, list(honest.content.notes)
@@ -226,6 +223,8 @@ def leak_audit(
 
 def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
     texts = {"leak": leak.name, "explanation": leak.explanation, "against": leak.against}
+    if not leak.folder:
+        return _mean_of_folds(texts, honest.content)
     reference = honest
     if leak.fair is not None:
         _, reference = study.run(leak.folder.replace("leaky", "honest"), learner=leak.fair)
@@ -248,14 +247,11 @@ def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
     )
 
 
-def _mean_of_folds(leak: Leak, honest: RunResult) -> AuditRow:
-    """Return the row of the honest run, scored fold by fold."""
+def _mean_of_folds(texts: Mapping[str, str], honest: RunResult) -> AuditRow:
     pooled, folds = StudyScores.of(honest), honest.folds.plain()
     means = {metric: folds[f"{metric}_mean"] for metric in METRICS}
     return AuditRow(
-        leak=leak.name,
-        explanation=leak.explanation,
-        against=leak.against,
+        **texts,
         run="runs/honest",
         reference=pooled,
         scores=StudyScores(**means, mean_of_folds=honest.folds),

@@ -315,4 +315,4 @@ def _notes(table: str, config: Config, protocol: str, simulated: bool, missing: 
         notes.append("subject-dependent: train and test share subjects")
     if config.au == "annotated":
         notes.append("annotated action units are read at test time, as in the paper; nobody has them for a new video")
-    return [*notes, "measured UF1 and UAR are means over folds, as the paper reports; pooled UF1 stands beside them"]
+    return [*notes, "measured UF1 and UAR are means over folds, as the paper reports; pooled UF1 is given beside them"]

@@ -52,15 +52,10 @@ class Sources:
                 raise ConfigError(f"{name}=...: not a data set of the paper; there are {', '.join(sorted(known))}")
 
     def motion(self, name: str, classes: str, split: str | None = None) -> MotionSet | None:
-        """Return the motion of a data set with so many classes; ``None`` where the user did not name the set.
+        """Return the motion of a data set, or of one split of it; ``None`` where the user did not name the set.
 
-        Args:
-            name: Data set, as this program writes it.
-            classes: Key of :data:`SCHEMES_OF`.
-            split: One split of it.
-
-        Raises:
-            DatasetError: The set cannot be read, or has no clip under such a scheme.
+        ``classes`` is a key of :data:`SCHEMES_OF`. Raises :class:`DatasetError` where the set cannot be read, or has no
+        clip under such a scheme.
         """
         schemes = SCHEMES_OF[classes]
         for path in self.files.get(f"{name}:{split}" if split else name, ()):

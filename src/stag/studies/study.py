@@ -49,7 +49,6 @@ class Study:
         *,
         config: Config | None = None,
         motion: MotionSet | None = None,
-        variant: str = "",
         learner: Learner | None = None,
         protocol: str | None = None,
         folds: int | None = None,
@@ -57,17 +56,18 @@ class Study:
     ) -> tuple[str, Result]:
         """Evaluate one row of the study, or take the run that has the same settings; return its folder name and result.
 
-        Omitted arguments are those of the study. ``variant`` names the change of the clips; rows of different variants
-        do not share a run.
+        Omitted arguments are those of the study.
         """
-        config = config or self.config
-        key = (config.to_toml(), variant, type(learner).__name__, protocol or self.protocol, str(folds or self.folds))
+        config, motion = config or self.config, motion or self.motion
+        protocol, folds = protocol or self.protocol, folds or self.folds
+        change = f"{motion.layout} {motion.reference} {motion.meta.get('sampling')}"
+        key = (config.to_toml(), change, type(learner).__name__, protocol, str(folds))
         if key not in self._made:
             result = evaluate(
-                motion or self.motion,
+                motion,
                 config,
-                protocol=protocol or self.protocol,
-                folds=folds or self.folds,
+                protocol=protocol,
+                folds=folds,
                 seeds=self.seeds,
                 out=self.out / "runs" / name,
                 jobs=self.jobs,

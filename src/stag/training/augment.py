@@ -80,14 +80,8 @@ def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> T
 def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tensor, Tensor, Tensor]:
     """Mix each clip with its partner over steps and regions (MixUp, CutMix), at one strength.
 
-    Args:
-        motion: ``(B, T, R, 2)``.
-        target: ``(B, C)`` class shares.
-        au: ``(B, A)``, nan where there is no code.
-        drawn: From :func:`draw`.
-
-    Returns:
-        Motion, class shares and AU shares of the mixed clips; a clip whose partner has no codes has none either.
+    ``motion (B, T, R, 2)``, class shares ``target (B, C)`` and ``au (B, A)``, nan where there is no code, return mixed,
+    in this order; a clip whose partner has no codes has none either.
 
     Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; details in docs/method/training.md.
     """

@@ -28,7 +28,7 @@ def name_clash() -> str | None:
     try:
         other = metadata.distribution("stag")
     except metadata.PackageNotFoundError:
-        for module in _foreign_modules():
+        for module in _unlisted_modules():
             return f"files of another project lie in {module.parent} ({module.name}); {remedy}"
         return None
     # An installation from before this program took its present name has its command.
@@ -37,8 +37,7 @@ def name_clash() -> str | None:
     return f"another project named stag ({other.version}) is installed, in the same folder as this one; {remedy}"
 
 
-def _foreign_modules() -> list[Path]:
-    """Return modules in the folder of this program that its distribution does not list."""
+def _unlisted_modules() -> list[Path]:
     try:
         listed = {Path(str(entry.locate())) for entry in metadata.distribution(DISTRIBUTION).files or ()}
     except metadata.PackageNotFoundError:

@@ -94,8 +94,7 @@ def _received(receiver: Connection) -> Any:
         answer = receiver.recv()
     except EOFError as error:
         raise StagError(
-            "the second process was killed, most likely for want of memory; run the same command again with fewer or "
-            "shorter clips"
+            "the second process was killed, most likely for want of memory; give fewer or shorter clips"
         ) from error
     if isinstance(answer, Exception):
         raise answer
@@ -115,14 +114,11 @@ def spread(
 
     Args:
         function: Importable; its arguments and its results are picklable.
-        calls: The positional arguments of each call; consumed as the work goes on.
+        calls: The positional arguments of each call; consumed while the calls run.
         jobs: Number of processes of this machine; 1 stays in this one. A dask cluster has its own number.
         ordered: Whether results come in the order of the calls, or as they are ready.
         backend: ``"loky"`` for processes of this machine, ``"dask"`` for those of a cluster.
         address: Scheduler of the dask cluster, for example ``"tcp://10.0.0.5:8786"``.
-
-    Raises:
-        StagError: The cluster cannot be used, or a worker process was killed.
     """
     if backend not in BACKENDS:
         raise ConfigError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")

@@ -59,17 +59,11 @@ def analyse(
 ) -> tuple[Prediction, Attribution | None]:
     """Classify the largest face of a clip and explain the answer; without captum there is no explanation.
 
-    Args:
-        path: The file.
-        name: What messages and the report call it.
-        predictor: The model.
-        limits: The largest clip that is accepted.
-        progress: Called as the work goes on.
-        fps: Frames per second where the clip carries no times, as some animated pictures.
-        aus: Annotated action units of the clip, for example ``"4+7"``; blank where there are none.
+    ``name`` stands for the path in messages and in the report. ``fps`` is used where the clip carries no times, as
+    some animated pictures; ``aus`` are annotated action units, for example ``"4+7"``.
 
     Raises:
-        StagError: The clip is not a video, too large, or shows no face; the message contains ``name`` and no path.
+        StagError: The clip is not a video, too large, or shows no face.
     """
     aus = (aus or "").strip() or None
     try:
@@ -122,11 +116,7 @@ def problem_html(text: str) -> str:
 
 
 def check_file(path: Path, name: str, limits: Limits) -> int:
-    """Check a file by its header alone, and return the number of frames, 0 where the header has none.
-
-    Raises:
-        VideoError: It is not a video, or larger, longer or wider than allowed.
-    """
+    """Check a file by its header alone, and return the number of frames, 0 where the header has none."""
     size = path.stat().st_size
     if size > limits.size_mb * 1_000_000:
         raise VideoError(f"{name}: has {size / 1e6:.0f} MB and {limits.size_mb} are allowed; {_CUT}")

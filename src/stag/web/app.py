@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import FastAPI, File, Form, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
@@ -42,8 +41,7 @@ class QueueFullError(StagError):
     """Too many clips wait already."""
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """The share in [0, 1] that is done, and what is being done."""
 
     done: float
@@ -51,11 +49,7 @@ class Update:
 
 
 class AnalysisQueue:
-    """Run one piece of work at a time, in a thread of its own, in the order of arrival.
-
-    Args:
-        longest: Number of visitors, the one who is served included; more are refused.
-    """
+    """Run one piece of work at a time, in order of arrival; more than ``longest`` visitors are refused."""
 
     def __init__(self, longest: int = 32) -> None:
         self._longest = longest
@@ -63,14 +57,10 @@ class AnalysisQueue:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="analysis")
 
     async def run(self, work: Callable[[Progress], str]) -> AsyncIterator[Update | str]:
-        """Wait for the turn, do the work, and yield updates, at last the result.
+        """Wait for the turn, call ``work`` in the worker thread, and yield updates, at last the result.
 
-        Args:
-            work: Called in the worker thread with a function that takes its progress. That function raises
-                :class:`VisitorLeftError` once the iterator is closed, so that no abandoned clip is analysed.
-
-        Raises:
-            QueueFullError: Before the first update.
+        The function that takes the progress raises :class:`VisitorLeftError` once the iterator is closed, so that no
+        abandoned clip is analysed. A full queue raises :class:`QueueFullError` before the first update.
         """
         if len(self._visitors) >= self._longest:
             raise QueueFullError("Too many clips are waiting. Try again in a minute.")
@@ -106,11 +96,7 @@ def make_app(
 ) -> FastAPI:
     """Return the page as an ASGI application.
 
-    Args:
-        predictor: The model.
-        folder: Where examples are drawn and uploads lie until they are read.
-        hosts: Host names under which requests are answered; all where empty.
-        limits: The largest clip that is accepted.
+    Examples and uploads lie in ``folder``; requests are answered under the names in ``hosts`` only, all where empty.
     """
     limits = limits or Limits()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -139,18 +125,15 @@ def make_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
 
     def page(result: str = "") -> HTMLResponse:
-        content = (
-            environment("stag.web")
-            .get_template("page.html.j2")
-            .render(
-                examples=EXAMPLES,
-                types=",".join(FILE_TYPES),
-                reads_codes=predictor.model.info.reads_codes,
-                simulated=bool(predictor.model.info.training.get("simulated", False)),
-                limits=limits,
-                script=script_and_hash("stag.web", "page.js")[0],
-                result=result,
-            )
+        template = environment("stag.web").get_template("page.html.j2")
+        content = template.render(
+            examples=EXAMPLES,
+            types=",".join(FILE_TYPES),
+            reads_codes=predictor.model.info.reads_codes,
+            simulated=bool(predictor.model.info.training.get("simulated", False)),
+            limits=limits,
+            script=script_and_hash("stag.web", "page.js")[0],
+            result=result,
         )
         return HTMLResponse(content)
 
@@ -245,7 +228,7 @@ async def _lines(updates: AsyncIterator[Update | str]) -> AsyncIterator[str]:
     try:
         async with aclosing(updates) as steps:  # type: ignore[type-var]
             async for step in steps:
-                yield _line(html=step) if isinstance(step, str) else _line(done=step.done, text=step.text)
+                yield _line(html=step) if isinstance(step, str) else _line(**step._asdict())
     except StagError as error:
         yield _line(html=problem_html(str(error)))
     except Exception:

@@ -8,9 +8,8 @@ from threading import Lock
 import numpy as np
 
 from stag.simulate.actions import action_fields
-from stag.simulate.clip_script import draw_script
 from stag.simulate.face import astronaut, make_face
-from stag.simulate.render import ClipRenderer
+from stag.simulate.render import ClipRenderer, draw_script
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.video import write_video

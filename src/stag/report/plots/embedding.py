@@ -1,4 +1,4 @@
-"""Features of many clips in three dimensions: a still figure, and a page that turns; both take plain data."""
+"""Features of many clips in three dimensions: a still figure, and a page with a map that turns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def embedding_figure(points: FloatArray, labels: Sequence[str], classes: Sequenc
         points: ``(n, 3)`` from :func:`stag.explanation.embedding.tsne`.
         labels: Class of each clip.
         classes: Class names in order; colour and marker follow it.
-        title: What is shown, with *simulated* where it is.
+        title: Title of the figure; names simulated clips as such.
     """
     figure = new_figure(8.2, 4.0)
     figure.text(0.03, 0.955, title, fontsize=9.5, fontweight="bold", color=INK, va="top")
@@ -114,13 +114,13 @@ def embedding_page(
     names: Sequence[str] | None = None,
     title: str = "",
 ) -> str:
-    """Return the map as one HTML page that turns, offline too, in the reader's light or dark setting (Fig. 5).
+    """Return the map as one HTML page that turns, offline too (Fig. 5).
 
     Args:
         points: ``(n, 3)``.
         labels: Class of each clip.
         classes: Class names in order.
-        names: What to show where the pointer rests; the numbers of the clips where omitted.
+        names: Label of each clip under the pointer; default is its number.
         title: Heading.
 
     Raises:
@@ -135,9 +135,7 @@ def embedding_page(
     size = 6.0 if len(points) < 400 else max(3.0, 6.0 * math.sqrt(400 / len(points)))
     traces = [
         go.Scatter3d(
-            x=points[member == name, 0].round(3).tolist(),
-            y=points[member == name, 1].round(3).tolist(),
-            z=points[member == name, 2].round(3).tolist(),
+            **dict(zip("xyz", points[member == name].T.round(3).tolist(), strict=True)),
             text=shown[member == name].tolist(),
             name=f"{escape(name)} ({int((member == name).sum())})",
             mode="markers",

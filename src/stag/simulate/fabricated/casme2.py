@@ -96,13 +96,10 @@ def notation(units: Sequence[CodedUnit]) -> Cell:
 
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
     """Return apex and offset as the sheet lists them."""
-    quirks = clip.clip.quirks
-    if "apex missing" in quirks:
-        return "/", clip.offset
-    if "apex is onset" in quirks:
-        return clip.onset, clip.offset
-    if "apex is offset" in quirks:
-        return clip.offset, clip.offset
-    if "offset before apex" in quirks:
-        return clip.apex, clip.apex - 1
-    return clip.apex, clip.offset
+    wrong: dict[str, tuple[Cell, int]] = {
+        "apex missing": ("/", clip.offset),
+        "apex is onset": (clip.onset, clip.offset),
+        "apex is offset": (clip.offset, clip.offset),
+        "offset before apex": (clip.apex, clip.apex - 1),
+    }
+    return next((wrong[quirk] for quirk in clip.clip.quirks & wrong.keys()), (clip.apex, clip.offset))

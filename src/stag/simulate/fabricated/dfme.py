@@ -60,15 +60,14 @@ class Dfme(Shape):
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
         """Write one table for each split, beside its folder."""
         for part in PARTS:
-            rows: list[Sequence[Cell]] = [_HEADER]
-            for clip in (clip for clip in clips if clip.clip.part == part):
-                planned = clip.clip
-                rows.append(
-                    (
-                        planned.subject, planned.name, clip.onset, clip.apex, clip.offset, planned.emotion,
-                        EMOTIONS.index(planned.emotion), int(planned.fps), notation(clip.units, generator),
-                    )
-                )  # fmt: skip
+            known = [
+                (
+                    clip.clip.subject, clip.clip.name, clip.onset, clip.apex, clip.offset, clip.clip.emotion,
+                    EMOTIONS.index(clip.clip.emotion), int(clip.clip.fps), notation(clip.units, generator),
+                )
+                for clip in clips if clip.clip.part == part
+            ]  # fmt: skip
+            rows: list[Sequence[Cell]] = [_HEADER, *known]
             if "xlsx" in self.variants:
                 write_xlsx(root / f"{part}.xlsx", {"Sheet1": rows})
             else:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from stag.errors import ConfigError
 from stag.facs import CodedUnit
-from stag.simulate.anatomy import one_sided_share
+from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import EMOTION_CLIPS, draw_units, unit_odds
 from stag.simulate.render import ClipTruth
 
@@ -25,10 +26,8 @@ class PlannedClip:
     """One clip of a tree, before anything is drawn.
 
     Attributes:
-        subject: Person, as the folders of the set spell it.
-        name: Name of the clip, as the folders of the set spell it.
-        emotion: Emotion, as the set spells it.
-        part: Split that the clip belongs to, if any.
+        subject: Person, as the set spells it; so are ``name`` and ``emotion``.
+        part: Split of the set, if any.
         digits: Width to which frame numbers are padded with zeros.
         quirks: Faults of this clip, on disk or in the sheet.
         position: Place in the plan of the whole set; it seeds everything that is drawn for the clip.
@@ -41,7 +40,7 @@ class PlannedClip:
     fps: float
     part: str = ""
     digits: int = 0
-    quirks: frozenset[str] = field(default_factory=frozenset)
+    quirks: frozenset[str] = frozenset()
     position: int = 0
     person: int = 0
 
@@ -90,14 +89,6 @@ def allot(
     return sorted(dealt, key=lambda clip: order[clip[0]])
 
 
-def numbered_plan(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    """Return the clips with their position in the whole set and the number of their person."""
-    people: dict[str, int] = {}
-    return [
-        replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(clips)
-    ]
-
-
 def mark(
     clips: list[PlannedClip], quirk: str, count: int, generator: np.random.Generator, among: Collection[str] = ()
 ) -> None:
@@ -108,24 +99,26 @@ def mark(
 
 
 def choose(plan: Sequence[PlannedClip], subjects: int | None, clips: int | None) -> list[PlannedClip]:
-    """Return the clips of the first ``subjects`` people of each split, at most ``clips`` of each person.
+    """Number all clips and people; return at most ``clips`` clips of the first ``subjects`` people of each split.
 
     Odd clips come first, then the emotions in turn, to keep a small tree varied.
     """
-    kept: list[PlannedClip] = []
-    for part in dict.fromkeys(clip.part for clip in plan):
-        people = list(dict.fromkeys(clip.subject for clip in plan if clip.part == part))[:subjects]
-        for person in people:
-            own = [clip for clip in plan if clip.part == part and clip.subject == person]
-            kept += own if clips is None else _varied(own)[:clips]
-    return sorted(kept, key=lambda clip: clip.position)
+    people: dict[str, int] = {}
+    plan = [
+        replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(plan)
+    ]
+    of_split: dict[str, dict[int, list[PlannedClip]]] = {}
+    for clip in plan:
+        of_split.setdefault(clip.part, {}).setdefault(clip.person, []).append(clip)
+    kept = [own for split in of_split.values() for own in list(split.values())[:subjects]]
+    return sorted((clip for own in kept for clip in _varied(own)[:clips]), key=lambda clip: clip.position)
 
 
 def _varied(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    turn: dict[str, int] = {}
+    turn: Counter[str] = Counter()
     rounds = {}
     for clip in sorted(clips, key=lambda clip: not clip.quirks):
-        turn[clip.emotion] = turn.get(clip.emotion, 0) + 1
+        turn[clip.emotion] += 1
         rounds[clip.position] = turn[clip.emotion]
     return sorted(clips, key=lambda clip: (not clip.quirks, rounds[clip.position], clip.position))
 
@@ -179,10 +172,9 @@ class Shape(ABC):
 
     Attributes:
         image_size: Width and height of a frame as published.
-        cropped_size: Width and height of a frame of the variant ``cropped``, if there is one.
         inter_ocular_px: Smallest and largest distance between the inner eye corners in such a frame. # assumed
         frame_path: Path of a frame below the root, from ``clip`` and ``number``.
-        cropped_path: The same in the variant ``cropped``.
+        cropped_path: Path in the variant ``cropped``, if there is one; so is ``cropped_size``.
         colour: Whether images have three channels.
         with_lead: Whether a folder contains frames before the onset and after the offset.
 
@@ -193,10 +185,10 @@ class Shape(ABC):
     name: str
     known_variants: tuple[str, ...] = ()
     image_size: tuple[int, int]
-    cropped_size: tuple[int, int] | None = None
     inter_ocular_px: tuple[float, float]
     frame_path: str
     cropped_path: str
+    cropped_size: tuple[int, int]
     colour: bool = False
     with_lead: bool = False
 
@@ -207,12 +199,7 @@ class Shape(ABC):
             raise ConfigError(f"{self.name} has no variant {unknown[0]!r}; there are {known}")
         self.variants = frozenset(variants)
         if "cropped" in self.variants:
-            self.frame_path = self.cropped_path
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return self.cropped_size if self.cropped_size and "cropped" in self.variants else self.image_size
+            self.frame_path, self.image_size = self.cropped_path, self.cropped_size
 
     @abstractmethod
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:

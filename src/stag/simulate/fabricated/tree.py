@@ -15,7 +15,6 @@ from stag import __version__
 from stag.datasets.readers.manifest import SIMULATION
 from stag.errors import ConfigError, DatasetError
 from stag.facs import parse_facs
-from stag.simulate.clip_script import draw_script
 from stag.simulate.corpus import (
     NOISE,
     SCRIPT,
@@ -31,19 +30,11 @@ from stag.simulate.corpus import (
 from stag.simulate.fabricated.casme2 import Casme2
 from stag.simulate.fabricated.dfme import Dfme
 from stag.simulate.fabricated.fourdme import FourDme
-from stag.simulate.fabricated.layout import (
-    PlannedClip,
-    Shape,
-    WrittenClip,
-    choose,
-    draw_codes,
-    numbered_plan,
-    simulated_emotion,
-)
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, choose, draw_codes, simulated_emotion
 from stag.simulate.fabricated.samm import Samm
 from stag.simulate.fabricated.smic import Smic
 from stag.simulate.face import Portrait
-from stag.simulate.render import ClipRenderer
+from stag.simulate.render import ClipRenderer, draw_script
 from stag.simulate.settings import SimulationSettings
 from stag.types import GreyImage
 from stag.utils.files import write_json
@@ -102,12 +93,9 @@ def simulate_tree(
     require_numbers(seed, subjects=subjects, clips=clips, jobs=jobs)
     if size is not None and min(size) < 8:
         raise ConfigError(f"simulation size = {size[0]}x{size[1]} is not accepted: expected at least 8x8 pixels")
-    if tiny:
-        drawn, frame_size = None, size or TINY_SIZE
-    else:
-        drawn = _sized(layout, settings, size)
-        frame_size = (drawn.width, drawn.height)
-    chosen = choose(numbered_plan(layout.plan(subject_generator(seed, 0, _PLAN))), subjects, clips)
+    drawn = None if tiny else _sized(layout, settings, size)
+    frame_size = (drawn.width, drawn.height) if drawn else size or TINY_SIZE
+    chosen = choose(layout.plan(subject_generator(seed, 0, _PLAN)), subjects, clips)
     people: dict[int, list[PlannedClip]] = {}
     for clip in chosen:
         people.setdefault(clip.person, []).append(clip)
@@ -157,7 +145,7 @@ def _sized(layout: Shape, settings: SimulationSettings | None, size: tuple[int, 
     """Return the settings at the frame size of the set, or at another size with the face scaled along."""
     if settings is not None and size is None:
         return settings
-    width, height = layout.size
+    width, height = layout.image_size
     low, high = layout.inter_ocular_px
     if size is not None:
         factor = min(size[0] / width, size[1] / height)

@@ -8,9 +8,9 @@ import pytest
 from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError
 from stag.facs import AU_VOCABULARY, parse_facs
-from stag.simulate.anatomy import one_sided_share
-from stag.simulate.clip_script import draw_script
+from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import draw_emotions
+from stag.simulate.render import draw_script
 from stag.simulate.script import DisplayStyle, firing_levels
 from stag.simulate.settings import SimulationSettings
 
