@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stag.config import MotionConfig
 from stag.errors import MotionFileError, reason
@@ -274,9 +274,11 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     return _refuse_duplicates(result, str(path))
 
 
-def _refuse_rows(path: Path, name: str, bad: NDArray[np.bool_], fault: str, remedy: str) -> None:
-    if bad.any():
-        raise MotionFileError(f"{path}: {name} of {bad.sum()} clip(s) {fault}, first at row {bad.argmax()}; {remedy}")
+def _refuse_rows(path: Path, name: str, bad: ArrayLike, fault: str, remedy: str) -> None:
+    if np.any(bad):
+        raise MotionFileError(
+            f"{path}: {name} of {np.sum(bad)} clip(s) {fault}, first at row {np.argmax(bad)}; {remedy}"
+        )
 
 
 def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:
