@@ -24,12 +24,13 @@ _PUBLIC = {
 """Module -> its public names."""
 
 _HOMES = {name: f"stag.{module}:{name}" for module, names in _PUBLIC.items() for name in names.split()}
+_HOMES["info"] = "stag.inference.facts:model_facts"
 _HOMES["datasets"] = "stag.datasets"  # the package, which can be called
 
 __all__ = [
     "STAG", "Config", "MotionSet", "Predictor", "STAGClassifier", "StagError", "__version__", "compare", "datasets",
-    "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "load_dataset", "predict", "schemes",
-    "simulate_corpus", "simulate_motion", "train",
+    "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "info", "load_dataset", "predict",
+    "schemes", "simulate_corpus", "simulate_motion", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from stag.datasets.clips import load_dataset, schemes
     from stag.datasets.extract import extract_motion
     from stag.errors import StagError
+    from stag.inference.facts import model_facts as info
     from stag.model.stag import STAG
     from stag.motion_set import MotionSet
     from stag.simulate.corpus import simulate_corpus

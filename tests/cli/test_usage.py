@@ -47,6 +47,10 @@ INTO = {
     ("reproduce", "with the counts of table2"): ["table2"],
     ("reproduce", "across data sets"): ["table6"],
     ("reproduce", "in a table that compares sources of action units"): ["table8"],
+    ("figures", "on figures that show no clip"): ["--only", "embedding", "--out", "x"],
+    ("figures", "without --clip"): ["--out", "x"],
+    ("figures", "on figures of runs"): ["--only", "protocols", "--out", "x"],
+    ("figures", "where nothing is trained"): ["--only", "motion", "--out", "x"],
     ("bench", "with --only memory"): ["--only", "memory"],
     ("bench", "on the parts that --only names"): ["--only", "predict,start"],
 }  # fmt: skip

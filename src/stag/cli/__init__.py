@@ -4,12 +4,12 @@ import atexit
 import gc
 import sys
 
-from stag.cli import clips, data, studies, upkeep
+from stag.cli import clips, data, studies, study_figures, upkeep
 from stag.cli.console import fail
 from stag.cli.usage import app
 from stag.errors import StagError
 
-__all__ = ["app", "clips", "data", "main", "studies", "upkeep"]
+__all__ = ["app", "clips", "data", "main", "studies", "study_figures", "upkeep"]
 
 
 def main() -> None:

@@ -60,6 +60,11 @@ EXPLANATION = _folder(
     "explanation.json attribution.csv explanation.png face.png",
     "faithfulness.json faithfulness.csv faithfulness.png",
 )
+FIGURES = _folder(
+    "the folder of figures",
+    "figures.json figure-1-architecture.png figure-2-maps.png figure-3-comparison.png figure-4-motion.png "
+    "figure-5-embedding.png figure-6-graphs.png figure-7-protocols.png figure-8-confusions.png",
+)
 STUDY = _folder("the folder of a study", "ablation.json ablation.csv", "audit.json audit.csv")
 BENCH = _folder("the folder of a benchmark", "speed.json speed.md", "motion.json motion.md motion.png")
 DEMO = _folder("the folder of a demo", "corpus motion.npz loso model report.html")

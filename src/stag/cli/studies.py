@@ -93,6 +93,25 @@ def export(
     say(f"model  {onnx}")
 
 
+@verb("Models")
+def info(
+    model: Annotated[
+        str, Argument(metavar="MODEL", help="Folder or name of a model. The default ships with stag."), Reads()
+    ] = DEFAULT_MODEL,
+    json: Annotated[Path | None, Option(help="JSON file to write: the same facts."), Writes(RECORD)] = None,
+    quiet: NoProgress = False,
+) -> None:
+    """Describe a model: classes, size, operations, latency here, training data, calibration, licence."""
+    from stag.inference.facts import model_facts
+    from stag.utils.files import write_json
+
+    facts = model_facts(model)
+    say(str(facts))
+    if json is not None:
+        write_json(json, facts.as_dict())
+        say(f"facts  {json}")
+
+
 @verb(
     "Evaluation",
     Mode(
