@@ -28,7 +28,7 @@ from stag.cli.paths import FOLDER, MODEL, ONNX, PAGE, RECORD, STUDY, Reads, Valu
 from stag.cli.usage import RESUMES, Mode, verb
 from stag.errors import StagError
 from stag.model.shipped import DEFAULT_MODEL
-from stag.utils.choices import METHODS, NETWORK_NAMES, AuSource, ProtocolName, did_you_mean
+from stag.utils.choices import METHODS, NETWORK_NAMES, AuSource, PresetName, ProtocolName, did_you_mean
 
 _LOSO = Mode("with --protocol loso, which has a fold a subject", lambda given: given["protocol"] == "loso", "", "folds")
 _TRAINING = "protocol folds seeds preset config set_"
@@ -273,8 +273,9 @@ def audit(out: _StudyFolder, run: AuditOptions, files: MotionFiles = None) -> No
 
 @dataclass(frozen=True)
 class TableOptions(RunOptions):
-    """The options of a table of the paper, with the paper's protocol."""
+    """The options of a table of the paper, with the paper's settings and protocol."""
 
+    preset: Annotated[PresetName, Option(help="Settings to start from; stag settings prints them.")] = "paper"
     protocol: Annotated[
         ProtocolName,
         Option(help="How clips are split: leave one subject out, folds of whole subjects, or folds of clips."),

@@ -16,6 +16,8 @@ from stag.errors import ConfigError, DatasetError, MotionFileError
 from stag.evaluation.evaluate import Progress
 from stag.motion.transforms import between_steps, layout_order, since_onset
 from stag.motion_set import MotionSet
+from stag.studies.key_frames import PART as KEY_FRAMES
+from stag.studies.key_frames import TrainedOnWholeClips, key_frame_rows, refuse_shared_subjects, with_changes
 from stag.studies.published import read_table
 from stag.studies.results import AblationResult, AblationRow, StudyScores
 from stag.studies.study import Study, naming, paired_difference, write_study
@@ -38,7 +40,8 @@ ROWS = [
     Row(part, category, name, settings.split(), motion or None, paper == "yes")
     for part, category, name, settings, motion, paper in read_table("ablation").fillna("").itertuples(index=False)
 ]
-PARTS = tuple(dict.fromkeys(row.part for row in ROWS))
+PARTS = (*dict.fromkeys(row.part for row in ROWS), KEY_FRAMES)
+"""Everything that ``--only`` takes."""
 
 
 def ablate(
@@ -68,8 +71,11 @@ def ablate(
     """
     if unknown := [part for part in only if part not in PARTS]:
         raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(PARTS)}")
+    parts = list(only) or [part for part in PARTS if not (paper_rows and part == KEY_FRAMES)]
+    if KEY_FRAMES in parts:
+        refuse_shared_subjects(protocol)
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
-    chosen = [row for part in only or PARTS for row in ROWS if row.part == part and (row.paper or not paper_rows)]
+    chosen = [row for part in parts for row in ROWS if row.part == part and (row.paper or not paper_rows)]
     with naming("full model"):
         base, full = study.run("full-model", baselines=True)
     rows = []
@@ -78,6 +84,11 @@ def ablate(
             rows.append(_evaluated(study, row, base, full.predictions))
         if progress is not None:
             progress(done, len(chosen))
+    if KEY_FRAMES in parts:
+        with naming(KEY_FRAMES):
+            clips, learner = with_changes(motion), TrainedOnWholeClips()
+            run, changed = study.run(KEY_FRAMES, motion=clips, learner=learner)
+        rows += key_frame_rows(changed, f"runs/{run}")
     head = study.head("ablation", full)
     return write_study(study.out, AblationResult(**head, full=StudyScores.of(full.content), rows=rows))
 

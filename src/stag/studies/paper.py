@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from stag.config import Config
 from stag.errors import DatasetError
 from stag.evaluation.evaluate import Progress, evaluate, evaluate_split
-from stag.evaluation.metrics import METRICS
+from stag.evaluation.metrics import DIGITS, METRICS, fold_scores
 from stag.evaluation.results import FoldScores, Result
 from stag.motion_set import MotionSet
 from stag.studies.ablation import ablate, with_layout
 from stag.studies.published import CONFLICTS, SETS, TABLES, published
 from stag.studies.results import PaperRow, PaperTable, StudyScores
 from stag.studies.side_by_side import html_text, in_full, latex_text, printed
-from stag.studies.sources import Sources, common_classes, has_codes
+from stag.studies.sources import BASIC5, SCHEMES_OF, Sources, common_classes, has_codes
 from stag.utils.files import write_json, write_text
 
 PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
@@ -30,6 +31,10 @@ ACROSS = ("table6", "table7")
 """Tables whose models train on one data set and are tested on another."""
 
 NOT_GIVEN = "data set not given, or not with these classes"
+SPLIT = {"dfme": "test_a"}
+"""Data set -> the split that the paper means by it; its DFME of 474 clips is test split A."""
+_NO_CODES = ("au=none", "train.au_weight=0")
+_DEPTHS = ("model.graph_layers=3", "model.transformer_layers=5")
 Record = Mapping[Hashable, Any]
 """A row of a published table, by column name."""
 
@@ -40,11 +45,16 @@ class Measured(NamedTuple):
     scores: StudyScores | None = None
     simulated: bool = False
     note: str = ""
+    samples: int | None = None
+    fold_uf1: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, result: Result, note: str = "") -> Measured:
-        """Return the scores of an evaluation."""
-        return cls(StudyScores.of(result.content), result.content.simulated, note)
+        """Return the scores of an evaluation; UF1 of each fold is a mean over seeds."""
+        runs = [run for _, run in result.predictions.groupby("seed", sort=True)]
+        each = [fold_scores(run["truth"], run["predicted"], run["fold"])["uf1"] for run in runs]
+        folds = tuple(round(float(value), DIGITS) for value in np.mean(each, axis=0))
+        return cls(StudyScores.of(result.content), result.content.simulated, note, result.content.n_clips, folds)
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,18 @@ class Bench:
         """Arguments of an evaluation by the protocol."""
         return {"protocol": self.protocol, "folds": self.folds, "seeds": self.seeds, "jobs": self.jobs}
 
-    def within(self, name: str, motion: MotionSet, au: str | None = None) -> Result:
+    def motion(self, name: str, classes: str) -> MotionSet | None:
+        """Return a data set as the paper means it; a motion file without a split is taken as it is."""
+        part = self.sources.motion(name, classes, SPLIT[name]) if name in SPLIT else None
+        return self.sources.motion(name, classes) if part is None else part
+
+    def changed(self, settings: Sequence[str]) -> Bench:
+        """Return the same with other settings."""
+        return replace(self, config=self.config.override(settings))
+
+    def within(self, name: str, motion: MotionSet) -> Result:
         """Evaluate one set by the protocol, in the run folder of that name."""
-        config = self.config.override([f"au={au}"] if au else [])
-        return evaluate(motion, config, out=self.out / "runs" / name, **self.options)
+        return evaluate(motion, self.config, out=self.out / "runs" / name, **self.options)
 
     def across(self, name: str, train: MotionSet, test: MotionSet) -> Result:
         """Train on one set and test on the other."""
@@ -160,7 +178,7 @@ def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list
 def _counts(sources: Sources, name: str, classes: str) -> tuple[dict[str, int] | None, bool, str]:
     try:
         if name in sources.roots:
-            table = sources.table(name, classes)
+            table = sources.table(name, classes, SPLIT.get(name))
             return dict(Counter(table.classes)), table.simulated, ""
         motion = sources.motion(name, classes)
     except DatasetError as error:
@@ -192,11 +210,11 @@ def _one_set(bench: Bench, name: str, setting: str) -> Measured:
             return Measured(note="data set not given, or not with these splits")
         return Measured.of(bench.across(f"{name}-{split}", train, test))
     classes = setting.split("-")[0]
-    motion = bench.sources.motion(name, classes)
+    motion = bench.motion(name, classes)
     if motion is None:
         return Measured(note=NOT_GIVEN)
     bare = bench.config.au == "annotated" and not has_codes(motion)
-    result = bench.within(f"{name}-{classes}", motion, "none" if bare else None)
+    result = (bench.changed(["au=none"]) if bare else bench).within(f"{name}-{classes}", motion)
     return Measured.of(result, "without AUs: the set has no codes" if bare else "")
 
 
@@ -205,9 +223,8 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
     motion = bench.sources.motion("samm", "3")
     if motion is None:
         raise DatasetError("table5 needs SAMM with three classes; extract it with `scheme=paper3` or `scheme=megc3`")
-    study = ablate(
-        motion, bench.config, only=PAPER_PARTS, paper_rows=True, out=bench.out, progress=progress, **bench.options
-    )
+    config = bench.config.override(_DEPTHS)
+    study = ablate(motion, config, only=PAPER_PARTS, paper_rows=True, out=bench.out, progress=progress, **bench.options)
     by_name = {(row.category, row.configuration): row for row in study.rows}
 
     def measure(record: Record) -> Measured:
@@ -226,11 +243,11 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
     def measure(row: Record) -> Measured:
         source, target = SETS[str(row["source"])], SETS[str(row["target"])]
         try:
-            train, test = (bench.sources.motion(name, classes) for name in (source, target))
+            train, test = (bench.motion(name, classes) for name in (source, target))
             if train is None or test is None:
                 return Measured(note="data set not given")
             bare = bench.config.au == "annotated" and not (has_codes(train) and has_codes(test))
-            arm = replace(bench, config=bench.config.override(["au=none"])) if bare else bench
+            arm = bench.changed(["au=none"]) if bare else bench
             result = arm.across(f"{source}-{target}-{classes}", train, test)
             return Measured.of(result, "without AUs: a set has no codes" if bare else "")
         except DatasetError as error:
@@ -241,17 +258,20 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
 
 def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
     """Tables 8 to 10: regions and action units on DFME."""
-    classes = str(sum(str(name).startswith("f1_") for name in table.columns))
-    # The paper's DFME of 474 clips is test split A; a motion file may be of any part.
-    motion = bench.sources.motion("dfme", classes)
+    emotions = [str(name).removeprefix("f1_") for name in table.columns if str(name).startswith("f1_")]
+    classes = BASIC5.name if set(emotions) == set(BASIC5.classes) else str(len(emotions))
+    motion = bench.motion("dfme", classes)
     if motion is None:
-        raise DatasetError(f"this table needs DFME with {classes} classes; extract it with `scheme=paper{classes}`")
+        raise DatasetError(
+            f"this table needs DFME with {', '.join(emotions)}; extract it with `scheme={SCHEMES_OF[classes][-1]}`"
+        )
 
     def measure(row: Record) -> Measured:
         au = "annotated" if row["au"] == "Yes" else "none"
         try:
             chosen = with_layout(motion, f"roi{row['rois']}")
-            return Measured.of(bench.within(f"dfme-{classes}-roi{row['rois']}-{au}", chosen, au))
+            arm = bench.changed(["au=annotated"] if au == "annotated" else _NO_CODES)
+            return Measured.of(arm.within(f"dfme-{classes}-roi{row['rois']}-{au}", chosen))
         except DatasetError as error:
             return Measured(note=str(error))
 
@@ -266,24 +286,45 @@ def _rows_of(
 ) -> list[PaperRow]:
     """Return a row for each row of a published table of scores."""
     rows = []
-    names = [name for name in table if name in METRICS] + [name for name in table if str(name).startswith("f1_")]
     for done, record in enumerate(table.to_dict("records"), start=1):
-        scores, simulated, note = measure(record)
-        published = {str(name): None if pd.isna(record[name]) else float(record[name]) for name in names}
-        measured = None if scores is None else _reported(scores)
+        measured = measure(record)
         rows.append(
-            PaperRow(labels=label(record), published=published, measured=measured, simulated=simulated, note=note)
+            PaperRow(
+                labels=label(record),
+                published=_published(record),
+                measured=_reported(measured),
+                simulated=measured.simulated,
+                note=measured.note,
+            )
         )
         progress(done, len(table))
     return rows
 
 
-def _reported(scores: StudyScores) -> dict[str, Any]:
+def _published(record: Record) -> dict[str, Any]:
+    """Return the numbers of a published row: scores, spread and scores of the folds, samples, F1 by class."""
+    values: dict[str, Any] = {}
+    for name, value in sorted(record.items(), key=lambda item: item[0] not in METRICS):
+        if name in (*METRICS, "uf1_std") or str(name).startswith("f1_"):
+            values[str(name)] = None if pd.isna(value) else float(value)
+        elif name == "samples":
+            values["samples"] = int(value)
+        elif name == "fold_uf1":
+            values["fold_uf1"] = [float(part) for part in str(value).split()]
+    return values
+
+
+def _reported(measured: Measured) -> dict[str, Any] | None:
     """Return scores as the paper reports them (mean of folds), then pooled with their interval."""
+    scores = measured.scores
+    if scores is None:
+        return None
     folds = scores.mean_of_folds or FoldScores()
     return {
         **{metric: getattr(folds, f"{metric}_mean") for metric in METRICS},
         "uf1_std": folds.uf1_std,
+        "fold_uf1": list(measured.fold_uf1),
+        "samples": measured.samples,
         **{f"{metric}_pooled": getattr(scores, metric) for metric in METRICS},
         "ci95": scores.ci95,
         **{f"f1_{name}": value for name, value in (scores.f1 or {}).items()},

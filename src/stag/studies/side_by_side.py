@@ -135,16 +135,21 @@ def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
     """Return every number, for the CSV."""
     table = []
     for row in rows:
-        flat = {**row.labels, **{f"published_{name}": value for name, value in row.published.items()}}
+        flat = {**row.labels, **{f"published_{name}": _plain(value) for name, value in row.published.items()}}
         for name, value in (row.measured or {}).items():
             if name != "ci95":
-                flat[f"measured_{name}"] = value
+                flat[f"measured_{name}"] = _plain(value)
                 continue
             for metric, (low, high) in value.items():
                 flat |= {f"measured_{metric}_low": low, f"measured_{metric}_high": high}
         table.append({**flat, "simulated": row.simulated, "note": row.note})
     full, ends = pd.DataFrame(table), ["simulated", "note"]
     return full[[*full.columns.drop(ends), *ends]]
+
+
+def _plain(value: Any) -> Any:
+    """Return a list of numbers as the paper writes it, with spaces."""
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def signed(value: float | None) -> str:

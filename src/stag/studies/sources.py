@@ -28,7 +28,7 @@ SCHEMES_OF = {
     "5": ("paper5", "common5"),
     "6": ("paper6",),
     "7": ("paper7",),
-    "basic5": ("basic5",),
+    "basic5": ("basic5", "paper7"),
 }
 """Classes of a table -> matching label schemes, the paper's own first."""
 
@@ -61,7 +61,7 @@ class Sources:
         for path in self.files.get(f"{name}:{split}" if split else name, ()):
             motion = MotionSet.load(path)
             if motion.meta.get("scheme") in schemes:
-                return _named(motion, name)
+                return _named(motion if classes != BASIC5.name else _basic(motion), name)
         if name not in self.roots:
             return None
         key = "_".join(part for part in (name, split, schemes[0]) if part)
@@ -100,6 +100,12 @@ def common_classes(train: MotionSet, test: MotionSet) -> tuple[MotionSet, Motion
         for motion in (train, test.subset(kept))
     )
     return train, test
+
+
+def _basic(motion: MotionSet) -> MotionSet:
+    """Return the clips of the five emotions of Table 7."""
+    meta = {**motion.meta, "scheme": BASIC5.name, "classes": list(BASIC5.classes)}
+    return replace(motion.subset(np.isin(motion.label, BASIC5.classes)), meta=meta)
 
 
 def has_codes(motion: MotionSet) -> bool:
