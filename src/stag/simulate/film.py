@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.simulate.clip_script import ClipScript, draw_script
 from stag.simulate.corpus import NOISE, SCRIPT, subject_face, subject_generator
 from stag.simulate.face import astronaut
-from stag.simulate.render import ClipRenderer, ClipTruth
+from stag.simulate.render import ClipRenderer, ClipScript, ClipTruth, draw_script
 from stag.simulate.settings import SimulationSettings
 from stag.types import Frame, GreyImage, Landmarks
 from stag.utils.values import ArrayValue
@@ -22,11 +21,13 @@ class FilmedClip(ArrayValue):
 
     Attributes:
         frames: The ``N`` frames with their times.
-        script: Emotion, action units, strength, key frames.
+        emotion: What is shown.
+        script: Action units, strength, key frames.
         truth: Motion, landmarks and action units of each frame.
     """
 
     frames: list[Frame]
+    emotion: str
     script: ClipScript
     truth: ClipTruth
 
@@ -42,7 +43,7 @@ class FilmedClip(ArrayValue):
         return self.truth.motion
 
     def _summary(self) -> str:
-        return f"{self.script.emotion}, AU {self.script.facs}, {len(self.frames)} frames at {self.script.fps:g} fps"
+        return f"{self.emotion}, AU {self.script.facs}, {len(self.frames)} frames at {self.script.fps:g} fps"
 
 
 def film_clip(
@@ -70,4 +71,4 @@ def film_clip(
     renderer = ClipRenderer(face, fields, script, settings)
     images = renderer.frames(subject_generator(seed, person, NOISE, clip))
     frames = [Frame(image, index / fps) for index, image in enumerate(images)]
-    return FilmedClip(frames, script, renderer.truth())
+    return FilmedClip(frames, emotion, script, renderer.truth())

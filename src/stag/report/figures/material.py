@@ -181,7 +181,7 @@ class Material(ArrayValue):
 
     def _filmed(self, film: FilmedClip) -> Shown:
         info = self.model.info
-        name = f"simulated {film.script.emotion}"
+        name = f"simulated {film.emotion}"
         (tensor,) = extract_clip(film.frames, film, info.motion_settings(), name, every_face=False, pictures=False)
         truth = motion_at(tensor.frame_index, film.motion)[:, list(LAYOUTS[info.layout])].astype(float)
         if not info.cumulative:
@@ -191,7 +191,7 @@ class Material(ArrayValue):
             self._predictor.classify(tensor, name),
             simulated=True,
             true_motion=truth,
-            emotion=film.script.emotion,
+            emotion=film.emotion,
             facs=film.script.facs,
         )
 

@@ -95,13 +95,13 @@ def graph_figure(
     axis = figure.add_axes((0, 0, 1, 1))
     _frame(axis)
     if crop is None:
-        _draw_contours(axis, points)
+        draw_contours(axis, points)
     else:
         draw_photo(axis, crop)
     nodes = node_positions(points, layout)
     edges = strongest_edges(adjacency)
     heaviest = edges[0][2] if edges else 1.0
-    _draw_links(axis, nodes, edges, [(weight / heaviest) ** 2 for _, _, weight in edges], node_pt=8)
+    draw_links(axis, nodes, edges, [(weight / heaviest) ** 2 for _, _, weight in edges], node_pt=8)
     received = adjacency.sum(axis=0) - np.diag(adjacency)
     share_of_top = received / max(float(received.max(initial=0.0)), 1e-9)
     areas = 12 + 62 * share_of_top**2
@@ -111,7 +111,7 @@ def graph_figure(
     return figure
 
 
-def _draw_links(
+def draw_links(
     axis: Axes, nodes: FloatArray, edges: Sequence[tuple[int, int, float]], strengths: Sequence[float], node_pt: float
 ) -> None:
     """Draw bent arrows between nodes ``(R, 2)``; thickness and opacity show the strength in [0, 1]."""
@@ -177,9 +177,9 @@ def layer_graphs_figure(adjacency: FloatArray, points: FloatArray, layout: str =
         box = ((gap + i * (side + gap)) / width, (height - head - side) / height, side / width, side / height)
         axis = figure.add_axes(box)
         _frame(axis, margin_px=0)
-        _draw_contours(axis, points)
+        draw_contours(axis, points)
         strengths = [(weight - even) / (heaviest - even) for _, _, weight in edges[i]]
-        _draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
+        draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
         _numbers(axis, nodes, received[i] / most)
         axis.set_title(f"Layer {i + 1}", pad=4)
         text = f"no link above an even share, {share(even, 3)}"
@@ -227,7 +227,7 @@ def draw_photo(axis: Axes, crop: GreyImage, margin_px: float = _MARGIN_PX) -> No
     axis.set_ylim(CROP_PX, 0)
 
 
-def _draw_contours(axis: Axes, points: FloatArray) -> None:
+def draw_contours(axis: Axes, points: FloatArray) -> None:
     """Draw the face as a line drawing through its landmarks ``(68, 2)``."""
     for first, last in _OPEN + _CLOSED:
         closed = (first, last) in _CLOSED
