@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from stag.utils.choices import au_text
+
 if TYPE_CHECKING:
     from stag.evaluation.results import RunResult
     from stag.studies.results import StudyResult
@@ -137,7 +139,7 @@ def study_title(result: RunResult | StudyResult) -> str:
     mark = " (simulated)" if result.simulated else ""
     dependent = ", subject-dependent" if result.subject_dependent else ""
     clips = f"{result.n_clips} clips, {result.n_subjects} subjects"
-    return f"{result.protocol}{dependent}{mark}: {clips}, AU source {result.au_source}"
+    return f"{result.protocol}{dependent}{mark}: {clips}, AU source {au_text(result.au_source, result.au_supervision)}"
 
 
 def print_scores(result: RunResult) -> None:

@@ -172,8 +172,9 @@ def evaluate_model(
     refuse_unknown_classes(motion, model.classes, "the model")
     motion = conformed(_ordered(motion, model.classes), model.info)
     au = model.info.au_source(au, coded=au == "annotated")
-    tta = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta}
-    settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
+    au_weight = model.info.training.get("train", {}).get("au_weight", 0.0)
+    kept = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta, "au_weight": au_weight}
+    settings = {"model": model.info.model.model_dump(), "au": au, "train": kept}
     config = Config.from_mapping(settings, f"`au={au}`")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
@@ -271,6 +272,7 @@ def _result(plan: Plan, contents: Sequence[dict[str, Any]], out: Path) -> Result
         subject_dependent=dependent,
         classes=list(classes),
         au_source=plan.config.au,
+        au_supervision=_au_supervision(plan, units),
         selection=plan.selection,
         seeds=list(plan.seeds),
         n_clips=len(tested),
@@ -288,6 +290,12 @@ def _result(plan: Plan, contents: Sequence[dict[str, Any]], out: Path) -> Result
         run=dict(plan.identity),
     )
     return Result(content, table, out)
+
+
+def _au_supervision(plan: Plan, units: Sequence[dict[str, Any]]) -> bool:
+    """Return whether AU codes supervised the models: they answer AUs, and learned them from codes that there were."""
+    coded = plan.protocol == "fixed" or not np.isnan(plan.motion.action_units).all()
+    return coded and plan.config.train.au_weight > 0 and any("units" in unit for unit in units)
 
 
 def _no_result(missing: Sequence[Task], total: int, reasons: Mapping[str, str], out: Path | None) -> str:

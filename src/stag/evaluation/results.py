@@ -96,6 +96,7 @@ class RunResult(Part):
     subject_dependent: bool
     classes: list[str] = Field(min_length=1)
     au_source: str
+    au_supervision: bool | None = None  # whether AU codes supervised training; None: an earlier stag did not say
     selection: str
     seeds: list[int] = Field(min_length=1)
     n_clips: int

@@ -95,6 +95,7 @@ class _Study(Part):
     subject_dependent: bool = False
     classes: list[str] = Field(default_factory=list)
     au_source: str = ""
+    au_supervision: bool | None = None
     selection: str = ""
     seeds: list[int] = Field(default_factory=list)
     n_clips: int = 0

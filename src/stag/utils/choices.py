@@ -44,3 +44,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``" (did you mean 'epochs'?)"`` at the closest known name, or an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def au_text(source: str, supervision: bool | None) -> str:
+    """Return the AU source of a result, and whether AU codes supervised training."""
+    return source + ("" if supervision is None else f", {'' if supervision else 'no '}AU supervision in training")

@@ -15,6 +15,7 @@ from stag.report.pages.face import inline_plot
 from stag.report.plots.scores import baseline_figure, confusion_figure, differences_figure, subject_figure
 from stag.report.wording import interval_text, share, signed
 from stag.studies.results import AblationRow, Gap, StudyResult, StudyRow
+from stag.utils.choices import au_text
 
 _METRICS = {
     "uf1": ("UF1", "mean F1 of the classes"),
@@ -74,7 +75,7 @@ def run_view(run: RunResult, table: pd.DataFrame) -> View:
     return {
         "run": run,
         "protocol": _PROTOCOLS.get(run.protocol, ""),
-        "au_source": _AU_SOURCES.get(run.au_source, run.au_source),
+        "au_source": au_text(_AU_SOURCES.get(run.au_source, run.au_source), run.au_supervision),
         "counted": "answers" if several else "clips",
         "metrics": _METRICS,
         "several_folds": run.units.total // len(run.seeds) > 1,
