@@ -18,7 +18,7 @@ from stag.evaluation.evaluate import evaluate, evaluate_model, evaluate_split
 from stag.evaluation.metrics import bootstrap_replicates, interval, score
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
-from stag.training.fit import train
+from stag.training import fit
 from stag.utils.parallel import one_thread
 from synthetic import (
     CLASSES,
@@ -495,5 +495,5 @@ def test_a_result_says_whether_codes_supervised_training():
         True, False, False,
     ]  # fmt: skip
     assert evaluate(coded, method="svm", **options).content.au_supervision is False
-    models = [train(coded, settings, seed=0) for settings in (config, without)]
+    models = [fit.train(coded, settings, seed=0) for settings in (config, without)]
     assert [evaluate_model(bare, model).content.au_supervision for model in models] == [True, False]
