@@ -31,7 +31,6 @@ from synthetic import (
     synthetic_motion,
     with_labels,
 )
-from tiny import TINY
 
 ARRAYS = ("motion", "label", "subject", "dataset", "action_units", "clip_id", "time_s", "flags")
 
