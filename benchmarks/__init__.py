@@ -1,1 +1,1 @@
-"""What is measured against known motion, and the targets; not part of the installed program."""
+"""Measure stag against known motion; not part of the installed program."""

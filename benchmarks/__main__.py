@@ -33,7 +33,7 @@ def run_motion(arguments: argparse.Namespace) -> None:
 
 
 def run_quality(arguments: argparse.Namespace) -> None:
-    """Measure how far probabilities can be believed over ways of filming; write the table."""
+    """Measure the calibration of probabilities for several ways of filming, and write the table."""
     with progress_bar("quality", quiet=False) as progress:
         table = reliability_table(reliability(quick=arguments.quick, jobs=arguments.jobs, progress=progress))
     write_text(arguments.out / "quality.md", table)

@@ -1,4 +1,4 @@
-"""One clip filmed well and badly: less light, more noise, fewer pixels, compression, overexposure."""
+"""Film a clip well and badly: less light, more noise, fewer pixels, compression, overexposure."""
 
 from __future__ import annotations
 
@@ -16,38 +16,35 @@ from stag.types import GreyImage
 
 Clean = Sequence[NDArray[np.float32]]
 Film = Callable[[Clean, float, np.random.Generator], list[GreyImage]]
-"""Frames without a camera, frames per second and randomness -> frames as they were filmed."""
-
-READ_NOISE = 1.0
-"""Sensor noise of every clip, grey levels; it does not fall with the light."""
+"""Clean frames, frames per second and a random generator -> filmed frames."""
 
 
 def filmed(
-    clean: Clean, generator: np.random.Generator, *, light: float = 1.0, noise_grey: float = READ_NOISE
+    clean: Clean, generator: np.random.Generator, *, light: float = 1.0, noise_grey: float = 1.0
 ) -> list[GreyImage]:
-    """Frames of a camera of 8 bits: signal times light, noise, rounding, white at 255."""
-    noise = (np.float32(noise_grey) * generator.standard_normal(image.shape, np.float32) for image in clean)
-    return [
-        np.clip(np.rint(np.float32(light) * image + one), 0, 255).astype(np.uint8)
-        for image, one in zip(clean, noise, strict=True)
-    ]
+    """Return the frames of an 8-bit camera: signal times light, noise, rounding, white at 255."""
+    frames = []
+    for image in clean:
+        noise = np.float32(noise_grey) * generator.standard_normal(image.shape, np.float32)
+        frames.append(np.clip(np.rint(np.float32(light) * image + noise), 0, 255).astype(np.uint8))
+    return frames
 
 
 def shrunk(clean: Clean, share: float) -> list[NDArray[np.float32]]:
-    """Frames of fewer pixels."""
+    """Return frames with a share of the pixels of each axis."""
     height, width = clean[0].shape
     size = (round(width * share), round(height * share))
     return [np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32) for image in clean]
 
 
 def as_jpeg(frames: Sequence[GreyImage], quality: int) -> list[GreyImage]:
-    """Each frame as a JPEG."""
+    """Return each frame after JPEG compression."""
     coded = [cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for frame in frames]
     return [np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8) for data in coded]
 
 
 def as_video(frames: Sequence[GreyImage], fps: float, codec: str, **options: str) -> list[GreyImage]:
-    """Frames through a lossy video encoder, at its own default quality where no option says otherwise."""
+    """Return frames after a lossy video encoder, at its default quality unless an option changes it."""
     file = io.BytesIO()
     height, width = (n - n % 2 for n in frames[0].shape)
     with av.open(file, "w", format="matroska") as container:
@@ -64,12 +61,8 @@ def as_video(frames: Sequence[GreyImage], fps: float, codec: str, **options: str
         return [np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8) for picture in decoded]
 
 
-def _light(light: float) -> Film:
-    return lambda clean, _fps, generator: filmed(clean, generator, light=light)
-
-
-def _noise(noise_grey: float) -> Film:
-    return lambda clean, _fps, generator: filmed(clean, generator, noise_grey=noise_grey)
+def _camera(**settings: float) -> Film:
+    return lambda clean, _fps, generator: filmed(clean, generator, **settings)
 
 
 def _size(share: float) -> Film:
@@ -85,13 +78,13 @@ def _video(codec: str, **options: str) -> Film:
 
 
 FILMS: dict[str, Film] = {
-    "full quality": _light(1.0),
-    "light 50 %": _light(0.5),
-    "light 25 %": _light(0.25),
-    "light 12 %": _light(0.12),
-    "noise 3": _noise(3.0),
-    "noise 6": _noise(6.0),
-    "noise 10": _noise(10.0),
+    "full quality": _camera(),
+    "light 50 %": _camera(light=0.5),
+    "light 25 %": _camera(light=0.25),
+    "light 12 %": _camera(light=0.12),
+    "noise 3": _camera(noise_grey=3.0),
+    "noise 6": _camera(noise_grey=6.0),
+    "noise 10": _camera(noise_grey=10.0),
     "size 60 %": _size(0.6),
     "size 40 %": _size(0.4),
     "size 30 %": _size(0.3),
@@ -102,7 +95,7 @@ FILMS: dict[str, Film] = {
     "H.264, crf 18": _video("libx264", crf="18", preset="veryfast"),
     "H.264, crf 28": _video("libx264", crf="28", preset="veryfast"),
     "H.264, crf 40": _video("libx264", crf="40", preset="veryfast"),
-    "exposure x 1.5": _light(1.5),
-    "exposure x 2.5": _light(2.5),
+    "exposure x 1.5": _camera(light=1.5),
+    "exposure x 2.5": _camera(light=2.5),
 }
-"""Name -> how the clip is filmed."""
+"""Name -> way of filming."""

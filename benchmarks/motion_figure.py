@@ -1,4 +1,4 @@
-"""The figure of the motion benchmark."""
+"""Draw the figure of the motion benchmark."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ _LIMIT_PX = 0.12
 
 
 def motion_figure(result: MotionBenchmark) -> Figure:
-    """Error over strength for extraction and the source scheme, and error of each action unit; simulated faces.
-
-    Args:
-        result: From :func:`benchmarks.motion.motion_benchmark`.
-
-    Example:
-        >>> png = figure_png(motion_figure(motion_benchmark(quick=True)))  # doctest: +SKIP
-    """
+    """Draw error over strength for extraction and the source scheme, and the error of each action unit."""
     with mpl.rc_context(STYLE):
         figure = new_figure(9.0, 3.4, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.7))

@@ -1,4 +1,4 @@
-"""The motion benchmark as Markdown tables, for the terminal and for the documentation."""
+"""Write the motion benchmark as Markdown tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARES = ("decode", "track", "flow", "pool", "other")
 
 
 def motion_table(result: MotionBenchmark) -> str:
-    """All tables of the benchmark, Markdown; lengths are crop pixels, every number is simulated."""
+    """Return all tables of the benchmark; lengths are crop pixels, every number is simulated."""
     grid = [
         {"clip": f"{row['strength_px']:g} px, noise {row['noise_grey']:g}, {_head(row)}, {row['fps']:g} fps", **row}
         for row in result.grid
@@ -31,25 +31,21 @@ def motion_table(result: MotionBenchmark) -> str:
     units = [{"unit": f"AU {row['units'][0]}", **row} for row in result.units]
     people = [{"person": f"{row['face']} ({row['inter_ocular_px']:g} px eyes)", **row} for row in result.faces]
     disturbed = [{"clip": "blink" if row["blink"] else "flickering lamp", **row} for row in result.disturbances]
-    speed = [
-        {"way": row["way"], "ms_per_frame": row["ms_per_frame"], **{s: row[s] for s in _SHARES if s in row}}
-        for row in result.speed
-    ]
-    goals = [{**row, "met": "yes" if row["met"] else "no"} for row in result.targets]
+    targets = [{**row, "met": "yes" if row["met"] else "no"} for row in result.targets]
+    same = [(name, name) for name in ("target", "wanted", "measured", "met")]
+    times = [("way", "way"), ("ms_per_frame", "ms a frame"), *((share, share) for share in _SHARES)]
     parts = (
-        (
-            "Targets",
-            markdown(goals, (("target", "target"), ("wanted", "wanted"), ("measured", "measured"), ("met", "met"))),
-        ),
-        ("Other ways", markdown(ways, (("way", "way"), *_NUMBERS))),
-        ("Each action unit alone", markdown(units, (("unit", "unit"), *_NUMBERS[:-1]))),
-        ("Each channel", markdown(result.channels, (("channel", "channel"), *_NUMBERS[3:-1]))),
-        ("Each person", markdown(people, (("person", "person"), *_NUMBERS))),
-        ("Disturbances", markdown(disturbed, (("clip", "clip"), *_NUMBERS[:-1]))),
-        ("Speed", markdown(speed, (("way", "way"), ("ms_per_frame", "ms a frame"), *((s, s) for s in _SHARES)))),
-        ("Grid", markdown(grid, (("clip", "clip"), *_NUMBERS))),
+        ("Targets", targets, same),
+        ("Other ways", ways, [("way", "way"), *_NUMBERS]),
+        ("Each action unit alone", units, [("unit", "unit"), *_NUMBERS[:-1]]),
+        ("Each channel", result.channels, [("channel", "channel"), *_NUMBERS[3:-1]]),
+        ("Each person", people, [("person", "person"), *_NUMBERS]),
+        ("Disturbances", disturbed, [("clip", "clip"), *_NUMBERS[:-1]]),
+        ("Speed", result.speed, times),
+        ("Grid", grid, [("clip", "clip"), *_NUMBERS]),
     )
-    return "\n\n".join(f"### {title} (simulated)\n\n{table}" for title, table in parts) + "\n"
+    tables = (f"### {title} (simulated)\n\n{markdown(rows, columns)}" for title, rows, columns in parts)
+    return "\n\n".join(tables) + "\n"
 
 
 def _head(row: dict[str, Any]) -> str:

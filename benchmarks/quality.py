@@ -1,6 +1,6 @@
-"""Is a probability of .8 right in 80 of 100 clips, also where a clip was filmed badly? On simulated clips.
+"""Measure on simulated clips whether a probability of .8 is right in 80 of 100, also in badly filmed clips.
 
-People and randomness are others than those that the factors of :mod:`stag.motion.quality` were fitted on.
+People and random numbers differ from those that the factors of :mod:`stag.motion.quality` were fitted on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, Landmarks
 from stag.utils.parallel import spread
 from stag.utils.values import ArrayValue
 
-CONFIDENT = 0.6
+_CONFIDENT = 0.6
 _SEED = 1300
 _EYES_PX = (32.0, 48.0)
 _STRENGTHS = (0.5, 1.0, 1.6)
@@ -33,16 +33,15 @@ _BINS = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Judged(ArrayValue):
-    """One clip in one way of filming.
+class FilmedClip(ArrayValue):
+    """One clip, filmed in one way and classified.
 
     Attributes:
-        film: How it was filmed.
+        film: Way of filming.
         truth: Position of the true class.
-        before: ``(C,)`` probabilities as the model gives them.
-        after: ``(C,)`` softened.
+        before: ``(C,)`` probabilities of the model; ``after`` are the softened ones.
         no_movement: Whether nothing moves above the noise.
-        unmeasured: Whether no class is named since the clip is too poor.
+        unmeasured: Whether the clip is too poor for a class.
         turned: Whether a head turn is reported; no head turns here.
     """
 
@@ -57,29 +56,19 @@ class Judged(ArrayValue):
 
 def reliability(
     *, quick: bool = False, jobs: int = 1, progress: Callable[[int, int], None] | None = None
-) -> list[Judged]:
-    """Film simulated expressions in every way of :data:`~benchmarks.degrade.FILMS` and classify them.
-
-    Args:
-        quick: Two people in place of twenty.
-        jobs: Worker processes; the result does not depend on it.
-        progress: Called with (people done, people in all).
-    """
+) -> list[FilmedClip]:
+    """Film simulated expressions of twenty people (quick: two) in every way of ``FILMS``, and classify them."""
     people = 2 if quick else 20
-    found: list[Judged] = []
-    for done, judged in enumerate(spread(_person, ((number,) for number in range(people)), jobs), start=1):
-        found += judged
+    clips: list[FilmedClip] = []
+    for done, filmed in enumerate(spread(_person, ((number,) for number in range(people)), jobs), start=1):
+        clips += filmed
         if progress is not None:
             progress(done, people)
-    return found
+    return clips
 
 
 def calibration_error(probabilities: FloatArray, truth: NDArray[np.int64]) -> float:
-    """Expected calibration error: mean distance of confidence from accuracy over ten equal bins of confidence.
-
-    Args:
-        probabilities: ``(n, C)``.
-        truth: ``(n,)`` positions of the true class.
+    """Return the expected calibration error over ten equal bins, from ``(n, C)`` probabilities and ``(n,)`` classes.
 
     Source: Naeini et al., AAAI 2015.
     """
@@ -90,8 +79,8 @@ def calibration_error(probabilities: FloatArray, truth: NDArray[np.int64]) -> fl
     return float(sum(gaps) / len(right))
 
 
-def reliability_table(clips: Iterable[Judged]) -> str:
-    """Markdown: a row for each way of filming and one for all, before and after softening."""
+def reliability_table(clips: Iterable[FilmedClip]) -> str:
+    """Return a Markdown row for each way of filming and one for all, before and after softening."""
     clips = list(clips)
     rows = [_row(name, [clip for clip in clips if clip.film == name]) for name in dict.fromkeys(c.film for c in clips)]
     columns = (
@@ -103,7 +92,7 @@ def reliability_table(clips: Iterable[Judged]) -> str:
     return markdown([*rows, _row("all", clips)], columns) + "\n"
 
 
-def _row(name: str, clips: Sequence[Judged]) -> dict[str, Any]:
+def _row(name: str, clips: Sequence[FilmedClip]) -> dict[str, Any]:
     moved = [clip for clip in clips if not clip.no_movement]
     truth = np.array([clip.truth for clip in clips])
     before, after = np.stack([clip.before for clip in clips]), np.stack([clip.after for clip in clips])
@@ -125,17 +114,17 @@ def _row(name: str, clips: Sequence[Judged]) -> dict[str, Any]:
 
 
 def _wrong(answers: Iterable[tuple[FloatArray, int]]) -> str:
-    confident = [int(p.argmax()) != truth for p, truth in answers if p.max() > CONFIDENT]
+    confident = [int(p.argmax()) != truth for p, truth in answers if p.max() > _CONFIDENT]
     return f"{sum(confident)} of {len(confident)}"
 
 
-def _person(number: int) -> list[Judged]:
-    """Three clips of one person, each filmed in every way."""
+def _person(number: int) -> list[FilmedClip]:
+    """Return three clips of one person, each filmed in every way."""
     generator = np.random.default_rng([_SEED, number])
     chosen = scheme("megc3")
     eyes_px = _EYES_PX[number % len(_EYES_PX)]
     predictor = Predictor()
-    found = []
+    clips = []
     for emotion in draw_emotions(3, chosen, generator):
         units = draw_units(unit_odds(emotion, None), generator)
         fps = float(generator.choice([100.0, 200.0]))
@@ -145,12 +134,12 @@ def _person(number: int) -> list[Judged]:
             images = film(clip.clean, fps, generator)
             share = images[0].shape[0] / clip.clean[0].shape[0]
             points = (face.points + 0.5) * share - 0.5
-            seen = Landmarks(points, face.score, face.box)
+            detector = Known(Landmarks(points, face.score, face.box))
             frames = [Frame(image, float(at)) for image, at in zip(images, clip.time_s, strict=True)]
-            tensor = extract_clip(frames, Known(seen), predictor.settings, name)[0]
+            tensor = extract_clip(frames, detector, predictor.settings, name)[0]
             before = predictor.classify(replace(tensor, quality=None), name).probabilities
-            found.append(
-                Judged(
+            clips.append(
+                FilmedClip(
                     film=name,
                     truth=chosen.classes.index(str(chosen.class_of(emotion))),
                     before=before,
@@ -160,4 +149,4 @@ def _person(number: int) -> list[Judged]:
                     turned="head turned" in tensor.flags,
                 )
             )
-    return found
+    return clips

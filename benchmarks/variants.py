@@ -1,4 +1,4 @@
-"""Ways to measure the motion of a clip, and one clip measured in several of them."""
+"""Measure the motion of a clip in several ways."""
 
 from __future__ import annotations
 
@@ -31,18 +31,16 @@ STEPS = DEFAULTS.steps
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to measure motion; whatever is not given is the default.
+    """One way to measure motion; the defaults are those of stag.
 
     Attributes:
-        name: For the table.
-        tracker: ``tracked``: a similarity to every frame; ``fixed``: the crop of the first frame for all;
-            ``redetected``: landmarks found anew in every frame; ``truth``: the true head motion and landmarks;
-            ``source``: the whole source scheme, nothing of ours.
+        name: Name in the table.
+        tracker: ``tracked``: a similarity to every frame; ``fixed``: the crop of the first frame for all frames;
+            ``redetected``: landmarks detected in every frame; ``truth``: the true head motion and landmarks;
+            ``source``: the source scheme alone.
         flow: Name of a flow algorithm in :data:`CANDIDATE_FLOWS`.
-        reference: ``first`` or ``previous``.
-        sampling: ``magnitude`` or ``uniform``.
         smooth_s: Width of the average of crops in time.
-        kept: Share of strongest pixels in place of each channel's own; the truth is then pooled by it as well.
+        kept: Share of strongest pixels for all channels; the truth is pooled by it, too.
         nose: Whether the motion of the nose bridge is subtracted.
         true_face: Whether the true landmarks of the first frame are known.
     """
@@ -63,14 +61,10 @@ class Measured(ArrayValue):
     """One clip, measured in one way.
 
     Attributes:
-        variant: How.
-        spec: Which clip.
-        noise_grey: Sensor noise.
         motion: ``(T, 18, 2)`` measured displacement since the first frame, crop pixels.
         truth: ``(T, 18, 2)`` true displacement at the same moments.
         apex: Step nearest to the apex.
         seconds: Time from frames in memory to motion, without detection.
-        n_frames: Frames of the clip.
     """
 
     variant: str
@@ -84,26 +78,26 @@ class Measured(ArrayValue):
 
 
 class PlainFarneback:
-    """Polynomial expansion with any parameters."""
+    """Compute flow by polynomial expansion with any parameters."""
 
     def __init__(self, levels: int, window: int, iterations: int, poly_n: int, poly_sigma: float) -> None:
         self._parameters = (0.5, levels, window, iterations, poly_n, poly_sigma, 0)
 
     def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
-        """Flow ``(h, w, 2)``."""
+        """Return the flow ``(h, w, 2)``."""
         start = np.zeros((*first.shape, 2), np.float32)
         return np.asarray(cv2.calcOpticalFlowFarneback(first, second, start, *self._parameters), dtype=np.float32)
 
 
 class PlainDis:
-    """Dense inverse search with any preset and finest scale."""
+    """Compute flow by dense inverse search with any preset and finest scale."""
 
     def __init__(self, preset: int, finest: int) -> None:
         self._engine = cv2.DISOpticalFlow.create(preset)
         self._engine.setFinestScale(finest)
 
     def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
-        """Flow ``(h, w, 2)``."""
+        """Return the flow ``(h, w, 2)``."""
         return np.asarray(self._engine.calc(first, second, None), dtype=np.float32)
 
 
@@ -151,22 +145,22 @@ def measure_clip(spec: ClipSpec, noises: Sequence[float], variants: Sequence[Var
 
 
 def follow(clip: RenderedClip, frames: Sequence[Frame], face: Landmarks, tracker: Tracker) -> FaceTrack:
-    """The crops of a clip, aligned in one of several ways."""
+    """Return the crops of a clip, aligned by a tracker."""
     track = FaceTrack(frames[0], face, 0)
     if tracker == "tracked":
         for frame in frames[1:]:
             track.follow(frame)
         return track
     first = crop_transform(face.points)
-    # Detection is slow: it runs only in the frames that a uniform choice of steps will read.
+    # Detection is slow: it runs only in the frames that a uniform choice of steps reads.
     read = set(np.rint(np.linspace(0, len(frames) - 1, STEPS)).astype(int).tolist())
     for index, frame in enumerate(frames[1:], start=1):
         transform = first
         if tracker == "truth":
             transform = compose(first, invert(clip.head[index]))
         elif tracker == "redetected" and index in read:
-            found = load_detector("dlib", min_score=-1.0).detect(frame.image)
-            transform = crop_transform(found[0].points) if found else first
+            detected = load_detector("dlib", min_score=-1.0).detect(frame.image)
+            transform = crop_transform(detected[0].points) if detected else first
         track.keep(frame, transform)
     return track
 
@@ -214,7 +208,7 @@ def _against_truth(
 
 
 def _repooled(clip: RenderedClip, kept: float) -> FloatArray:
-    """True motion of the channels, pooled with another share: ``(N, 18, 2)``."""
+    """Return the true motion ``(N, 18, 2)`` of the channels, pooled with another share."""
     points = clip.renderer.face.points
     times = clip.renderer.script.time_s
     return np.stack([pool_static(clip.renderer.flow(float(t)), points, "roi18", kept) for t in times])

@@ -11,7 +11,7 @@ import stag
 
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
-    "errors", "utils", "facs", "types", "config", "frames", "video", "faces", "motion", "motion_set", "datasets",
+    "errors", "utils", "facs", "types", "config", "video", "faces", "motion", "motion_set", "datasets",
     "simulate", "model", "inference", "training", "evaluation", "studies", "explanation", "report", "api", "doctor",
     "bench", "web", "cli",
 )  # fmt: skip
@@ -34,7 +34,7 @@ def room(module):
     return module.split(".")[0]
 
 
-FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__init__.py"]
+FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path != SOURCE / "__init__.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
@@ -69,8 +69,8 @@ def test_torch_begins_at_the_model():
 def test_public_names():
     assert set(stag.__all__) == {
         "Config", "MotionSet", "Predictor", "STAG", "STAGClassifier", "StagError", "__version__", "compare", "datasets",
-        "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "load_dataset", "predict",
-        "schemes", "simulate_corpus", "simulate_motion", "train",
+        "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "info", "load_dataset",
+        "predict", "schemes", "simulate_corpus", "simulate_motion", "train",
     }  # fmt: skip
     assert dir(stag) == sorted(stag.__all__)
     assert all(getattr(stag, name) is not None for name in stag.__all__)

@@ -38,46 +38,34 @@ def loaded_by(*arguments):
     return set(done.stdout.rpartition("loaded ")[2].split())
 
 
+def unneeded(loaded, names):
+    return sorted(loaded & {*names.split(), *NEVER})
+
+
 def test_a_prediction_loads_the_model_and_no_pictures(corpus, tmp_path):
     clips = sorted((corpus / "clips").glob("*.mkv"))[:2]
     seen = loaded_by("predict", *clips, "--quiet")
-    drawn = {
-        "matplotlib",
-        "captum",
-        "jinja2",
-        "pandas",
-        "scipy",
-        "joblib",
-        "stag.simulate",
-        "stag.report.pages.prediction",
-    }
-    assert sorted(seen & (NEVER | drawn)) == []
+    assert (
+        unneeded(seen, "matplotlib captum jinja2 pandas scipy joblib stag.simulate stag.report.pages.prediction") == []
+    )
     assert "torch" in seen
 
 
 def test_an_explanation_draws_nothing_from_the_simulator(corpus, tmp_path):
     clip = min((corpus / "clips").glob("*.mkv"))
     seen = loaded_by("explain", clip, "--method", "occlusion", "--out", tmp_path / "why")
-    assert sorted(seen & (NEVER | {"pandas", "jinja2", "joblib", "stag.simulate", "scipy.stats"})) == []
+    assert unneeded(seen, "pandas jinja2 joblib stag.simulate scipy.stats") == []
     assert json.loads((tmp_path / "why" / "explanation.json").read_text())["method"] == "occlusion"
 
 
 def test_motion_needs_no_model(corpus, tmp_path):
     seen = loaded_by("motion", min((corpus / "clips").glob("*.mkv")), "--out", tmp_path / "m.png")
-    assert (
-        sorted(seen & (NEVER | {"torch", "pandas", "captum", "jinja2", "joblib", "stag.model.stag", "stag.simulate"}))
-        == []
-    )
+    assert unneeded(seen, "torch pandas captum jinja2 joblib stag.model.stag stag.simulate") == []
 
 
 def test_extraction_needs_no_model_and_no_pictures(corpus, tmp_path):
     seen = loaded_by("extract", "manifest", "--root", corpus, "--scheme", "megc3", "--out", tmp_path / "m.npz")
-    assert (
-        sorted(
-            seen & (NEVER | {"torch", "matplotlib", "captum", "scipy", "joblib", "stag.model.stag", "stag.simulate"})
-        )
-        == []
-    )
+    assert unneeded(seen, "torch matplotlib captum scipy joblib stag.model.stag stag.simulate") == []
 
 
 def test_a_score_needs_no_model(tmp_path):

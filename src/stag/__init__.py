@@ -1,7 +1,4 @@
-"""stag: facial micro-expression recognition from regional motion, and the reasons for each answer.
-
-Importing the package is light: every public name is loaded on first use.
-"""
+"""Recognise facial micro-expressions from regional motion, with reasons; public names are loaded on first use."""
 
 from __future__ import annotations
 
@@ -10,60 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Config": "stag.config:Config",
-    "MotionSet": "stag.motion_set:MotionSet",
-    "Predictor": "stag.api.prediction:Predictor",
-    "STAG": "stag.model.stag:STAG",
-    "STAGClassifier": "stag.training.classifier:STAGClassifier",
-    "StagError": "stag.errors:StagError",
-    "compare": "stag.api.evaluation:compare",
-    "datasets": "stag.datasets",  # the package, which can be called
-    "evaluate": "stag.api.evaluation:evaluate",
-    "evaluate_model": "stag.api.evaluation:evaluate_model",
-    "evaluate_split": "stag.api.evaluation:evaluate_split",
-    "explain": "stag.api.prediction:explain",
-    "extract_motion": "stag.datasets.extract:extract_motion",
-    "load_dataset": "stag.datasets.clips:load_dataset",
-    "predict": "stag.api.prediction:predict",
-    "schemes": "stag.datasets.catalogue:schemes",
-    "simulate_corpus": "stag.simulate.corpus:simulate_corpus",
-    "simulate_motion": "stag.simulate.motion:simulate_motion",
-    "train": "stag.training.fit:train",
+_PUBLIC = {
+    "api.evaluation": "compare evaluate evaluate_model evaluate_split",
+    "api.prediction": "Predictor explain predict",
+    "config": "Config",
+    "datasets.clips": "load_dataset schemes",
+    "datasets.extract": "extract_motion",
+    "errors": "StagError",
+    "model.stag": "STAG",
+    "motion_set": "MotionSet",
+    "simulate.corpus": "simulate_corpus",
+    "simulate.motion": "simulate_motion",
+    "training.classifier": "STAGClassifier",
+    "training.fit": "train",
 }
+"""Module -> its public names."""
+
+_HOMES = {name: f"stag.{module}:{name}" for module, names in _PUBLIC.items() for name in names.split()}
+_HOMES["info"] = "stag.inference.facts:model_facts"
+_HOMES["datasets"] = "stag.datasets"  # the package, which can be called
 
 __all__ = [
-    "STAG",
-    "Config",
-    "MotionSet",
-    "Predictor",
-    "STAGClassifier",
-    "StagError",
-    "__version__",
-    "compare",
-    "datasets",
-    "evaluate",
-    "evaluate_model",
-    "evaluate_split",
-    "explain",
-    "extract_motion",
-    "load_dataset",
-    "predict",
-    "schemes",
-    "simulate_corpus",
-    "simulate_motion",
-    "train",
-]
+    "STAG", "Config", "MotionSet", "Predictor", "STAGClassifier", "StagError", "__version__", "compare", "datasets",
+    "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "info", "load_dataset", "predict",
+    "schemes", "simulate_corpus", "simulate_motion", "train",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from stag import datasets
     from stag.api.evaluation import compare, evaluate, evaluate_model, evaluate_split
     from stag.api.prediction import Predictor, explain, predict
     from stag.config import Config
-    from stag.datasets.catalogue import schemes
-    from stag.datasets.clips import load_dataset
+    from stag.datasets.clips import load_dataset, schemes
     from stag.datasets.extract import extract_motion
     from stag.errors import StagError
+    from stag.inference.facts import model_facts as info
     from stag.model.stag import STAG
     from stag.motion_set import MotionSet
     from stag.simulate.corpus import simulate_corpus
@@ -73,7 +51,6 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its module on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'stag' has no attribute {name!r}")
     globals()[name] = value = resolve_name(_HOMES[name])
@@ -81,5 +58,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the public names, for completion in a shell."""
     return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Typed, validated configuration, and the presets beside it; every field says its meaning and origin."""
+"""Validate the settings of a run; every field states its meaning and origin. The presets lie in ``presets/``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stag.errors import ConfigError, reason
-from stag.utils.choices import PRESETS, AuSource
+from stag.utils.choices import PRESETS, AuSource, did_you_mean
 from stag.utils.files import backslashes
-from stag.utils.text import did_you_mean
 
 Origin = Literal["paper", "assumed", "measured"]
+Flow = Literal["dis", "farneback", "farneback-fine", "lucas-kanade"]
+Reference = Literal["previous", "first"]
+Sampling = Literal["magnitude", "uniform"]
+Scale = Literal["clip-rms", "none"]
 SECTIONS = ("motion", "model", "train")
 _ALL_SETTINGS = "stag settings lists all"
 
 
 def setting(default: Any, meaning: str, origin: Origin, **limits: Any) -> Any:
-    """Return a field that says what it means and where its default comes from; ``stag settings`` prints both.
+    """Return a field with its meaning and the origin of its default; ``stag settings`` prints both.
 
     Args:
         default: The default.
-        meaning: What it is, with its unit.
+        meaning: The meaning, with its unit.
         origin: ``paper``: the paper gives it; ``measured``: chosen by the tables in docs/; ``assumed``: neither.
         **limits: Accepted range, as for :func:`pydantic.Field`.
     """
@@ -42,22 +45,12 @@ class MotionConfig(_Section):
 
     layout: Literal["roi18", "roi14"] = setting("roi18", "facial regions: 18, or 14 without the whole ones", "paper")
     steps: int = setting(16, "motion steps T of a clip", "assumed", ge=2, le=256)
-    flow: Literal["dis", "farneback", "farneback-fine", "lucas-kanade"] = setting(
-        "lucas-kanade", "optical flow algorithm (docs/measurements/motion.md)", "measured"
-    )
-    reference: Literal["previous", "first"] = setting(
-        "first", "motion since the first frame, or since the previous step as the paper has it", "measured"
-    )
-    sampling: Literal["magnitude", "uniform"] = setting(
-        "magnitude", "steps at equal shares of the motion, or of the time", "paper"
-    )
+    flow: Flow = setting("lucas-kanade", "optical flow algorithm (docs/measurements/motion.md)", "measured")
+    reference: Reference = setting("first", "motion since the first frame, or since the previous step", "measured")
+    sampling: Sampling = setting("magnitude", "steps at equal shares of the motion, or of the time", "paper")
     smooth_s: float = setting(0.02, "temporal average of tracked crops, seconds", "assumed", ge=0, le=0.2)
-    nose_subtraction: bool = setting(
-        False, "take the nose's motion off every region; with tracking it only swallows AU 9 and 10", "measured"
-    )
-    min_face_score: float = setting(
-        -0.25, "lowest score of a face; prints on fabric score below -.38, small real faces above -.17", "measured"
-    )
+    nose_subtraction: bool = setting(False, "subtract the nose's motion; this hides AU 9 and 10", "measured")
+    min_face_score: float = setting(-0.25, "lowest score of a face; prints < -.38, small faces > -.17", "measured")
 
 
 class ModelConfig(_Section):
@@ -95,15 +88,13 @@ class ModelConfig(_Section):
     fusion_dim: int = setting(32, "width F of the cross-attention", "measured", ge=1)
     au_embed_dim: int = setting(16, "width E of the action-unit embedding", "measured", ge=1)
     dropout: float = setting(0.4, "share of values dropped in training", "measured", ge=0, lt=1)
-    normalise: Literal["clip-rms", "none"] = setting(
-        "clip-rms", "divide a clip's motion by its root mean square, or keep pixels", "assumed"
-    )
+    normalise: Scale = setting("clip-rms", "divide a clip's motion by its root mean square, or keep pixels", "assumed")
     rms_floor_px: float = setting(0.05, "least divisor, crop pixels; a still clip stays still", "assumed", gt=0)
 
     @model_validator(mode="after")
-    def _something_sees(self) -> Self:
+    def _one_branch(self) -> Self:
         if not (self.graph or self.temporal):
-            raise ValueError("model.graph and model.temporal are both off, which leaves no branch that sees the motion")
+            raise ValueError("model.graph and model.temporal are both off; keep one of the two branches")
         return self
 
 
@@ -132,20 +123,14 @@ class TrainConfig(_Section):
     )
     au_weight: float = setting(2.0, "weight of the AU head's loss", "measured", ge=0)
     au_dropout: float = setting(0.5, "share of clips whose AU codes are hidden in training", "assumed", ge=0, le=1)
-    au_own: float = setting(
-        0.5, "share of shown codes that are the AU head's own, under au = annotated", "assumed", ge=0, le=1
-    )
-    validation_share: float = setting(
-        0.2, "share of the training subjects that choose the epoch; 0: none, no early stopping", "assumed", ge=0, lt=1
-    )
+    au_own: float = setting(0.5, "share of shown codes that the AU head predicts", "assumed", ge=0, le=1)
+    validation_share: float = setting(0.2, "share of training subjects that choose the epoch", "assumed", ge=0, lt=1)
     mixup: float = setting(0.3, "share of clips that are mixed with another", "assumed", ge=0, le=1)
     mixup_alpha: float = setting(0.2, "parameter of MixUp's beta distribution", "assumed", gt=0)
     cutmix: float = setting(0.3, "share of clips that get a part of another", "assumed", ge=0, le=1)
     cutmix_alpha: float = setting(1.0, "parameter of CutMix's beta distribution", "assumed", gt=0)
     mirror: float = setting(0.5, "share of clips that are mirrored", "assumed", ge=0, le=1)
-    magnitude: float = setting(
-        0.2, "standard deviation of the logarithm of a clip's factor on its motion", "assumed", ge=0, le=2
-    )
+    magnitude: float = setting(0.2, "standard deviation of the log factor on a clip's motion", "assumed", ge=0, le=2)
     rotation_deg: float = setting(5.0, "standard deviation of the turn of all vectors, degrees", "assumed", ge=0, le=90)
     jitter: float = setting(0.1, "largest share of a clip that is cut off at either end", "assumed", ge=0, lt=0.5)
     apex_cut: float = setting(0.25, "share of clips that end at their apex", "assumed", ge=0, le=1)
@@ -161,9 +146,7 @@ class TrainConfig(_Section):
     )
     swa_lr: float = setting(1e-4, "learning rate while weights are averaged", "assumed", gt=0)
     mirror_tta: bool = setting(True, "average answers over a clip and its mirror image", "paper")
-    jitter_tta: int = setting(
-        2, "views of a clip, cut a little at either end, that are averaged besides", "assumed", ge=0, le=8
-    )
+    jitter_tta: int = setting(2, "further views that are averaged, cut a little at an end", "assumed", ge=0, le=8)
     seed: int = setting(0, "seed of weights, order, augmentation and inner split", "assumed", ge=0)
 
     @model_validator(mode="after")
@@ -174,7 +157,7 @@ class TrainConfig(_Section):
 
 
 class Config(_Section):
-    """The whole configuration of a run; frozen, and hashable by its TOML text.
+    """All settings of a run.
 
     Example:
         >>> stag.Config.preset("quick").override(["train.epochs=5"]).train.epochs
@@ -184,15 +167,11 @@ class Config(_Section):
     motion: MotionConfig = MotionConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
-    au: AuSource = setting("none", "what the classifier reads of action units", "assumed")
+    au: AuSource = setting("none", "action units that the classifier reads", "assumed")
 
     @classmethod
     def preset(cls, name: str) -> Config:
-        """Return a preset that ships with the program: ``default``, ``paper`` or ``quick``.
-
-        Raises:
-            ConfigError: There is no preset of that name.
-        """
+        """Return a preset that ships with the program: ``default``, ``paper`` or ``quick``."""
         if name not in PRESETS:
             raise ConfigError(f"no preset {name!r}{did_you_mean(name, PRESETS)}; there are {', '.join(PRESETS)}")
         text = files("stag").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
@@ -200,11 +179,7 @@ class Config(_Section):
 
     @classmethod
     def from_toml(cls, path: Path) -> Config:
-        """Read and validate a TOML file.
-
-        Raises:
-            ConfigError: The file cannot be read, is not TOML, or has an unknown key or a value out of range.
-        """
+        """Read a TOML file; raise :class:`ConfigError` where it is unreadable, or a key or value is not accepted."""
         try:
             return cls.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
         except OSError as error:
@@ -223,11 +198,7 @@ class Config(_Section):
             raise ConfigError(f"{where}: {_first_problem(error)}") from error
 
     def override(self, assignments: Sequence[str]) -> Config:
-        """Return a copy with settings changed, each written ``section.key=value``.
-
-        Raises:
-            ConfigError: The text has no ``=``, the key does not exist, or the value is out of range.
-        """
+        """Return a copy with settings changed, each written ``section.key=value``; raise :class:`ConfigError`."""
         values = self.model_dump()
         for assignment in assignments:
             key, equals, text = assignment.partition("=")
@@ -241,11 +212,7 @@ class Config(_Section):
         return type(self).from_mapping(values, "setting " + " ".join(assignments))
 
     def to_toml(self, *, comments: bool = False) -> str:
-        """Return the configuration as TOML text; the same configuration gives the same text.
-
-        Args:
-            comments: Whether every key is followed by its meaning, accepted values and origin.
-        """
+        """Return the settings as TOML text, with comments on meaning, accepted values and origin on request."""
         lines = _assignments(self, ["au"], comments)
         for name in SECTIONS:
             section: BaseModel = getattr(self, name)
@@ -256,11 +223,10 @@ class Config(_Section):
 
 def _assignments(section: BaseModel, keys: Sequence[str], comments: bool) -> list[str]:
     lines = [f"{key} = {_toml_value(getattr(section, key))}" for key in keys]
+    if not comments:
+        return lines
     width = max(map(len, lines))
-    return [
-        f"{line:<{width}}  # {_comment(section, key)}" if comments else line
-        for line, key in zip(lines, keys, strict=True)
-    ]
+    return [f"{line:<{width}}  # {_comment(section, key)}" for line, key in zip(lines, keys, strict=True)]
 
 
 def _toml_value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What is installed, which landmark models there are and their licence, and what this machine offers."""
+"""Find out which packages and landmark models are installed, and what this machine offers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPTIONAL = {
 
 
 def findings() -> tuple[list[tuple[str, str]], bool]:
-    """Return pairs of ``(what, finding)``, and whether everything that is always needed is there."""
+    """Return pairs of ``(what, finding)``, and whether everything required is installed."""
     rows = [("stag", __version__), ("python", platform.python_version()), ("machine", platform.platform())]
     rows += [(name, _version(name) or "missing") for name in PACKAGES]
     rows += [

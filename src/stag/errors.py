@@ -1,19 +1,4 @@
-"""Every error that stag raises on purpose.
-
-::
-
-    StagError
-    ├── ConfigError        a setting that does not exist or is out of range
-    ├── VideoError         a clip that cannot be read, or is too short
-    ├── FaceNotFound       a clip in which no face, or no trackable face, was found
-    ├── DatasetError       a data set, manifest or annotation sheet that is not as documented
-    ├── MotionFileError    a motion file with a missing, malformed or mismatched part
-    ├── ModelError         a model folder that is missing, damaged or does not fit the data
-    ├── RunError           a run folder that is incomplete or belongs to another run
-    └── MissingDependency  an optional package that the request needs
-
-Each message is one sentence that says what is wrong, where, and what to do about it.
-"""
+"""The errors that stag raises on purpose; each message says what is wrong, where, and what to do about it."""
 
 _REASON_AT_MOST = 200  # characters; some libraries quote the whole file
 
@@ -39,7 +24,7 @@ class VideoError(StagError):
 
 
 class FaceNotFound(StagError):  # noqa: N818 - the field says "no face", not "face error"
-    """A clip in which no face, or no trackable face, was found."""
+    """A clip without a face, or without one that can be tracked."""
 
 
 class DatasetError(StagError):

@@ -2,8 +2,8 @@
 
 An AU string is a list of terms joined by ``+``. A term is a unit such as ``R12A?``: kind (``AU``, ``AD``, ``M``), side,
 number, intensity, doubt, and ``(k)`` where the unit is static. An ``A`` before the number is a side (``A12``: the
-action is asymmetric), behind it an intensity (``12A``). Coders add alternatives (``L12 or L14``, ``10A/B``,
-``A/L12``), brackets, ``ref(...)`` around codes that count, and words. What cannot be read is kept, never dropped.
+action is asymmetric), after it an intensity (``12A``). Coders add alternatives (``L12 or L14``, ``10A/B``,
+``A/L12``), brackets, ``ref(...)`` around codes that count, and words. Unreadable pieces are kept.
 """
 
 from __future__ import annotations
@@ -45,14 +45,13 @@ class CodedUnit:
     """One action unit of a FACS string.
 
     Attributes:
-        unit: Number of the action unit.
         side: ``"L"``, ``"R"``, ``"T"`` (top), ``"B"`` (bottom), ``"A"`` (asymmetric: both sides, unequally strong) or
             ``""`` for both sides.
         intensity: ``"A"`` (trace) to ``"E"`` (maximum), or ``""`` where not coded.
         uncertain: Whether the coder marked it with ``?``.
-        static: Whether it is marked ``(k)``: there all along, so it is no part of the expression and does not count.
+        static: Whether it is marked ``(k)``: present throughout, so not part of the expression, and not counted.
         kind: ``""`` for an action unit, ``"AD"`` for an action descriptor, ``"M"`` for a head movement.
-        alternatives: What the coder thought possible instead, in order; they do not count.
+        alternatives: Other units that the coder thought possible, in order; they do not count.
     """
 
     unit: int
@@ -66,13 +65,7 @@ class CodedUnit:
 
 @dataclass(frozen=True)
 class FacsCode:
-    """A parsed FACS string.
-
-    Attributes:
-        units: The units in order of appearance.
-        unread: Pieces that are not a unit.
-        text: The string.
-    """
+    """A parsed FACS string: its units in order of appearance, and the pieces that are not a unit."""
 
     units: tuple[CodedUnit, ...]
     unread: tuple[str, ...] = ()
@@ -83,11 +76,10 @@ class FacsCode:
 
     @property
     def numbers(self) -> frozenset[int]:
-        """The numbers of the units that fire: first alternatives, without static units."""
+        """Numbers of the units that fire: first alternatives, without static units."""
         return frozenset(u.unit for u in self.units if not u.static)
 
 
-_TERM_END = re.compile(r"[+,;&]")
 _TOKEN = re.compile(
     r"""
     (?P<or> / | \bor\b )
@@ -105,21 +97,17 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_WHOLE = re.compile(r"([0-9]{1,2})\.0+")
 
 
 def parse_facs(text: object) -> FacsCode:
     """Read an AU string such as ``"R4+L10B"``; never raises.
 
     Of alternatives the first counts and the others are kept with it; a bare letter after ``/`` is another intensity of
-    the unit before it, and one before ``/`` another side of the unit behind it. ``AU``, brackets, the ``ref`` of
-    ``ref(...)`` and letter case carry no meaning.
+    the unit before it, and one before ``/`` another side of the unit after it. ``AU``, brackets, the ``ref`` of
+    ``ref(...)`` and letter case have no meaning.
 
     Args:
-        text: A spreadsheet cell: text, a bare number, or nothing.
-
-    Returns:
-        The units in order of appearance; pieces that are no unit are kept in ``unread``.
+        text: A spreadsheet cell: text, a bare number, or missing.
 
     Example:
         >>> sorted(parse_facs("4+7+L10").numbers)
@@ -130,37 +118,33 @@ def parse_facs(text: object) -> FacsCode:
     if text is None or (not isinstance(text, str) and str(text) in ("nan", "NaT", "<NA>")):
         return FacsCode(())
     plain = unicodedata.normalize("NFKC", str(text)).strip()
-    whole = _WHOLE.fullmatch(plain)
-    units: list[CodedUnit] = []
-    unread: list[str] = []
-    for term in _TERM_END.split(whole[1] if whole else plain):
-        found, rest = _read_term(term)
-        units += found
-        unread += rest
-    return FacsCode(tuple(units), tuple(unread), str(text))
+    whole = re.fullmatch(r"([0-9]{1,2})\.0+", plain)
+    terms = [_read_term(term) for term in re.split(r"[+,;&]", whole[1] if whole else plain)]
+    units = tuple(unit for term_units, _ in terms for unit in term_units)
+    return FacsCode(units, tuple(piece for _, pieces in terms for piece in pieces), str(text))
 
 
 def format_facs(units: Iterable[CodedUnit]) -> str:
-    """The AU string of units; :func:`parse_facs` reads it back.
+    """Return the AU string of units; :func:`parse_facs` reads it back.
 
     Example:
         >>> format_facs([CodedUnit(4), CodedUnit(12, "L", "B")])
         '4+L12B'
     """
-    return "+".join("/".join(_format_unit(one) for one in (unit, *unit.alternatives)) for unit in units)
 
+    def formatted(unit: CodedUnit) -> str:
+        marks = ("?" if unit.uncertain else "") + ("(k)" if unit.static else "")
+        return f"{unit.kind}{unit.side}{unit.unit}{unit.intensity}{marks}"
 
-def _format_unit(unit: CodedUnit) -> str:
-    marks = ("?" if unit.uncertain else "") + ("(k)" if unit.static else "")
-    return f"{unit.kind}{unit.side}{unit.unit}{unit.intensity}{marks}"
+    return "+".join("/".join(map(formatted, (unit, *unit.alternatives))) for unit in units)
 
 
 def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
-    """Units and unreadable pieces of what stands between two ``+``; neighbouring words stay one piece."""
+    """Return the units and unreadable pieces between two ``+``; neighbouring words stay one piece."""
     units: list[CodedUnit] = []
     unread: list[str] = []
-    choice = ""  # the "or" that waits for its second side
-    reference = ""  # the "ref" that waits for the codes in its bracket
+    choice = ""  # an "or" without its second side yet
+    reference = ""  # a "ref" without the codes in its bracket yet
     after_word = False
     for token in _TOKEN.finditer(term):
         piece = token[0]
@@ -194,36 +178,26 @@ def _read_term(term: str) -> tuple[list[CodedUnit], list[str]]:
 
 
 def _units(token: re.Match[str]) -> list[CodedUnit]:
-    """The unit of a token; with another side before it (``A/L12``), the unit on each of its sides, in order."""
+    """Return the unit of a token; with another side before it (``A/L12``), the unit on each of its sides, in order."""
     marks = token["marks"].lower()
-    kind = (token["kind"] or "").upper()
+    number, kind, intensity = int(token["number"]), (token["kind"] or "").upper(), (token["intensity"] or "").upper()
     others = re.split(r"/|\bor\b", (token["other_sides"] or "").casefold())[:-1]
     return [
-        CodedUnit(
-            int(token["number"]),
-            side.strip().upper(),
-            (token["intensity"] or "").upper(),
-            "?" in marks,
-            "(k)" in marks,
-            "" if kind == "AU" else kind,
-        )
+        CodedUnit(number, side.strip().upper(), intensity, "?" in marks, "(k)" in marks, "" if kind == "AU" else kind)
         for side in (*others, token["side"] or "")
     ]
 
 
 def au_vector(numbers: frozenset[int] | set[int]) -> list[float]:
-    """Binary vector over :data:`AU_VOCABULARY`, length ``A``; units outside the vocabulary are dropped."""
+    """Return a binary vector over :data:`AU_VOCABULARY`, length ``A``, without units outside the vocabulary."""
     return [1.0 if au in numbers else 0.0 for au in AU_VOCABULARY]
 
 
 def read_codes(text: str) -> tuple[int, ...]:
     """Read the codes of one clip strictly, as an input of a model: ``"4+L7B"`` -> ``(4, 7)``.
 
-    Args:
-        text: An AU string, see :func:`parse_facs`. Static units do not count, and of alternatives the first does.
-
     Raises:
-        ConfigError: A part cannot be read, is no action unit of :data:`AU_VOCABULARY`, or there is none.
+        ConfigError: A part of the AU string cannot be read, is not in :data:`AU_VOCABULARY`, or there is none.
     """
     code = parse_facs(text)
     foreign = [format_facs([unit]) for unit in code.units if unit.kind or unit.unit not in AU_VOCABULARY]

@@ -1,4 +1,4 @@
-"""Ready motion of many clips with their labels, and its file: a ``.npz`` without pickles."""
+"""Motion of many clips with their labels, and its file: a ``.npz`` without pickles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stag.config import MotionConfig
 from stag.errors import MotionFileError, reason
@@ -36,16 +36,13 @@ class MotionSet(ArrayValue):
 
     Attributes:
         motion: ``(n, T, R, 2)`` float32, crop pixels, ``u`` right-positive and ``v`` down-positive.
-        label: ``(n,)`` text.
-        subject: ``(n,)`` text.
-        dataset: ``(n,)`` text.
+        label, subject, dataset: ``(n,)`` text.
         action_units: ``(n, A)`` float32 of 0, 1 or nan; a clip whose row is nan has no codes.
         clip_id: ``(n,)`` text, unique within its data set.
         time_s: ``(n, T)`` float32, time of each step since the first frame of the clip.
         flags: ``(n,)`` text, remarks joined by ``"; "``.
-        apex_s: ``(n,)`` float32, time of the apex since the first frame of the clip, nan where unknown; all nan where
-            omitted.
-        meta: What made it: layout, classes, scheme, flow, program version, whether it is simulated.
+        apex_s: ``(n,)`` float32, time of the apex since the first frame of the clip, nan where unknown.
+        meta: Origin: layout, classes, scheme, flow, program version, whether it is simulated.
 
     Example:
         >>> motion = stag.simulate_motion(4, 3, seed=1)
@@ -68,7 +65,7 @@ class MotionSet(ArrayValue):
     apex_s: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
     def __post_init__(self) -> None:
-        """Fill in what was omitted."""
+        """Fill in unknown apexes."""
         if len(self.apex_s) == 0:
             object.__setattr__(self, "apex_s", np.full(len(self.motion), np.nan, np.float32))
 
@@ -76,21 +73,20 @@ class MotionSet(ArrayValue):
         return ", ".join(self._about().values())
 
     def _repr_html_(self) -> str:
-        """A small table for a notebook."""
+        """Return a small table for a notebook."""
         names, counts = np.unique(self.label, return_counts=True)
         clips = {str(name): str(count) for name, count in zip(names, counts, strict=True)}
         return html_table("motion", self._about() | clips)
 
     def _about(self) -> dict[str, str]:
         people = len(set(self.group.tolist()))
-        facts = {
+        return {
             "clips": f"{len(self)} clip{'s' * (len(self) != 1)}",
             "steps": f"{self.steps} steps",
             "layout": self.layout,
             "people": f"{people} subject{'s' * (people != 1)}",
             "classes": f"classes {'/'.join(self.classes)}",
-        }
-        return facts | ({"source": "simulated"} if self.simulated else {})
+        } | ({"source": "simulated"} if self.simulated else {})
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -103,12 +99,12 @@ class MotionSet(ArrayValue):
 
     @property
     def layout(self) -> str:
-        """Region layout, by the size of the region axis."""
+        """Region layout, from the size of the region axis."""
         return _LAYOUT_OF_SIZE[self.motion.shape[2]]
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names, sorted: those of the label scheme where the file names them, else those that occur."""
+        """Sorted class names: those of the label scheme where the file names them, else those that occur."""
         named = self.meta.get("classes")
         return tuple(sorted(named if named else {str(name) for name in self.label}))
 
@@ -129,17 +125,17 @@ class MotionSet(ArrayValue):
 
     @property
     def reference(self) -> str:
-        """What motion is relative to: ``first`` step or ``previous`` step; ``first`` where the file does not say."""
+        """Step that motion is relative to: ``first`` or ``previous``; ``first`` where the file does not say."""
         return str(self.meta.get("reference", "first"))
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How the motion was extracted, as far as the file says: the fields of ``config.MotionConfig``."""
+        """Settings of the extraction, as far as the file says: the fields of ``config.MotionConfig``."""
         return {name: self.meta[name] for name in MotionConfig.model_fields if name in self.meta}
 
     @property
     def X(self) -> NDArray[np.float32]:  # noqa: N802 - the name that scikit-learn gives it
-        """Motion ``(n, T, R, 2)``, as an estimator reads it."""
+        """Motion ``(n, T, R, 2)``."""
         return self.motion
 
     @property
@@ -147,10 +143,7 @@ class MotionSet(ArrayValue):
         """Labels ``(n,)``."""
         return self.label
 
-    @property
-    def groups(self) -> NDArray[np.str_]:
-        """Person keys ``(n,)``, for a splitter of scikit-learn; the same as :attr:`group`."""
-        return self.group
+    groups = group
 
     @property
     def table(self) -> pd.DataFrame:
@@ -160,15 +153,14 @@ class MotionSet(ArrayValue):
         return pd.DataFrame({name: getattr(self, name) for name in _COLUMNS})
 
     def subset(self, index: Any) -> MotionSet:
-        """The clips at ``index`` (integers or a boolean mask)."""
+        """Return the clips at ``index`` (integers or a boolean mask)."""
         return replace(self, **{name: getattr(self, name)[index] for name in _ROWS})
 
     def save(self, path: str | Path) -> None:
         """Write the motion file; it appears whole, by rename. The same content gives the same bytes."""
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ROWS}
+        arrays = {name: getattr(self, name) for name in _ROWS}
         arrays |= {name: arrays[name].astype(np.float32) for name in _FLOATS}
-        arrays["meta"] = np.array(json.dumps(dict(self.meta), sort_keys=True))
-        write_npz(Path(path), arrays)
+        write_npz(Path(path), {**arrays, "meta": np.array(json.dumps(dict(self.meta), sort_keys=True))})
 
     @classmethod
     def load(cls, path: str | Path) -> MotionSet:
@@ -181,7 +173,7 @@ class MotionSet(ArrayValue):
 
     @classmethod
     def concatenate(cls, sets: Sequence[MotionSet]) -> MotionSet:
-        """Several sets as one composite.
+        """Join several sets.
 
         Raises:
             MotionFileError: The sets differ in steps or layout, or share a clip.
@@ -224,9 +216,9 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
-    missing = [name for name in ("motion", "label", "subject") if name not in arrays]
-    if missing:
-        raise MotionFileError(f"{path}: has no array {missing[0]!r}; a motion file needs motion, label and subject")
+    for name in ("motion", "label", "subject"):
+        if name not in arrays:
+            raise MotionFileError(f"{path}: has no array {name!r}; a motion file needs motion, label and subject")
     motion = arrays["motion"]
     shaped = motion.ndim == 4 and motion.shape[3] == 2 and motion.shape[2] in _LAYOUT_OF_SIZE
     if not shaped or motion.dtype.kind not in "fiu":
@@ -236,12 +228,9 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     n, steps = motion.shape[:2]
     if n == 0 or steps < 2:
         raise MotionFileError(f"{path}: motion has {n} clips of {steps} steps; expected at least 1 clip of 2 steps")
-    bad = np.flatnonzero(~_within(motion, _LARGEST).reshape(n, -1).all(axis=1))
-    if bad.size:
-        raise MotionFileError(
-            f"{path}: motion of {bad.size} clip(s) holds NaN, infinity or values of {_LARGEST:g} px and more, first "
-            f"at row {bad[0]}; remove or repair them"
-        )
+    bad = ~_within(motion, _LARGEST).reshape(n, -1).all(axis=1)
+    fault = f"contains NaN, infinity or values of {_LARGEST:g} px and more"
+    _refuse_rows(path, "motion", bad, fault, "remove or repair them")
     meta = _meta(arrays.get("meta"), path)
     vocabulary = tuple(meta.get("au_vocabulary", AU_VOCABULARY))
     if vocabulary != AU_VOCABULARY:
@@ -259,39 +248,25 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     unknown_units = np.full((n, len(vocabulary)), np.nan)
     units = numbers("action_units", unknown_units, lambda _: True, "of 0, 1 or nan").astype(np.float32)
     if not np.isin(units[~np.isnan(units)], (0, 1)).all():
-        raise MotionFileError(f"{path}: action_units holds values other than 0, 1 and nan; make it binary")
+        raise MotionFileError(f"{path}: action_units contains values other than 0, 1 and nan; make it binary")
     evenly = np.tile(np.arange(steps), (n, 1))
     times = numbers("time_s", evenly, lambda v: _within(v, _LARGEST).all(), "finite seconds")
-    back = np.flatnonzero((np.diff(times.astype(np.float64), axis=1) <= 0).any(axis=1))
-    if back.size:
-        raise MotionFileError(
-            f"{path}: time_s of {back.size} clip(s) does not increase from step to step, first at row {back[0]}; "
-            "give the seconds of each step since the first frame of the clip, or leave time_s out"
-        )
+    back = (np.diff(times.astype(np.float64), axis=1) <= 0).any(axis=1)
+    remedy = "give the seconds of each step since the first frame of the clip, or leave time_s out"
+    _refuse_rows(path, "time_s", back, "does not increase from step to step", remedy)
     nan = np.full(n, np.nan)
     apexes = numbers("apex_s", nan, lambda v: (_within(v, _LARGEST) | np.isnan(v)).all(), "seconds, nan where unknown")
     dataset = _text(arrays.get("dataset", np.full(n, path.stem)), n, "dataset", path)
     clip_id = _text(arrays.get("clip_id", np.array([f"clip{i:05d}" for i in range(n)])), n, "clip_id", path)
-    label, subject = (_names(_text(arrays[name], n, name, path)) for name in ("label", "subject"))
+    # Labels and subjects are read as table cells: 0.0 is 0, and signs of a missing value are empty.
+    label, subject = (np.array([*map(text, _text(arrays[name], n, name, path))]) for name in ("label", "subject"))
     for name, texts in (("label", label), ("subject", subject), ("clip_id", clip_id)):
-        if (empty := np.flatnonzero(texts == "")).size:
-            raise MotionFileError(
-                f"{path}: {name} of {empty.size} clip(s) is empty or nan, first at row {empty[0]}; fill it in or take "
-                "these clips out"
-            )
-    result = MotionSet(
-        motion=motion.astype(np.float32),
-        label=label,
-        subject=subject,
-        dataset=np.where(dataset == "", path.stem, dataset),
-        action_units=units,
-        clip_id=clip_id,
-        time_s=times.astype(np.float32),
-        flags=_text(arrays.get("flags", np.full(n, "")), n, "flags", path),
-        meta=meta,
-        apex_s=apexes.astype(np.float32),
-    )
-    unknown = sorted({str(name) for name in result.label} - set(result.classes))
+        _refuse_rows(path, name, texts == "", "is empty or nan", "fill it in or take these clips out")
+    flags = _text(arrays.get("flags", np.full(n, "")), n, "flags", path)
+    dataset = np.where(dataset == "", path.stem, dataset)
+    values, times, apexes = (array.astype(np.float32) for array in (motion, times, apexes))
+    result = MotionSet(values, label, subject, dataset, units, clip_id, times, flags, meta, apexes)
+    unknown = sorted(set(label.tolist()) - set(result.classes))
     if unknown:
         raise MotionFileError(
             f"{path}: label {unknown[0]!r} is not among its classes {list(result.classes)}; correct meta"
@@ -299,8 +274,14 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     return _refuse_duplicates(result, str(path))
 
 
+def _refuse_rows(path: Path, name: str, bad: ArrayLike, fault: str, remedy: str) -> None:
+    if np.any(bad):
+        raise MotionFileError(
+            f"{path}: {name} of {np.sum(bad)} clip(s) {fault}, first at row {np.argmax(bad)}; {remedy}"
+        )
+
+
 def _within(values: NDArray[Any], largest: float) -> NDArray[np.bool_]:
-    """Return whether values are between ``-largest`` and ``largest``; NaN is not."""
     return np.asarray((values > -largest) & (values < largest))
 
 
@@ -318,12 +299,12 @@ def _meta(array: NDArray[Any] | None, path: Path) -> dict[str, Any]:
             raise MotionFileError(f"{path}: {name} in meta is {meta[name]!r}; expected a list")
     if meta.get("classes"):
         named = np.array([str(name) for name in meta["classes"]])
-        meta["classes"] = sorted(set(_names(_text(named, len(named), "classes in meta", path)).tolist()))
+        meta["classes"] = sorted(set(map(text, _text(named, len(named), "classes in meta", path).tolist())))
     return meta
 
 
 def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_]:
-    """Return an array of text, of bytes or of whole numbers as text, without blanks around it."""
+    """Return text, bytes or whole numbers ``(n,)`` as stripped text."""
     kind = array.dtype.kind
     whole = kind == "f" and bool((np.isnan(array) | (_within(array, 2.0**53) & (array == np.rint(array)))).all())
     if array.shape != (n,) or not (whole or kind in "USiu"):
@@ -334,11 +315,6 @@ def _text(array: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.str_
         return np.array([" ".join(one.split()) for one in texts])
     except ValueError as error:
         raise MotionFileError(f"{path}: {name} is not UTF-8 text ({reason(error)}); store it as text") from error
-
-
-def _names(texts: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Return labels or subjects as table cells are read: ``0.0`` is ``0``, and signs of a missing value are empty."""
-    return np.array([text(one) for one in texts.tolist()])
 
 
 def _refuse_duplicates(motion: MotionSet, where: str) -> MotionSet:

@@ -1,4 +1,4 @@
-"""Value objects that pass between rooms, and the shape letters used everywhere.
+"""Value objects that several packages share, and the letters of array shapes.
 
 ``B`` clips in a batch, ``T`` motion steps, ``R`` regions (motion channels), ``D`` ROI embedding, ``H`` heads,
 ``L`` layers, ``G`` graph feature, ``M`` transformer width, ``F`` fusion width, ``A`` action units,
@@ -9,7 +9,7 @@ All motion is in *crop pixels*: one pixel is 1/64 of the distance between the in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,13 @@ FloatArray = NDArray[np.floating]
 GreyImage = NDArray[np.uint8]
 
 NO_MOVEMENT = "no clear movement"
-"""Remark on a clip whose motion is not above the noise of extraction."""
+"""Remark on a clip whose motion does not exceed the noise of the measurement."""
 
 SIMULATED_FLOW = "simulated"
 """Value of ``meta["flow"]`` in a motion file of simulated motion."""
 
 NOT_MEASURABLE = "not measurable"
-"""Start of the remark on a clip of too low quality; the reason follows, as in ``: too dark``."""
+"""Start of the remark on a clip of too low quality; a reason follows, as in ``not measurable: too dark``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +38,7 @@ class Frame(ArrayValue):
     Attributes:
         image: Grey image ``(height, width)`` uint8.
         time_s: Presentation time in seconds since the first frame of the clip.
-        flags: Remarks on the clip that are known from this frame on, e.g. ``"30 fps assumed"``.
+        flags: Remarks on the clip, for example ``"30 fps assumed"``.
     """
 
     image: GreyImage
@@ -52,12 +52,12 @@ class Frame(ArrayValue):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Landmarks(ArrayValue):
-    """A detected face: 68 points in iBUG order, 0-based.
+    """A detected face.
 
     Attributes:
-        points: ``(68, 2)`` float64, columns x (right) and y (down), in pixels of the frame.
-        score: Detector confidence; ``nan`` where the points came from a file.
-        box: ``(left, top, right, bottom)`` of the detection, pixels of the frame.
+        points: ``(68, 2)`` float64 in iBUG order, columns x (right) and y (down), frame pixels.
+        score: Detector confidence; ``nan`` for points from a file.
+        box: ``(left, top, right, bottom)``, frame pixels.
     """
 
     points: FloatArray
@@ -65,7 +65,6 @@ class Landmarks(ArrayValue):
     box: tuple[float, float, float, float]
 
     def __post_init__(self) -> None:
-        """Check the shape of the points."""
         if self.points.shape != (68, 2):
             raise ValueError(f"landmarks have shape {self.points.shape}; expected (68, 2)")
 
@@ -83,17 +82,17 @@ class Clip:
     """One annotated clip of a data set.
 
     Attributes:
-        clip_id: Unique within the data set.
-        subject: Subject identifier, text (``"006"`` stays ``"006"``).
+        clip_id: Identifier, unique within the data set.
+        subject: Identifier as text (``"006"`` stays ``"006"``).
         frames: Video file or folder of images.
         emotion: Annotated emotion as the data set spells it, lower case.
         dataset: Name of the data set.
-        onset: First frame of the expression (0-based position in the file), or ``None`` for the first frame.
-        apex: Frame of strongest motion, or ``None`` where unknown.
-        offset: Last frame of the expression, inclusive, or ``None`` for the last frame.
-        fps: Frame rate; needed for folders of images, ``None`` for videos that carry their own times.
-        action_units: Annotated FACS codes; ``None`` where unknown (not: none fires).
-        split: Published split that the clip belongs to, such as ``"test_a"``; empty where there is none.
+        onset: First frame of the expression, a 0-based position in the file; ``None`` for the first frame.
+        apex: Frame of strongest motion, or ``None`` if unknown.
+        offset: Last frame of the expression, inclusive; ``None`` for the last frame.
+        fps: Frame rate of a folder of images; ``None`` for videos with times.
+        action_units: Annotated FACS codes; ``None`` if unknown.
+        split: Published split, such as ``"test_a"``, or empty.
     """
 
     clip_id: str
@@ -116,11 +115,11 @@ class Quality(ArrayValue):
     Attributes:
         noise_px: ``(R,)`` estimated RMS error of each channel, crop pixels.
         drift_px: RMS false motion of the parts of the face that cannot move, crop pixels.
-        texture: ``(R,)`` share of a motion that optical flow can measure, given the detail in each window, 0 to 1.
+        texture: ``(R,)`` share of a motion that optical flow can measure with the texture of each window, 0 to 1.
         noise_grey: Standard deviation of the image noise, grey levels.
         brightness: Mean of the face, grey levels.
         saturated: Share of the face that is overexposed.
-        block_grid: Strength of the 8-pixel grid that a video or JPEG codec leaves; 0 for none, 1 is clearly seen.
+        block_grid: Strength of the 8-pixel grid of a video or JPEG codec; 0 for none, 1 if clearly visible.
         frozen: Share of the face's pixels that do not change from one frame to the next.
         eyes_px: Distance between the inner eye corners, frame pixels.
     """
@@ -144,17 +143,17 @@ class MotionTensor(ArrayValue):
         motion: ``(T, R, 2)`` float32, ``u`` right-positive and ``v`` down-positive, crop pixels.
         time_s: ``(T,)`` float32, time of each step since the first frame of the clip.
         frame_index: ``(T,)`` float64, (fractional) frame position of each step.
-        flags: Short remarks on the clip, e.g. ``"no clear movement"``.
+        flags: Remarks on the clip, for example ``"no clear movement"``.
         strength_px: RMS of the motion over steps and channels, crop pixels.
-        crop: First aligned crop ``(256, 256)`` uint8, for pictures.
-        points: The 68 points on that crop ``(68, 2)``.
+        crop: First aligned crop ``(256, 256)`` uint8.
+        points: ``(68, 2)`` landmarks on that crop.
         n_frames: Number of frames of the clip.
         duration_s: Time between the first and the last frame.
-        start_s: Time of the first frame with this face, seconds since the start of the clip.
-        face_id: Rank of the face in the first frame, 0 is the largest.
-        face_score: Detector confidence, ``nan`` where unknown.
-        pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None`` if not requested.
-        quality: Quality of the measurement, or ``None`` for motion that was not measured on frames.
+        start_s: Time of the first frame with this face, since the start of the clip.
+        face_id: Rank of the face in the first frame by size; 0 is the largest.
+        face_score: Detector confidence, or ``nan`` if unknown.
+        pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None``.
+        quality: Quality of the measurement, or ``None`` for simulated motion.
     """
 
     motion: NDArray[np.float32]
@@ -174,11 +173,8 @@ class MotionTensor(ArrayValue):
 
     def _summary(self) -> str:
         steps, regions = self.motion.shape[:2]
-        parts = (
-            f"{self.n_frames} frames, {self.duration_s:.2f} s, {steps} steps, {regions} regions",
-            f"strength {self.strength_px:.2f} px, face {self.face_id}",
-        )
-        return ", ".join([*parts, *self.flags])
+        size = f"{self.n_frames} frames, {self.duration_s:.2f} s, {steps} steps, {regions} regions"
+        return ", ".join([size, f"strength {self.strength_px:.2f} px, face {self.face_id}", *self.flags])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -187,19 +183,19 @@ class Prediction(ArrayValue):
 
     Attributes:
         file: The clip as the user named it.
-        face_id: Rank of the face in the first frame, 0 is the largest.
+        face_id: Rank of the face in the first frame by size; 0 is the largest.
         start_s: Start of the analysed stretch, seconds.
         end_s: End of the analysed stretch, seconds.
-        classes: Class names, ``C`` of them.
+        classes: Names of the ``C`` classes.
         probabilities: ``(C,)`` float64, sums to 1.
-        au_vocabulary: Numbers of the action units, ``A`` of them.
+        au_vocabulary: Numbers of the ``A`` action units.
         au_probabilities: ``(A,)`` float64 in [0, 1], from the AU head.
-        au_source: Where the AU input of the classifier came from: ``none``, ``predicted`` or ``annotated``.
-        layout: Name of the region layout, ``roi18`` or ``roi14``.
+        au_source: Source of the AU input of the classifier: ``none``, ``predicted`` or ``annotated``.
+        layout: Region layout, ``roi18`` or ``roi14``.
         motion: The motion that was classified.
-        adjacency: ``(L, T, R, R)`` graph attention, rows sum to 1; row ``i`` has the weights of all regions for ``i``.
+        adjacency: ``(L, T, R, R)`` graph attention; row ``i`` contains the weights of all regions for ``i``, sums to 1.
         temporal_attention: ``(T,)`` weights of the graph branch over motion steps, sums to 1.
-        flags: Remarks, e.g. ``"no clear movement"``.
+        flags: Remarks, for example ``"no clear movement"``.
         simulated: Whether the model was trained on simulated motion only.
         codes: Numbers of the annotated action units that the classifier read, or ``None``.
         au_steps: ``(T, A)`` float64 in [0, 1], estimated activity of each action unit at each motion step, of the
@@ -219,14 +215,14 @@ class Prediction(ArrayValue):
     motion: MotionTensor
     adjacency: FloatArray
     temporal_attention: FloatArray
-    flags: tuple[str, ...] = field(default=())
+    flags: tuple[str, ...] = ()
     simulated: bool = False
     codes: tuple[int, ...] | None = None
     au_steps: FloatArray | None = None
 
     @property
     def abstains(self) -> bool:
-        """Whether no class is named, because the clip has no clear movement or is not measurable."""
+        """Whether no class is named because the clip has no clear movement or is not measurable."""
         return self._abstention is not None
 
     @property
@@ -250,7 +246,7 @@ class Prediction(ArrayValue):
         return f"{self.predicted}{probability}, {self.file}, face {self.face_id}"
 
     def _repr_html_(self) -> str:
-        """A small table for a notebook."""
+        """Return a small table for a notebook."""
         rows = {name: f"{p:.2f}" for name, p in zip(self.classes, self.probabilities.tolist(), strict=True)}
         rows |= {"face": str(self.face_id), "from": f"{self.start_s:.2f} to {self.end_s:.2f} s"}
         remarks = "; ".join(dict.fromkeys((*self.flags, *self.motion.flags)))

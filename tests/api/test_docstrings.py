@@ -10,7 +10,7 @@ from stag.api.evaluation import Result
 from stag.api.prediction import Attribution, Prediction
 
 PUBLIC = {name: getattr(stag, name) for name in stag.__all__ if name not in {"__version__", "datasets"}}
-PUBLIC |= {"datasets": sys.modules["stag.datasets.catalogue"].datasets}
+PUBLIC |= {"datasets": sys.modules["stag.datasets.clips"].datasets}
 PUBLIC |= {"Prediction": Prediction, "Attribution": Attribution, "Result": Result}
 
 

@@ -13,7 +13,7 @@ from stag.config import ModelConfig
 from stag.errors import ConfigError, ModelError
 from stag.inference.predictor import Predictor
 from stag.model.stag import STAG
-from stag.report.export import motion_csv, prediction_rows
+from stag.report.export import prediction_rows, step_csv
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_an_explanation_of_a_video_is_that_of_its_prediction(p):
     table = why.to_frame()
     assert len(table) == 16 * 18
     np.testing.assert_allclose(table.groupby("channel")["attribution"].sum().sum(), why.values.sum(), atol=1e-5)
-    lines = [line.split(",") for line in motion_csv(p, why).splitlines()]
+    lines = [line.split(",") for line in step_csv(p, why).splitlines()]
     assert lines[0] == list(table)
     np.testing.assert_allclose([float(line[5]) for line in lines[1:]], table["attribution"], rtol=1e-6)
     assert [line[2] for line in lines[1:]] == table["channel"].tolist()
@@ -54,11 +54,11 @@ def test_an_explanation_of_a_video_is_that_of_its_prediction(p):
 
 
 def test_what_does_not_go_together_is_refused(p):
-    with pytest.raises(ConfigError, match="fps and aus belong to a video"):
+    with pytest.raises(ConfigError, match="`fps` and `aus` belong to a video"):
         stag.explain(p, fps=100)
     (below,) = Predictor().predict_frames(stag.video.read_frames("me.mp4"), "me.mp4", "largest")
     assert type(below) is types.Prediction
-    with pytest.raises(ConfigError, match="give model"):
+    with pytest.raises(ConfigError, match="give `model`"):
         stag.explain(below)
     other = STAG(ModelConfig(), layout="roi18", steps=16, classes=("a", "b"))
     with pytest.raises(ModelError, match="the model knows"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.quality import Judged, calibration_error, reliability_table
+from benchmarks.quality import FilmedClip, calibration_error, reliability_table
 
 
 def test_a_calibrated_forecaster_has_no_error_and_a_boaster_has_his_boast():
@@ -18,9 +18,9 @@ def test_a_calibrated_forecaster_has_no_error_and_a_boaster_has_his_boast():
 def test_the_table_leaves_out_what_was_not_answered():
     sure, unsure = np.array([0.9, 0.05, 0.05]), np.array([0.5, 0.3, 0.2])
     clips = [
-        Judged("dark", 1, sure, unsure, no_movement=False, unmeasured=True, turned=False),
-        Judged("dark", 0, sure, sure, no_movement=True, unmeasured=False, turned=True),
-        Judged("bright", 0, sure, sure, no_movement=False, unmeasured=False, turned=False),
+        FilmedClip("dark", 1, sure, unsure, no_movement=False, unmeasured=True, turned=False),
+        FilmedClip("dark", 0, sure, sure, no_movement=True, unmeasured=False, turned=True),
+        FilmedClip("bright", 0, sure, sure, no_movement=False, unmeasured=False, turned=False),
     ]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in reliability_table(clips).splitlines()]
     assert lines[2][:4] == ["dark", "2", "1", "1"]

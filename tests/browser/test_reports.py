@@ -50,11 +50,12 @@ def evaluation():
 def study(kind):
     scores = {"uf1": 0.5, "uar": 0.5, "war": 0.5, "ci95": {"uf1": [0.4, 0.6]}}
     gap = {"uf1": {"value": 0.08, "ci95": [0.03, 0.13]}}
+    name, base = {"ablation": ("configuration", "full"), "audit": ("leak", "honest")}[kind]
     rows = [
-        {"name": "14 regions", "category": "Regions", "scores": scores, "difference": gap},
-        {"name": "annotated AUs", "category": "AU", "explanation": "Nobody has them.", "skipped": "no AU codes"},
+        {name: "14 regions", "category": "Regions", "scores": scores, "difference": gap},
+        {name: "annotated AUs", "category": "AU", "explanation": "Nobody has them.", "skipped": "no AU codes"},
     ]
-    return {"kind": kind, "simulated": True, "base": scores, "rows": rows}
+    return {"kind": kind, "simulated": True, base: scores, "rows": rows}
 
 
 KINDS = ("prediction", "evaluation", "ablation", "audit")

@@ -13,9 +13,9 @@ from stag.config import PRESETS, Config
 PANELS = {
     "Your clips": {"predict", "explain", "motion", "serve"},
     "Data sets": {"simulate", "check", "extract"},
-    "Models": {"train", "export"},
+    "Models": {"train", "export", "info"},
     "Evaluation": {"evaluate", "score", "report"},
-    "Studies": {"ablate", "audit", "reproduce"},
+    "Studies": {"ablate", "audit", "reproduce", "figures"},
     "Setup": {"doctor", "demo", "settings", "bench"},
 }
 

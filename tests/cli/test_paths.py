@@ -16,7 +16,18 @@ def here(tmp_path, monkeypatch):
     """A folder with inputs of every sort; what is in them matters to nobody, as nothing is read before the outputs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")
-    for name in ("in.mp4", "other.mp4", "plain", "a.npz", "p.png", "movie", "face.png", "motion.png", "motion.npz"):
+    for name in (
+        "in.mp4",
+        "other.mp4",
+        "plain",
+        "a.npz",
+        "p.png",
+        "movie",
+        "face.png",
+        "motion.png",
+        "motion.npz",
+        "figure-4-motion.png",
+    ):
         (tmp_path / name).write_bytes(f"{name}\0".encode())
     for name in ("a.csv", "table", "c.toml", "notes.json", "README.md", "ablation.csv"):
         (tmp_path / name).write_text(name)
@@ -61,6 +72,7 @@ def everything(folder):
         ("evaluate a.npz --model model --out model", 1, "is what --model reads"),
         ("extract plain --out plain.npz --cache plain", 1, "is what DATASET|VIDEO... reads"),
         ("simulate --as motion --out a.npz/x.npz", 1, "cannot be written"),
+        ("figures run --out run", 1, "is what INPUT... reads"),
         ("check samm --root root --json root", 1, "is what --root reads"),
         ("reproduce table3 --motion samm=a.npz --out a.npz", 1, "is what --motion reads"),
         # an output inside a folder that is an input
@@ -71,6 +83,7 @@ def everything(folder):
         ("extract frames --out frames/deep/x.npz", 1, "lies in frames"),
         ("export --model model --onnx model/m.onnx", 1, "lies in model"),
         ("evaluate a.npz --model model --out model/run", 1, "lies in model"),
+        ("info model --json model/facts.json", 1, "lies in model"),
         # two outputs that are one
         ("predict in.mp4 --csv o --report o", 1, "is the output of --csv as well"),
         ("predict in.mp4 --csv o --report ./O", 1, "is the output of --csv as well"),
@@ -79,8 +92,9 @@ def everything(folder):
         ("extract in.mp4 --out x.npz --cache x.npz", 1, "is the output of --out as well"),
         # a file of another sort
         ("predict in.mp4 --csv other.mp4", 2, "a CSV table ends in"),
-        ("predict in.mp4 --csv movie", 1, "contains something else"),
+        ("predict in.mp4 --csv movie", 1, "is not a CSV table, and would be replaced"),
         ("predict in.mp4 --report a.csv", 2, "an HTML page ends in"),
+        ("info --json c.toml", 2, "a JSON file ends in"),
         ("score a.csv --out c.toml", 2, "a JSON file ends in"),
         ("score a.csv --out frames/img1.png", 2, "a JSON file ends in"),
         ("check samm --root root --json root/s.xlsx", 2, "a JSON file ends in"),
@@ -94,14 +108,16 @@ def everything(folder):
         ("report run --out model", 1, "is a folder; name a file"),
         ("train a.npz --out plain", 1, "is a file; name a folder"),
         ("ablate a.npz --out notes.json", 1, "is a file; name a folder"),
+        ("figures --out plain", 1, "is a file; name a folder"),
         ("bench --out plain", 1, "is a file; name a folder"),
         ("demo --out plain", 1, "is a file; name a folder"),
         # somebody else's files in the folder
-        ("train a.npz --out .", 1, "contains README.md, which is not of a model folder"),
+        ("train a.npz --out .", 1, "contains README.md, not part of a model folder"),
         ("explain in.mp4 --out .", 1, "contains face.png"),
         ("ablate a.npz --out .", 1, "contains ablation.csv"),
         ("bench --out .", 1, "contains motion.png"),
         ("demo --out .", 1, "contains motion.npz"),
+        ("figures --out .", 1, "contains figure-4-motion.png"),
         # a place that takes no file
         ("predict in.mp4 --csv /proc/x.csv", 1, "--csv /proc/x.csv: cannot be written"),
         ("predict in.mp4 --report plain/o.html", 1, "--report plain/o.html: cannot be written"),
@@ -142,6 +158,8 @@ OUTPUTS = {
     "demo": "demo --out o",
     "bench": "bench --out o",
     "settings": "settings --out o.toml",
+    "figures": "figures a.npz --out o",
+    "info": "info --json o.json",
 }
 
 

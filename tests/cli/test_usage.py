@@ -47,6 +47,10 @@ INTO = {
     ("reproduce", "with the counts of table2"): ["table2"],
     ("reproduce", "across data sets"): ["table6"],
     ("reproduce", "in a table that compares sources of action units"): ["table8"],
+    ("figures", "on figures that show no clip"): ["--only", "embedding", "--out", "x"],
+    ("figures", "without --clip"): ["--out", "x"],
+    ("figures", "on figures of runs"): ["--only", "protocols", "--out", "x"],
+    ("figures", "where nothing is trained"): ["--only", "motion", "--out", "x"],
     ("bench", "with --only memory"): ["--only", "memory"],
     ("bench", "on the parts that --only names"): ["--only", "predict,start"],
 }  # fmt: skip
@@ -144,13 +148,13 @@ def test_a_preset_beside_a_file_of_settings_is_refused(stag, monkeypatch, tmp_pa
         (["train", "a.npz", "--out", "m", "--set", "motion.flow=dis"], "no settings of motion"),
         (["extract", "a.mp4", "--out", "m.npz", "--set", "train.epochs=3"], "no settings of train"),
         (["motion", "a.mp4", "--out", "m.png", "--set", "au=none"], "no settings of au"),
-        (["evaluate", "a.npz", "--out", "x", "--au", "none", "--set", "au=predicted"], "--au says the same"),
-        (["reproduce", "table3", "--au", "none", "--set", "au=predicted"], "--au says the same"),
+        (["evaluate", "a.npz", "--out", "x", "--au", "none", "--set", "au=predicted"], "--au gives the same setting"),
+        (["reproduce", "table3", "--au", "none", "--set", "au=predicted"], "--au gives the same setting"),
         (
             ["evaluate", "--train", "a", "--test", "b", "--model", "m", "--out", "x"],
             "--train has no effect with --model",
         ),
-        (["train", "a.npz", "--out", "m", "--seed", "1", "--set", "train.seed=2"], "--seed says the same"),
+        (["train", "a.npz", "--out", "m", "--seed", "1", "--set", "train.seed=2"], "--seed gives the same setting"),
     ],
 )
 def test_a_setting_without_effect_is_refused(stag, monkeypatch, tmp_path, arguments, says):

@@ -17,16 +17,8 @@ from stag.simulate.corpus import simulate_corpus
 from stag.utils.files import write_text
 from stag.video import write_video
 
-FAST = [
-    "--preset",
-    "quick",
-    "--set",
-    "train.epochs=3",
-    "--set",
-    "model.graph_layers=1",
-    "--set",
-    "model.transformer_layers=1",
-]
+SMALL = ("train.epochs=3", "model.graph_layers=1", "model.transformer_layers=1")
+FAST = ["--preset", "quick", *(word for change in SMALL for word in ("--set", change))]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +42,7 @@ def model(tmp_path_factory, motion_file):
     from stag.training.fit import train
 
     folder = tmp_path_factory.mktemp("model") / "model"
-    train(MotionSet.load(motion_file), Config.preset("quick").override(FAST[3::2])).save_pretrained(folder)
+    train(MotionSet.load(motion_file), Config.preset("quick").override(SMALL)).save_pretrained(folder)
     return folder
 
 

@@ -183,7 +183,7 @@ def test_the_program_is_known_by_the_code_that_makes_motion(tmp_path, monkeypatc
         for name, counts in (
             ("motion/clip.py", True),
             ("faces/crop.py", True),
-            ("video.py", True),
+            ("video/file.py", True),
             ("cli/data.py", False),
         ):
             text = (package / name).read_text(encoding="utf-8")

@@ -13,11 +13,12 @@ import pytest
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, MotionFileError, RunError
+from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate, evaluate_model, evaluate_split
-from stag.evaluation.methods import motion_svm
 from stag.evaluation.metrics import bootstrap_replicates, interval, score
 from stag.motion.regions import LAYOUTS
 from stag.motion_set import MotionSet
+from stag.training import fit
 from stag.utils.parallel import one_thread
 from synthetic import (
     CLASSES,
@@ -480,3 +481,18 @@ def test_people_and_classes_that_look_alike_are_noted(motion, config, tmp_path):
     said = run(odd, config, tmp_path).json["notes"]
     assert any("2 subject ids" in note and "look like 1 person ('002' = 'S2')" in note for note in said), said
     assert any("look like one and count as 2" in note for note in said), said
+
+
+def test_a_result_says_whether_codes_supervised_training():
+    """Under one AU source, none: by the weight of their loss, by whether there were any, and never for an SVM."""
+    coded, bare = synthetic_motion(4, 3), synthetic_motion(4, 3, codes=False)
+    config = Config.preset("quick").override([*TINY, "train.epochs=1"])
+    options = {"protocol": "gkf", "folds": 2, "baselines": False, "device": "cpu"}
+    without = config.override(["train.au_weight=0"])
+    runs = [(coded, config), (coded, without), (bare, config)]
+    assert [evaluate(clips, settings, **options).content.au_supervision for clips, settings in runs] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert evaluate(coded, method="svm", **options).content.au_supervision is False
+    models = [fit.train(coded, settings, seed=0) for settings in (config, without)]
+    assert [evaluate_model(bare, model).content.au_supervision for model in models] == [True, False]

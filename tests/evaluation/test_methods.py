@@ -16,8 +16,9 @@ from sklearn.svm import SVC
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
+from stag.evaluation.baselines import BASELINES, GRID, au_only, choose_svm, majority, motion_svm
 from stag.evaluation.evaluate import evaluate, evaluate_split
-from stag.evaluation.methods import BASELINE_OF, BASELINES, GRID, au_only, choose_svm, majority, motion_svm
+from stag.evaluation.methods import BASELINE_OF
 from stag.evaluation.metrics import score
 from stag.evaluation.protocols import split
 from stag.evaluation.store import RunFolder

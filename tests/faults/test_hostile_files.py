@@ -14,7 +14,6 @@ import pytest
 
 from stag.datasets.readers.sheet import read_sheet
 from stag.errors import DatasetError, ModelError, MotionFileError, VideoError
-from stag.frames.picture import announced_size
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.motion.clip import follow_faces
@@ -23,6 +22,7 @@ from stag.simulate.motion import simulate_motion
 from stag.types import Frame
 from stag.utils import limits
 from stag.video import read_frames
+from stag.video.file import announced_size
 
 
 def png(width, height):

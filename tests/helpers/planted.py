@@ -10,8 +10,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from stag.datasets.check import audit
-from stag.datasets.check_text import audit_lines
+from stag.datasets.check import audit, audit_lines
 from stag.datasets.clips import load_set
 from stag.datasets.readers.result import Options
 from stag.errors import DatasetError

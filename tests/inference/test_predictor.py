@@ -98,7 +98,7 @@ def test_prediction_explanation_report_and_page_are_one_answer(tensor, trained, 
     assert ("AU codes given" in row["flags"]) == (aus is not None)
     view = face_view(p, "face-1", why)
     assert view["player"]["answer"] == f"{why.class_name} {share(why.probability)}"
-    assert ("an input to" in view["au_caption"], "codes that were given" in view["au_caption"]) == (
+    assert ("an input to" in view["au_use"], "codes that were given" in view["au_use"]) == (
         source == "predicted",
         source == "annotated",
     )

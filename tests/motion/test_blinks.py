@@ -5,7 +5,7 @@ import pytest
 
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.faces.crop import crop_transform, transform_points, warp_crop
-from stag.motion.events import blink_times
+from stag.motion.quality import blink_times
 
 FPS = 60.0
 

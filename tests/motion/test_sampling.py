@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stag.motion.sampling import PROBES, magnitude_positions, probe_positions, uniform_positions
-from stag.motion.transforms import motion_at
+from stag.motion.transforms import PROBES, magnitude_positions, motion_at, probe_positions, uniform_positions
 
 steps_of_motion = st.integers(2, 270).flatmap(lambda n: arrays(np.float64, n, elements=st.floats(0, 5)))
 

@@ -17,10 +17,10 @@ from stag.report.export import (
     LARGEST,
     data_link,
     fitting,
-    motion_csv,
     prediction_dict,
     prediction_rows,
     rows_csv,
+    step_csv,
     to_json,
     weight,
 )
@@ -76,7 +76,7 @@ def test_csv_and_json_tell_the_same_motion_and_reason(make_prediction, rng, layo
     p = make_prediction("a, b.avi", layout=layout, simulated=True, flags=("low resolution",))
     found = why(p, rng)
     told = json.loads(to_json(prediction_dict(p, found)))
-    table = pd.read_csv(io.StringIO(motion_csv(p, found)))
+    table = pd.read_csv(io.StringIO(step_csv(p, found)))
     steps, channels = p.motion.motion.shape[:2]
     assert table["step"].tolist() == np.repeat(np.arange(steps), channels).tolist()
     assert table["channel"].tolist() == told["channels"] * steps
@@ -95,7 +95,7 @@ def test_without_a_reason_or_a_graph_there_is_none(make_prediction):
     p = make_prediction(graph_layers=0)
     told = prediction_dict(p)
     assert (told["adjacency"], told["explanation"]) == (None, None)
-    assert pd.read_csv(io.StringIO(motion_csv(p)))["attribution"].isna().all()
+    assert pd.read_csv(io.StringIO(step_csv(p)))["attribution"].isna().all()
 
 
 def test_rows_are_those_of_predict_csv(make_prediction):

@@ -6,7 +6,7 @@ import pytest
 
 from stag.errors import DatasetError
 from stag.faces.crop import crop_transform, transform_points
-from stag.simulate.anatomy import MIRROR_68
+from stag.simulate.actions import MIRROR_68
 from stag.simulate.corpus import simulate_corpus
 from stag.simulate.face import (
     TEXTURE_SCALE,

@@ -10,8 +10,8 @@ from scipy.ndimage import map_coordinates
 from stag.faces.crop import compose, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import pool_static
-from stag.simulate.clip_script import Firing, HeadPath
 from stag.simulate.render import ClipRenderer, head_transform
+from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.video import read_frames, write_video
 
@@ -19,7 +19,7 @@ from stag.video import read_frames, write_video
 @pytest.fixture(scope="module")
 def moving_head():
     swing = np.array([[2.0, 0, 0], [-1.5, 0, 0], [0.8, 0, 0], [0.003, 0, 0]])
-    return HeadPath(swing, np.full((4, 3), 1.0), np.zeros((4, 3)))
+    return np.stack([swing, np.full((4, 3), 1.0), np.zeros((4, 3))])
 
 
 def on_lattice(image, places):
@@ -46,7 +46,7 @@ def test_skin_is_found_where_the_true_flow_says(units, face, fields, settings, w
     row, column = np.mgrid[16:240, 16:240]
     places = np.stack([column, row], axis=-1).astype(float)
     flow = renderer.flow(0.2)[16:240, 16:240]
-    pose = head_transform(moving_head.at(np.array([0.2]))[0])
+    pose = head_transform(head_pose(moving_head[:, None], np.array([[0.2]]))[0, 0])
     moved = np.hypot(flow[..., 0], flow[..., 1]) > 0.25
 
     def error(flow, pose):
@@ -69,7 +69,7 @@ def test_bilinear_reading_of_the_texture_agrees_with_splines(face, fields, setti
     width, height = face.size
     row, column = np.mgrid[:height, :width].astype(float)
     pixels = np.stack([column, row], axis=-1).reshape(-1, 2)
-    pose = moving_head.at(np.array([time_s]))[0]
+    pose = head_pose(moving_head[:, None], np.array([[time_s]]))[0, 0]
     to_crop = np.linalg.inv(np.vstack([compose(face.to_frame, head_transform(pose)), [0, 0, 1]]))[:2]
     on_crop = transform_points(pixels, to_crop)
     grid = (on_crop + 48) / 2
@@ -105,7 +105,7 @@ def test_truth_is_the_pooled_flow_since_the_onset_without_the_head(
     np.testing.assert_allclose(truth.motion[22], pool_static(quiet.flow(0.2), face.points), atol=1e-5)
     assert np.hypot(*truth.motion[22, 9]) > 1
     np.testing.assert_allclose(truth.landmarks[0], transform_points(face.points, face.to_frame), atol=1e-3)
-    np.testing.assert_allclose(other.head_pose, moving_head.at(swaying.script.time_s), atol=1e-5)
+    np.testing.assert_allclose(other.head_pose, swaying.script.pose(swaying.script.time_s), atol=1e-5)
     amounts = truth.action_units[:, AU_VOCABULARY.index(12)]
     assert amounts[22].max() == pytest.approx(1.5, rel=0.02)
     assert truth.action_units.sum() == pytest.approx(amounts.sum())
@@ -124,8 +124,7 @@ def test_landmarks_are_where_the_eye_sees_them(face, fields, settings, write_scr
 
 
 def test_a_blink_moves_the_lids_but_does_not_count_for_the_strength(face, fields, settings, write_script):
-    blink = Firing(45, (6.0, 6.0), 0.05, 0.1, 0.25)
-    calm, blinking = (ClipRenderer(face, fields, write_script((12,), blink=b), settings) for b in (None, blink))
+    calm, blinking = (ClipRenderer(face, fields, write_script((12,), blink_px=px), settings) for px in (0.0, 6.0))
     at_peak = [r.amounts_px(np.array([0.1]))[0] for r in (calm, blinking)]
     lid = AU_VOCABULARY.index(45)
     assert at_peak[1][lid].tolist() == [6.0, 6.0]

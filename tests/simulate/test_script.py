@@ -5,7 +5,7 @@ import pytest
 
 from stag.facs import AU_VOCABULARY
 from stag.simulate.emotions import UNIT_SHARES, unit_odds
-from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts
+from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts, firing_levels, head_pose
 from stag.simulate.settings import SimulationSettings
 
 N = 600
@@ -28,7 +28,7 @@ def ease(t):
 
 def test_levels_and_poses_are_their_formulas(block):
     times = np.linspace(-0.05, 0.6, 40)
-    levels, poses = block.levels(np.tile(times, (N, 1))), block.pose(np.tile(times, (N, 1)))
+    levels, poses = firing_levels(block.shape, np.tile(times, (N, 1))), head_pose(block.head, np.tile(times, (N, 1)))
     for i in range(0, N, 37):
         for k in range(block.unit.shape[1]):
             start, peak, end, rise, fall = block.shape[:, i, k]
@@ -44,7 +44,7 @@ def test_levels_and_poses_are_their_formulas(block):
 
 def test_a_clip_keeps_to_its_limits(block):
     times = np.arange(-2, 400)[None] / block.fps[:, None]
-    levels = block.levels(times)[:, :, :-1] * block.sides[:, :-1].sum(axis=2)[:, None]
+    levels = firing_levels(block.shape, times)[:, :, :-1] * block.sides[:, :-1].sum(axis=2)[:, None]
     total = levels.sum(axis=2)
     before = times <= 0
     after = times >= ((block.offset - block.onset) / block.fps)[:, None]

@@ -83,7 +83,7 @@ def test_models_see_whole_clips_and_every_change_is_scored_against_them(monkeypa
         return Answers((np.array(right)[:, None] == np.array(test.classes)).astype(float))
 
     monkeypatch.setattr(NetworkLearner, "__call__", learner)
-    rows = ablate(motion, Config(), out=tmp_path, only=["key-frames"], device="cpu").content.rows
+    rows = ablate(motion, Config(), out=tmp_path, only=["key-frames"], device="cpu").rows
     assert {clip.endswith(WHOLE) for clip in seen if " @ " in clip} == {True}
     assert [row.configuration for row in rows] == list(SPANS)
     assert [row.scores.uf1 == 1 for row in rows] == [name == WHOLE for name in SPANS]

@@ -32,7 +32,7 @@ def shown(monkeypatch):
         seen.append((train, test))
         return np.full((len(test), 3), 1 / 3)
 
-    monkeypatch.setattr(leakage, "_trained", pretend)
+    monkeypatch.setattr(leakage, "stag_learner", pretend)
     return seen
 
 

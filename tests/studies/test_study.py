@@ -253,7 +253,7 @@ def test_nothing_to_work_on_is_said(tmp_path):
         reproduce.reproduce("table5", sources(tmp_path), CONFIG, out=tmp_path)
     with pytest.raises(ConfigError, match="table11: no such table"):
         reproduce.reproduce("table11", sources(tmp_path), CONFIG, out=tmp_path)
-    with pytest.raises(ConfigError, match=r"sam=.*no data set of the paper"):
+    with pytest.raises(ConfigError, match=r"sam=.*not a data set of the paper"):
         sources(tmp_path, sam=[])
     other = sources(tmp_path, samm=[saved(tmp_path, "s", "paper7", 1)])
     with pytest.raises(DatasetError, match="SAMM with three classes"):

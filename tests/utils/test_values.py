@@ -93,14 +93,13 @@ def clips():
 
 
 def test_public_values_say_what_a_person_wants_to_know(motion_tensor, prediction, clips, face_points):
-    assert repr(clips) == (
-        "MotionSet(6 clips, 16 steps, roi18, 3 subjects, classes negative/positive/surprise, simulated)"
+    assert (
+        repr(clips) == "MotionSet(6 clips, 16 steps, roi18, 3 subjects, classes negative/positive/surprise, simulated)"
     )
     assert repr(clips.subset([0])).startswith("MotionSet(1 clip, 16 steps, roi18, 1 subject, ")
     assert repr(prediction) == "Prediction(surprise .83, <me>.mp4, face 0)"
-    assert repr(replace(prediction, flags=("no clear movement",))) == (
-        "Prediction(no clear movement, <me>.mp4, face 0)"
-    )
+    still = replace(prediction, flags=("no clear movement",))
+    assert repr(still) == "Prediction(no clear movement, <me>.mp4, face 0)"
     assert repr(motion_tensor) == (
         "MotionTensor(80 frames, 0.40 s, 16 steps, 18 regions, strength 0.73 px, face 0, blink)"
     )

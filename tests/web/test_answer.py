@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stag.errors import MissingDependency, StagError
+from stag.errors import MissingDependency, StagError, VideoError
+from stag.types import Frame
 from stag.video import read_frames, write_video
 from stag.web import answer as room
-from stag.web.answer import analyse, problem_html, result_html
-from stag.web.limits import Limits
+from stag.web.answer import Limits, analyse, check_file, limited, problem_html, result_html
+from stag.web.examples import EXAMPLES, example_clip
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&.mkv"
 
@@ -115,9 +116,9 @@ def test_what_is_wrong_is_one_sentence_without_the_path(predictor, tmp_path):
     text.write_text("no video at all")
     write_video(wall, (np.full((120, 160), 90, np.uint8) for _ in range(12)), 50.0)
     for path, limits, words in [
-        (text, Limits(), "mine: is no video that can be read"),
+        (text, Limits(), "mine: is not a video that can be read"),
         (wall, Limits(), "mine: no face found"),
-        (wall, Limits(frames=5), "mine: has 12 frames and 5 are allowed"),
+        (wall, Limits(frames=5), "mine: has more than 5 frames"),
     ]:
         with pytest.raises(StagError, match=words) as raised:
             asked(path, predictor, "mine", limits)
@@ -141,3 +142,56 @@ def test_without_captum_the_answer_comes_without_its_reason(clip, predictor, mon
     page, _ = asked(clip, predictor)
     assert set(page.files) == {"report.html", "prediction.csv", "motion.csv", "prediction.json"}
     assert json.loads(page.files["prediction.json"])["explanation"] is None
+
+
+def blank(path, n=10, fps=25.0, size=(24, 32)):
+    write_video(path, (np.full(size, 80, np.uint8) for _ in range(n)), fps)
+    return path
+
+
+def test_a_fit_clip_tells_its_frames(tmp_path):
+    assert check_file(blank(tmp_path / "a.mkv"), "a.mkv", Limits()) == 10
+
+
+@pytest.mark.parametrize(
+    ("made", "limits", "words"),
+    [
+        ({"fps": 0.05, "n": 400}, Limits(), "lasts more than 60 seconds"),
+        ({"n": 10}, Limits(frames=9), "has more than 9 frames"),
+        ({"size": (40, 40)}, Limits(pixels=1599), "40 x 40"),
+        ({}, Limits(size_mb=0), "0 are allowed"),
+    ],
+)
+def test_what_is_beyond_a_limit_is_named(tmp_path, made, limits, words):
+    with pytest.raises(VideoError, match=words) as raised:
+        check_file(blank(tmp_path / "a.mkv", **made), "mine.mkv", limits)
+    assert str(raised.value).startswith("mine.mkv: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"no video", b"\x00" * 5000])
+def test_what_is_no_video_is_refused(tmp_path, content):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=r"a\.mp4: (is not a video|contains no video)"):
+        check_file(path, "a.mp4", Limits())
+
+
+def test_a_stream_that_goes_on_is_cut_off():
+    image = np.zeros((4, 4), np.uint8)
+    frames = [Frame(image, i / 10) for i in range(20)]
+    assert list(limited(frames, "a", Limits())) == frames
+    for limits, words in [(Limits(frames=5), "more than 5 frames"), (Limits(duration_s=1.0), "more than 1 second")]:
+        with pytest.raises(VideoError, match=words):
+            list(limited(frames, "a", limits))
+    with pytest.raises(VideoError, match="4 x 4"):
+        list(limited(frames, "a", Limits(pixels=15)))
+
+
+def test_an_example_is_drawn_once_and_the_same_each_time(tmp_path):
+    name = next(iter(EXAMPLES))
+    (tmp_path / "b").mkdir()
+    one, other = example_clip(name, tmp_path), example_clip(name, tmp_path / "b")
+    assert one.read_bytes() == other.read_bytes()
+    before = one.stat().st_mtime_ns
+    assert example_clip(name, tmp_path).stat().st_mtime_ns == before
+    assert check_file(one, "x", Limits()) > 10

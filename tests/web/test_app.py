@@ -1,16 +1,17 @@
 """The page and its endpoint: three kinds of answer, limits before anything is read, and that no upload stays."""
 
+import asyncio
 import json
 import re
+import threading
 
 import pytest
 from starlette.testclient import TestClient
 
 from stag.web import app as room
-from stag.web.app import PROGRESS_TYPE, make_app
+from stag.web.answer import Limits
+from stag.web.app import PROGRESS_TYPE, AnalysisQueue, QueueFullError, Update, VisitorLeftError, make_app
 from stag.web.examples import EXAMPLES
-from stag.web.limits import Limits
-from stag.web.queue import AnalysisQueue
 
 JSON, LINES = {"Accept": "application/json"}, {"Accept": PROGRESS_TYPE}
 
@@ -65,7 +66,7 @@ def test_codes_reach_the_model_or_are_refused(client, clip):
     [
         (None, {}, 422, "Choose a clip first"),
         (None, {"example": "../../etc/passwd"}, 422, "Choose a clip first"),
-        (b"no video", {}, 422, "clip.mkv: is no video that can be read"),
+        (b"no video", {}, 422, "clip.mkv: is not a video that can be read"),
         (b"no video", {"fps": "-2"}, 422, "fps: "),
         (b"no video", {"fps": "nan"}, 422, "fps: "),
         (b"x" * 50_200_000, {}, 413, "50 MB are allowed"),
@@ -74,7 +75,7 @@ def test_codes_reach_the_model_or_are_refused(client, clip):
 def test_what_is_wrong_is_said_in_every_kind_of_answer(client, tmp_path, clip, fields, status, words):
     for headers in (JSON, LINES, {"Accept": "text/html"}):
         answer = post(client, clip, headers=headers, **fields)
-        expected = 200 if headers is LINES and "no video" in words else status
+        expected = 200 if headers is LINES and "not a video" in words else status
         assert (answer.status_code, words in answer.text) == (expected, True)
     assert files(tmp_path) == []
 
@@ -84,7 +85,7 @@ def test_a_hostile_name_stays_text_and_in_its_folder(client, tmp_path):
         answer = post(client, b"no video", name=name, headers=LINES)
         assert "<img" not in json.loads(answer.text.splitlines()[-1])["html"]
         assert str(tmp_path) not in answer.text
-    assert "evil.mp4: is no video" in answer.text
+    assert "evil.mp4: is not a video" in answer.text
     assert files(tmp_path) == []
 
 
@@ -116,7 +117,7 @@ def test_a_full_queue_asks_for_patience(predictor, clip, tmp_path, monkeypatch):
 
 def test_limits_are_those_of_the_page(predictor, clip, tmp_path):
     with TestClient(make_app(predictor, tmp_path, limits=Limits(frames=5))) as client:
-        assert "and 5 are allowed" in post(client, clip).json()["error"]
+        assert "more than 5 frames" in post(client, clip).json()["error"]
 
 
 def test_the_policy_names_no_other_host(client):
@@ -127,3 +128,71 @@ def test_the_policy_names_no_other_host(client):
     }  # fmt: skip
     assert "script-src 'sha256-" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
+
+
+async def gather(steps):
+    return [step async for step in steps]
+
+
+def test_visitors_are_served_one_by_one_in_order():
+    running, order, most = [], [], []
+
+    def work(name):
+        def run(progress):
+            running.append(name)
+            most.append(len(running))
+            progress(0.5, f"reading {name}")
+            threading.Event().wait(0.3)
+            order.append(name)
+            running.remove(name)
+            return name.upper()
+
+        return run
+
+    async def visit():
+        queue = AnalysisQueue(longest=3)
+        visits = [asyncio.create_task(gather(queue.run(work(name)))) for name in "abc"]
+        await asyncio.sleep(0.05)
+        with pytest.raises(QueueFullError, match="Try again"):
+            await gather(queue.run(work("d")))
+        return await asyncio.gather(*visits)
+
+    answers = asyncio.run(visit())
+    assert order == ["a", "b", "c"]
+    assert max(most) == 1
+    assert [steps[-1] for steps in answers] == ["A", "B", "C"]
+    assert Update(0.0, "Waiting: 2 before yours") in answers[2]
+    assert Update(0.5, "reading b") in answers[1]
+
+
+def test_who_leaves_stops_the_work_and_makes_room():
+    began, stopped = threading.Event(), threading.Event()
+
+    def endless(progress):
+        began.set()
+        try:
+            while True:
+                progress(0.1, "reading")
+        except VisitorLeftError:
+            stopped.set()
+            raise
+
+    async def visit():
+        queue = AnalysisQueue(longest=1)
+        steps = queue.run(endless)
+        await anext(steps)
+        while not began.is_set():
+            await asyncio.sleep(0.01)
+        await steps.aclose()
+        return await gather(queue.run(lambda progress: "seven"))
+
+    assert asyncio.run(visit())[-1] == "seven"
+    assert stopped.is_set()
+
+
+def test_an_error_of_the_work_reaches_the_visitor():
+    def fail(progress):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(gather(AnalysisQueue().run(fail)))

@@ -1,1 +1,1 @@
-"""The public results: what ``stag.predict``, ``stag.explain`` and ``stag.evaluate`` return, able to draw themselves."""
+"""Public results of ``stag.predict``, ``stag.explain`` and ``stag.evaluate``, with figures and pages."""

@@ -1,9 +1,9 @@
-"""Evaluate and compare; the results draw themselves and write their page."""
+"""Evaluate and compare methods; results have figures and a page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
@@ -37,25 +37,22 @@ class Result(results.Result):
     """
 
     def plot_confusion(self) -> Figure:
-        """Draw the confusion matrix, summed over the seeds: truth in rows, answers in columns."""
+        """Draw the confusion matrix, summed over the seeds; truth in rows, predictions in columns."""
         from stag.report.plots.scores import confusion_figure
 
         return confusion_figure(np.array(self.content.pooled.confusion, dtype=float), self.content.classes)
 
     def report(self, path: str | Path) -> None:
-        """Write the page of ``stag report``: one self-contained HTML file."""
+        """Write the page of ``stag report``."""
         from stag.report.pages.prediction import run_page, write_page
 
         write_page(path, run_page(self.content, self.predictions))
 
 
 def _with_figures(function: Callable[P, results.Result]) -> Callable[P, Result]:
-    """Return the function with its signature and docstring, its result as the public :class:`Result`."""
-
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-        result = function(*args, **kwargs)
-        return Result(**{field.name: getattr(result, field.name) for field in fields(result)})
+        return Result(**vars(function(*args, **kwargs)))
 
     return call
 
@@ -69,16 +66,15 @@ def compare(ours: results.Result | str | Path, theirs: results.Result | str | Pa
     """Compare two methods on the same clips.
 
     Args:
-        ours: A result, or a file with the columns clip_id, subject, truth and predicted, and dataset, fold and seed
-            where there are; any program can write it.
-        theirs: The same of the method to compare with.
+        ours: A result, or a file with the columns clip_id, subject, truth, predicted, and optional dataset, fold, seed.
+        theirs: The same for the method to compare with.
 
     Returns:
-        Rows uf1, uar and war; columns ours, theirs, difference, and low and high: its 95 % interval over subjects.
+        Rows uf1, uar and war; columns ours, theirs, difference, and low and high, its 95 % interval over subjects.
 
     Raises:
         DatasetError: A file cannot be read, lacks a column or a value, or has a duplicate row.
-        RunError: The two are not about the same clips with the same truth.
+        RunError: The clips, or their truth, differ.
 
     Example:
         >>> float(stag.compare("ours.csv", "theirs.csv").loc["uf1", "difference"])
@@ -88,12 +84,8 @@ def compare(ours: results.Result | str | Path, theirs: results.Result | str | Pa
     classes = sorted({str(name) for table in tables for column in ("truth", "predicted") for name in table[column]})
     differences = paired_difference(tables[0], tables[1], classes)
     scores = [summarise(table, classes).pooled for table in tables]
-    rows = {
-        metric: [
-            *(getattr(one, metric) for one in scores),
-            differences[metric].value,
-            *(differences[metric].ci95 or (None, None)),
-        ]
-        for metric in METRICS
-    }
+    rows = {}
+    for metric in METRICS:
+        low, high = differences[metric].ci95 or (None, None)
+        rows[metric] = [*(getattr(score, metric) for score in scores), differences[metric].value, low, high]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ours", "theirs", "difference", "low", "high"])

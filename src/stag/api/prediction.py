@@ -1,17 +1,12 @@
-"""Predict and explain a user's own clip; the results tabulate, draw and explain themselves.
-
-The value objects of the rooms below know neither models nor figures. The public ones are their subclasses, which add
-what a drawing needs, so that imports keep one direction.
-"""
+"""Predict and explain a clip; the results are the value objects of lower packages, with tables, figures and pages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from stag import types
@@ -23,7 +18,6 @@ from stag.inference.predictor import Faces
 from stag.model.folder import WEIGHTS
 from stag.model.shipped import DEFAULT_MODEL, local_folder
 from stag.model.stag import STAG
-from stag.motion.regions import channel_names
 from stag.types import MotionTensor
 from stag.utils.parallel import one_thread
 from stag.video import fps_if_untimed, read_frames
@@ -37,7 +31,7 @@ class Prediction(types.Prediction):
     """The answer of a model for one face in one clip; see :class:`stag.types.Prediction` for the other attributes.
 
     Attributes:
-        model: The model that gave the answer, and that :meth:`explain` explains.
+        model: The model that gave the answer.
 
     Example:
         >>> p = stag.predict("me.mp4")
@@ -59,7 +53,7 @@ class Prediction(types.Prediction):
         return prediction_rows([self])
 
     def plot(self) -> Figure:
-        """Draw the answer and how the face moved: mean vectors, every channel over time, the strongest channels."""
+        """Draw the movement of the face: mean vectors, every channel over time, the strongest channels."""
         from stag.report.plots.motion import motion_figure
 
         figure = motion_figure(self.motion, self.layout)
@@ -71,12 +65,10 @@ class Prediction(types.Prediction):
         """Explain this prediction by its own model; see :func:`stag.explain`."""
         with one_thread():
             values = attribution.explain(self.model, self, method=method, target=target)
-        return Attribution(**_fields(values), motion=self.motion, simulated=self.simulated)
+        return Attribution(**vars(values), motion=self.motion, simulated=self.simulated)
 
     def report(self, path: str | Path) -> None:
-        """Write the page of ``stag predict --report``: one self-contained HTML file.
-
-        It plays the clip if the prediction was made with ``pictures=True``.
+        """Write the page of ``stag predict --report``; it plays the clip after ``predict(pictures=True)``.
 
         Raises:
             MissingDependency: captum is not installed.
@@ -106,17 +98,11 @@ class Attribution(attribution.Attribution):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per step and channel: step, time_s, channel, u_px, v_px, attribution."""
-        steps, regions = self.values.shape
-        return pd.DataFrame(
-            {
-                "step": np.repeat(np.arange(steps), regions),
-                "time_s": np.repeat(self.motion.time_s, regions),
-                "channel": np.tile(channel_names(self.layout), steps),
-                "u_px": self.motion.motion[..., 0].ravel(),
-                "v_px": self.motion.motion[..., 1].ravel(),
-                "attribution": self.values.ravel(),
-            }
-        )
+        import pandas as pd
+
+        from stag.report.export import step_columns
+
+        return pd.DataFrame(step_columns(self.motion, self.layout, self.values))
 
     def plot(self) -> Figure:
         """Draw the regions on the face, every channel over time, and the sums of both."""
@@ -133,8 +119,8 @@ class Predictor(predictor.Predictor):
     """Applies a model to videos; several predictors can use several models or detectors side by side.
 
     Args:
-        model: A trained model, its folder, or the name of one; the model that ships where omitted.
-        detector: Source of faces and landmarks; dlib where omitted.
+        model: A trained model, its folder or its name; default is the shipped model.
+        detector: Source of faces and landmarks; default is dlib.
         engine: ``torch``, or ``onnx`` to run the model with onnxruntime, which is faster for single clips.
 
     Raises:
@@ -162,11 +148,11 @@ class Predictor(predictor.Predictor):
         aus: str | None = None,
         pictures: bool = False,
     ) -> list[Prediction]:
-        """Predict every face of a clip, ordered by ``face_id``, or the largest; else as :func:`stag.predict`."""
+        """Predict every face of a clip, or the largest, ordered by ``face_id``; see :func:`stag.predict`."""
         frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
         with one_thread():
             answers = self.predict_frames(frames, str(path), faces, pictures=pictures, aus=aus)
-        return [Prediction(**_fields(answer), model=self.model) for answer in answers]
+        return [Prediction(**vars(answer), model=self.model) for answer in answers]
 
 
 def predict(
@@ -181,8 +167,8 @@ def predict(
 
     Args:
         path: A video, an animated picture, or a folder of images.
-        model: A trained model, its folder, or the name of one; the model that ships where omitted.
-        fps: Frames per second of a clip that carries no times, as a folder; a video keeps its own.
+        model: A trained model, its folder or its name; default is the shipped model.
+        fps: Frames per second of a clip without times, such as a folder.
         aus: Annotated action units of the clip, such as ``"4+7"``, for a model that reads them.
         pictures: Whether to keep the aligned face at each step, for the player of :meth:`Prediction.report`.
 
@@ -212,16 +198,15 @@ def explain(
 
     Args:
         clip: A prediction, which is explained as it was made, or a video, which is predicted first.
-        model: A trained model, its folder or its name; where omitted the model of the prediction, or for a video the
-            model that ships.
+        model: A trained model, its folder or its name; default is the model of the prediction or the shipped model.
         method: ``ig``, ``occlusion``, ``gradcam``, ``hirescam``, ``attention`` or ``cross-attention``.
-        target: Name or number of the class; the most probable one where omitted.
-        fps: Of a video, as for :func:`stag.predict`.
-        aus: Of a video, as for :func:`stag.predict`.
+        target: Name or number of the class; default is the most probable one.
+        fps: As for :func:`stag.predict`; for a video only.
+        aus: As for :func:`stag.predict`; for a video only.
 
     Raises:
         ConfigError: There is no such method or class, or ``fps`` or ``aus`` comes with a prediction.
-        ModelError: The prediction is of another model.
+        ModelError: The prediction was made by another model.
         MissingDependency: The method needs captum, which is not installed.
 
     Example:
@@ -230,10 +215,10 @@ def explain(
     """
     if isinstance(clip, types.Prediction):
         if fps is not None or aus is not None:
-            raise ConfigError("fps and aus belong to a video; a prediction is explained as it was made")
+            raise ConfigError("`fps` and `aus` belong to a video; a prediction is explained as it was made")
         if model is None and not isinstance(clip, Prediction):
-            raise ConfigError("this prediction does not carry its model; give model")
-        bound = clip if model is None else Prediction(**_fields(clip) | {"model": _predictor(model).model})
+            raise ConfigError("this prediction does not contain its model; give `model`")
+        bound = clip if model is None else Prediction(**vars(clip) | {"model": _predictor(model).model})
     else:
         bound = predict(clip, DEFAULT_MODEL if model is None else model, fps=fps, aus=aus)
     assert isinstance(bound, Prediction)
@@ -241,7 +226,7 @@ def explain(
 
 
 def _predictor(model: STAG | str | Path) -> Predictor:
-    """Return the predictor of a model, loaded once for each name as long as its folder stays as it is."""
+    """Return the predictor of a model; a named model is loaded again only when its weights change."""
     if isinstance(model, STAG):
         return Predictor(model)
     folder = local_folder(str(model))
@@ -252,7 +237,3 @@ def _predictor(model: STAG | str | Path) -> Predictor:
 @lru_cache(maxsize=4)
 def _loaded(model: str, _changed_ns: int) -> Predictor:
     return Predictor(model)
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}

@@ -1,1 +1,1 @@
-"""The speed of each part on this machine, and the rendered clips and the source scheme that benchmarks compare with."""
+"""Measure the speed of each part on this machine; render clips and compute the source scheme for benchmarks."""

@@ -1,30 +1,30 @@
-"""Rendered clips with chosen action units, strength, head motion and frame rate, and their true motion.
+"""Render clips with chosen action units, strength, head motion and frame rate, and return their true motion.
 
-Within one benchmark only the sensor noise is random, from a fixed seed. A clip has one smooth rise and fall of all its
-action units; the light is steady unless asked for otherwise.
+Only the sensor noise is random, from a fixed seed. All action units of a clip rise and fall together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
+from stag.facs import AU_VOCABULARY
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.clip_script import ClipScript, Firing, HeadPath
 from stag.simulate.face import Face, astronaut, make_face
-from stag.simulate.render import ClipRenderer, head_transform
+from stag.simulate.render import ClipRenderer, ClipScript, head_transform
+from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
 from stag.utils.values import ArrayValue
 
-PEAK_S, END_S, LEAD_S = 0.18, 0.365, 0.03
-SWAY_PX, SWAY_DEG = 3.0, 1.0
-BLINK_PX, BLINK_S = 6.0, 0.2
+_PEAK_S, _END_S, _LEAD_S = 0.18, 0.365, 0.03
+_SWAY_PX, _SWAY_DEG = 3.0, 1.0
+_BLINK_PX, _BLINK_S = 6.0, 0.2
 _MARGIN = 4.5
 _MIN_SCORE = -0.2
 _SEED = 3
@@ -37,11 +37,10 @@ class ClipSpec:
     Attributes:
         face: Number of the simulated person.
         inter_ocular_px: Distance between the inner eye corners, frame pixels.
-        units: Action units that fire together; they move nothing where the strength is 0.
+        units: Action units that fire together.
         strength_px: Peak displacement, crop pixels.
         sway: Whether the head moves by 3 crop pixels and turns by 1 degree.
-        fps: Frames per second.
-        blink: Whether the eyes close for a moment, at the apex.
+        blink: Whether the eyes close at the apex.
         lamp: Whether the light flickers by .6 % and drifts by 3 grey levels.
         size: Width and height of the frames, or ``None`` for just the face.
     """
@@ -59,20 +58,19 @@ class ClipSpec:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RenderedClip(ArrayValue):
-    """A clip without camera noise, and the truth about it.
+    """A clip without camera noise, and its true motion.
 
     Attributes:
-        clean: ``N`` frames ``(height, width)`` float32, grey.
+        clean: ``N`` grey frames ``(height, width)``.
         time_s: ``(N,)`` seconds since the first frame.
         motion: ``(N, 18, 2)`` true motion of the channels since the first frame, crop pixels.
         landmarks: ``(68, 2)`` true points of the first frame.
         head: ``N`` true similarities ``(2, 3)`` from the first frame to each.
         apex: Frame of strongest motion.
-        renderer: Where the true dense flow can be asked for.
-        spec: The parameters of the clip.
+        renderer: Source of the true dense flow.
     """
 
-    clean: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+    clean: list[NDArray[np.float32]]
     time_s: FloatArray
     motion: FloatArray
     landmarks: FloatArray
@@ -82,7 +80,7 @@ class RenderedClip(ArrayValue):
     spec: ClipSpec
 
     def filmed(self, noise_grey: float) -> list[Frame]:
-        """Return the frames as a camera with that sensor noise (standard deviation, grey levels) takes them."""
+        """Return the frames of a camera with that sensor noise (standard deviation, grey levels)."""
         generator = np.random.default_rng([_SEED, self.spec.face, round(10 * noise_grey), *self.spec.units])
         return [
             Frame(_digital(image, noise_grey, generator), float(time_s))
@@ -91,21 +89,18 @@ class RenderedClip(ArrayValue):
 
 
 def render(spec: ClipSpec) -> RenderedClip:
-    """Draw a clip; about 2 ms a frame."""
+    """Draw a clip; a frame takes about 2 ms."""
     face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
     script = _script(spec)
     renderer = ClipRenderer(face, fields, script, SimulationSettings())
     times = script.time_s
     amplitude, hz, phase = script.flicker
-    lamp = 1 + amplitude * np.sin(2 * np.pi * hz * times + phase)
-    drift = script.drift_grey * np.arange(len(times)) / (len(times) - 1)
+    lamp = (1 + amplitude * np.sin(2 * np.pi * hz * times + phase)).astype(np.float32)
+    drift = (script.drift_grey * np.arange(len(times)) / (len(times) - 1)).astype(np.float32)
     truth = renderer.truth()
-    poses = [compose(face.to_frame, head_transform(pose)) for pose in script.head.at(times)]
+    poses = [compose(face.to_frame, head_transform(pose)) for pose in script.pose(times)]
     return RenderedClip(
-        clean=[
-            renderer.clean_frame(float(t)) * np.float32(a) + np.float32(b)
-            for t, a, b in zip(times, lamp, drift, strict=True)
-        ],
+        clean=[renderer.clean_frame(float(t)) * a + b for t, a, b in zip(times, lamp, drift, strict=True)],
         time_s=times - times[0],
         motion=truth.motion.astype(np.float64),
         landmarks=truth.landmarks[0].astype(np.float64),
@@ -117,92 +112,76 @@ def render(spec: ClipSpec) -> RenderedClip:
 
 
 def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
-    """Return the face in the first frame as the detector finds it.
+    """Return the face that the detector finds in the first frame.
 
-    Detection is slow, so that it runs once for each person and noise, on the face at rest; the result is moved with
-    the head.
+    Detection is slow: it runs once for each person and noise, on the face at rest, and the result moves with the head.
     """
-    rest, to_rest = _found_at_rest(clip.spec.face, clip.spec.inter_ocular_px, clip.spec.size, noise_grey)
+    still = ClipSpec(clip.spec.face, clip.spec.inter_ocular_px, (12,), 0.0, sway=False, size=clip.spec.size)
+    rest, to_rest = _found_at_rest(still, noise_grey)
     script = clip.renderer.script
-    pose = compose(clip.renderer.face.to_frame, head_transform(script.head.at(script.time_s[:1])[0]))
+    pose = compose(clip.renderer.face.to_frame, head_transform(script.pose(script.time_s[:1])[0]))
     points = transform_points(rest.points, compose(pose, to_rest))
     return Landmarks(points, rest.score, rest.box)
 
 
 def true_face(clip: RenderedClip) -> Landmarks:
-    """Return the face in the first frame as it was drawn."""
+    """Return the true face in the first frame."""
     (left, top), (right, bottom) = clip.landmarks.min(axis=0).tolist(), clip.landmarks.max(axis=0).tolist()
     return Landmarks(clip.landmarks, float("nan"), (left, top, right, bottom))
 
 
-def faces(count: int) -> Iterator[tuple[int, float]]:
-    """Return numbers and sizes of people: large and small in turn."""
-    return ((number, (64.0, 40.0)[number % 2]) for number in range(count))
-
-
-def _settings(inter_ocular_px: float, size: tuple[int, int] | None) -> SimulationSettings:
-    side = int(np.ceil(_MARGIN * inter_ocular_px))
-    width, height = size or (side, side)
-    return SimulationSettings(width=width, height=height, inter_ocular_px=(inter_ocular_px, inter_ocular_px))
-
-
 @lru_cache(maxsize=4)
 def _person(number: int, inter_ocular_px: float, size: tuple[int, int] | None) -> tuple[Face, ActionFields]:
-    face = make_face(astronaut(), _settings(inter_ocular_px, size), np.random.default_rng([_SEED, number]))
+    width, height = size or (int(np.ceil(_MARGIN * inter_ocular_px)),) * 2
+    settings = SimulationSettings(width=width, height=height, inter_ocular_px=(inter_ocular_px, inter_ocular_px))
+    face = make_face(astronaut(), settings, np.random.default_rng([_SEED, number]))
     return face, action_fields(face.points)
 
 
 @lru_cache(maxsize=64)
-def _found_at_rest(
-    number: int, inter_ocular_px: float, size: tuple[int, int] | None, noise_grey: float
-) -> tuple[Landmarks, FloatArray]:
-    spec = ClipSpec(number, inter_ocular_px, (12,), 0.0, sway=False, size=size)
-    face, fields = _person(number, inter_ocular_px, size)
+def _found_at_rest(spec: ClipSpec, noise_grey: float) -> tuple[Landmarks, FloatArray]:
+    face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
     still = ClipRenderer(face, fields, _script(spec), SimulationSettings()).clean_frame(0.0)
-    image = _digital(still, noise_grey, np.random.default_rng([_SEED, number]))
+    image = _digital(still, noise_grey, np.random.default_rng([_SEED, spec.face]))
     return load_detector("dlib", min_score=_MIN_SCORE).detect(image)[0], invert(face.to_frame)
 
 
-def _digital(
-    image: np.ndarray[tuple[int, ...], np.dtype[np.float32]], noise_grey: float, generator: np.random.Generator
-) -> GreyImage:
+def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random.Generator) -> GreyImage:
     noisy = image + np.float32(noise_grey) * generator.standard_normal(image.shape, np.float32)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
 def _script(spec: ClipSpec) -> ClipScript:
-    onset = max(1, round(LEAD_S * spec.fps))
-    offset = onset + int(np.ceil(END_S * spec.fps - 1e-9))
+    onset = max(1, round(_LEAD_S * spec.fps))
+    offset = onset + int(np.ceil(_END_S * spec.fps - 1e-9))
     n_frames = offset + onset + 1
     times = (np.arange(n_frames) - onset) / spec.fps
-    blink = Firing(45, (BLINK_PX, BLINK_PX), PEAK_S - BLINK_S / 3, PEAK_S, PEAK_S + 2 * BLINK_S / 3)
+    course = np.array([0.0, _PEAK_S, _END_S, 1.0, 1.0])
+    blink = np.array([_PEAK_S - _BLINK_S / 3, _PEAK_S, _PEAK_S + 2 * _BLINK_S / 3, 1.0, 1.0])
     return ClipScript(
-        emotion="none",
-        firings=tuple(Firing(unit, (1.0, 1.0), 0.0, PEAK_S, END_S) for unit in spec.units),
-        blink=blink if spec.blink else None,
+        unit=np.array([AU_VOCABULARY.index(unit) for unit in (*spec.units, 45)]),
+        sides=np.array([*[(1.0, 1.0)] * len(spec.units), (_BLINK_PX * spec.blink,) * 2]),
+        shape=np.stack([*[course] * len(spec.units), blink], axis=1),
+        head=_sway(spec.face) if spec.sway else np.zeros((3, 4, 3)),
         strength_px=spec.strength_px,
-        head=_sway(spec.face) if spec.sway else HeadPath(np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 3))),
         fps=spec.fps,
         n_frames=n_frames,
         onset=onset,
-        apex=int(np.argmin(np.abs(times - PEAK_S))),
+        apex=int(np.argmin(np.abs(times - _PEAK_S))),
         offset=offset,
-        noise_grey=0.0,
         flicker=(0.006, 7.0, 1.0) if spec.lamp else (0.0, 1.0, 0.0),
         drift_grey=3.0 if spec.lamp else 0.0,
     )
 
 
-def _sway(number: int) -> HeadPath:
-    """Return a path that reaches the full shift and the full turn within the clip."""
+def _sway(number: int) -> FloatArray:
+    """Return a head path ``(3, 4, 3)`` that reaches the full shift and the full turn within the clip."""
     generator = np.random.default_rng([_SEED, number, 1])
-    path = HeadPath(
-        swing=generator.standard_normal((4, 3)),
-        hz=generator.uniform(0.2, 2.5, (4, 3)),
-        phase=generator.uniform(0, 2 * np.pi, (4, 3)),
-    )
-    poses = path.at(np.linspace(-LEAD_S, END_S + LEAD_S, 200))
+    swing = generator.standard_normal((4, 3))
+    path = np.stack([swing, generator.uniform(0.2, 2.5, (4, 3)), generator.uniform(0, 2 * np.pi, (4, 3))])
+    poses = head_pose(path[:, None], np.linspace(-_LEAD_S, _END_S + _LEAD_S, 200)[None])[0]
     factor = np.zeros(4)
-    factor[:2] = SWAY_PX / np.hypot(poses[:, 0], poses[:, 1]).max()
-    factor[2] = SWAY_DEG / np.abs(poses[:, 2]).max()
-    return HeadPath(path.swing * factor[:, None], path.hz, path.phase)
+    factor[:2] = _SWAY_PX / np.hypot(poses[:, 0], poses[:, 1]).max()
+    factor[2] = _SWAY_DEG / np.abs(poses[:, 2]).max()
+    path[0] *= factor[:, None]
+    return path

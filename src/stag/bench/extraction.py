@@ -1,4 +1,4 @@
-"""How long a clip takes from frames on disk to its motion tensor, and where the time goes; one thread."""
+"""Time a clip from frames on disk to its motion tensor, stage by stage, in one thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.rows import Row, compared, fastest
 from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
-from stag.motion.clip import FaceTrack, follow_faces, track_motion
+from stag.motion.clip import follow_faces, track_motion
 from stag.motion.flow import Flow, make_flow
 from stag.motion.regions import Pooling
 from stag.types import GreyImage, Landmarks
@@ -20,7 +20,6 @@ from stag.utils.parallel import one_thread
 from stag.video import read_frames
 
 _SPEC = ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480))
-_JPEG_QUALITY = 95
 
 
 class Known:
@@ -35,15 +34,14 @@ class Known:
 
 
 def extraction_speed(seconds: float = 2.0) -> list[Row]:
-    """Time both ways on one clip of 640 x 480 JPEG frames at 200 frames per second; detection is left out of both.
+    """Time stag and the source scheme on a clip of 640 x 480 JPEG frames at 200 frames per second, without detection.
 
     Args:
         seconds: How long each stage is repeated on average; its fastest run counts.
 
     Returns:
-        Rows ``way``, ``ms_per_frame`` and the share of each stage: ``decode``, ``track``, ``flow``, ``pool``, and
-        ``other``, which is smoothing, the choice of frames and the search for blinks; the search for cuts is part
-        of ``track``.
+        Rows ``way``, ``ms_per_frame`` and the share of each stage: ``decode``, ``track`` (with the search for cuts),
+        ``flow``, ``pool`` and ``other`` (smoothing, choice of frames, search for blinks).
     """
     clip = render(_SPEC)
     frames = clip.filmed(1.0)
@@ -51,14 +49,11 @@ def extraction_speed(seconds: float = 2.0) -> list[Row]:
     config = MotionConfig()
     n_frames = len(frames)
 
-    def tracked() -> FaceTrack:
-        return follow_faces(frames, Known(face), "clip")[0]
-
     with tempfile.TemporaryDirectory() as folder, one_thread():
         for index, frame in enumerate(frames):
             path = str(Path(folder) / f"{index:04d}.jpg")
-            cv2.imwrite(path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        track = tracked()
+            cv2.imwrite(path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        track = follow_faces(frames, Known(face), "clip")[0]
         before, now = track.crops[0], track.crops[clip.apex]
         flow: Flow = make_flow(config.flow)
         steps = min(config.steps, n_frames) - 1
@@ -67,7 +62,7 @@ def extraction_speed(seconds: float = 2.0) -> list[Row]:
         best = fastest(
             {
                 "decode": lambda: list(read_frames(Path(folder), fps=_SPEC.fps)),
-                "track": tracked,
+                "track": lambda: follow_faces(frames, Known(face), "clip"),
                 "rest": lambda: track_motion(track, config),
                 "flow": lambda: flow(before, now),
                 "pool": lambda: windows.static(fields),
@@ -76,31 +71,24 @@ def extraction_speed(seconds: float = 2.0) -> list[Row]:
             seconds,
         )
     ms = {name: 1e3 * each / n_frames for name, each in best.items()}
-    decode, following, rest, source = ms["decode"], ms["track"], ms["rest"], ms["source"]
-    flowing, pooling = steps * ms["flow"], ms["pool"]
-    ours = decode + following + rest
-    other = max(rest - flowing - pooling, 0.0)
-    stages = {"decode": decode, "track": following, "flow": flowing, "pool": pooling, "other": other}
+    ours = {"decode": ms["decode"], "track": ms["track"], "flow": steps * ms["flow"], "pool": ms["pool"]}
+    ours["other"] = max(ms["rest"] - ours["flow"] - ours["pool"], 0.0)
+    whole = ms["decode"] + ms["track"] + ms["rest"]
+    source = {"decode": ms["decode"], "flow": ms["source"]}
     return [
-        {"way": "stag", "ms_per_frame": ours, **{name: value / ours for name, value in stages.items()}},
-        {
-            "way": "source scheme",
-            "ms_per_frame": decode + source,
-            "decode": decode / (decode + source),
-            "flow": source / (decode + source),
-        },
+        {"way": way, "ms_per_frame": total, **{name: value / total for name, value in stages.items()}}
+        for way, total, stages in (("stag", whole, ours), ("source scheme", sum(source.values()), source))
     ]
 
 
 def stage_rows(seconds: float) -> list[Row]:
-    """Return the speed of extraction beside the source scheme and beside decoding alone, and its stages."""
+    """Return the speed of extraction beside the source scheme and beside decoding, and its stages."""
     stages, source = extraction_speed(seconds)
-    whole = stages.pop("ms_per_frame")
     del stages["way"]
-    decode = stages["decode"] * whole
+    whole = stages.pop("ms_per_frame")
     title = "640 x 480 JPEG frames to motion, ms a frame"
     return [
         compared(title, whole, source["way"], source["ms_per_frame"]),
         *({"what": f"of it {name}, ms a frame", "value": part * whole, "share": part} for name, part in stages.items()),
-        compared("against decoding alone", whole, "decode", decode),
+        compared("against decoding alone", whole, "decode", stages["decode"] * whole),
     ]

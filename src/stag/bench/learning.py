@@ -1,8 +1,9 @@
-"""How long training takes, stacked and in processes beside a plain loop; and classification, beside torch."""
+"""Time training (stacked and in processes, beside a plain loop) and classification (beside torch)."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import torch
 
 from stag.bench.rows import Row, compared, fastest
 from stag.config import Config
+from stag.evaluation.baselines import motion_svm
 from stag.evaluation.evaluate import evaluate
-from stag.evaluation.methods import motion_svm
 from stag.model.onnx import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
@@ -26,42 +27,30 @@ BATCHES = (1, 64)
 PLAIN = "a plain loop over folds, one thread"
 
 
-def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") -> list[Row]:
+def training_speed(*, jobs: int = 2, quick: bool = False) -> list[Row]:
     """Time the training of all folds of one LOSO protocol on simulated motion, every way once.
 
     Args:
         jobs: Processes of the way that uses several; their start is part of the time.
-        quick: Two epochs in place of the whole default recipe; the start of processes then weighs more.
-        device: Where the stacked model trains; ``auto`` takes a GPU.
+        quick: Two epochs in place of the whole default recipe.
 
     Returns:
-        Rows: seconds for all folds, those of a plain loop over folds, and the ratio.
+        Rows: seconds for all folds, seconds of a plain loop over folds, and the ratio.
     """
     motion = simulate_motion(SUBJECTS, CLIPS, seed=7)
     config = Config().override([f"train.epochs={QUICK_EPOCHS}"] if quick else [])
-    place = pick_device(device).type
+    place = pick_device("auto").type
     folds = [np.flatnonzero(motion.subject != subject) for subject in np.unique(motion.subject)]
-
-    def plain() -> None:
-        for index in folds:
-            train(motion.subset(index), config, seed=0, device="cpu")
-
-    def stacked() -> None:
-        fit_many(motion, [Part(index, 0) for index in folds], config, device=place)
 
     def processes() -> None:
         with tempfile.TemporaryDirectory() as out:
             evaluate(motion, config, out=Path(out) / "run", jobs=jobs, baselines=False, device="cpu")
 
-    def machines() -> None:
-        for index in folds:
-            motion_svm(motion.subset(index), motion)
-
-    ways = {
-        PLAIN: plain,
-        f"folds stacked, {place}": stacked,
+    ways: dict[str, Callable[[], object]] = {
+        PLAIN: lambda: [train(motion.subset(index), config, seed=0, device="cpu") for index in folds],
+        f"folds stacked, {place}": lambda: fit_many(motion, [Part(index, 0) for index in folds], config, device=place),
         f"evaluate in {jobs} processes": processes,
-        "motion + SVM, the baseline": machines,
+        "motion + SVM, the baseline": lambda: [motion_svm(motion.subset(index), motion) for index in folds],
     }
     seconds = fastest(ways, 0.0)
     reference = seconds.pop(PLAIN)
@@ -70,13 +59,13 @@ def training_speed(*, jobs: int = 2, quick: bool = False, device: str = "auto") 
 
 
 def prediction_speed(seconds: float = 2.0) -> list[Row]:
-    """Time the model that ships on motion tensors in one thread, with attention among its outputs in both ways.
+    """Time the model that ships, attention included, in one thread.
 
     Args:
         seconds: How long each way is repeated on average; its fastest run counts.
 
     Returns:
-        Rows: milliseconds a call with onnxruntime, those of eager torch, and the ratio.
+        Rows: milliseconds a call with onnxruntime, milliseconds with eager torch, and the ratio.
     """
     model = STAG.from_pretrained(DEFAULT_MODEL).eval()
     session = onnx_session(model)

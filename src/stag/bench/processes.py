@@ -1,4 +1,4 @@
-"""New processes: how long the program takes to start, and the most memory that each kind of work needs."""
+"""Measure new processes: the time to start, and the peak memory of each kind of work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stag.bench.rows import Row, compared, fastest
 _HELP = "import sys; sys.argv = ['stag', '--help']; from stag.cli import main; main()"
 STARTS = {"import stag": "import stag", "stag --help": _HELP}
 
-# Not ru_maxrss where there is a choice: on Linux a new process takes over the peak of the one that started it.
+# On Linux, ru_maxrss of a new process starts at the peak of its parent.
 _PEAK = """
 import pathlib, resource, sys
 status = pathlib.Path("/proc/self/status")
@@ -57,13 +57,10 @@ WORKS = (
 
 
 def startup_speed(seconds: float = 2.0) -> list[Row]:
-    """Time the start of new processes.
-
-    Args:
-        seconds: How long each is repeated on average; its fastest run counts.
+    """Time the start of new processes, each repeated for ``seconds`` on average.
 
     Returns:
-        Rows: milliseconds beyond a Python that does nothing, that Python, and the ratio of the whole to it.
+        Rows: milliseconds beyond an empty Python program, milliseconds of that program, and the total as a multiple.
     """
     runs = {name: partial(_run, code) for name, code in {"python": "pass", **STARTS}.items()}
     best = {name: 1e3 * took for name, took in fastest(runs, seconds, at_least=3).items()}
@@ -78,7 +75,7 @@ def memory_peaks() -> list[Row]:
     """Measure the peak memory of a new process for each kind of work.
 
     Returns:
-        Rows: MiB, those of the same process with nothing but its imports, and the ratio.
+        Rows: MiB, MiB of a process with the same imports only, and the ratio.
     """
     bare = {libraries: _peak(libraries) for libraries in (VISION, LEARNING)}
     peaks = [(what, _peak(work), bare[libraries]) for what, work, libraries in WORKS]

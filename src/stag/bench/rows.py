@@ -1,4 +1,4 @@
-"""Rows of a benchmark: what was measured beside its reference, how it is timed, and the table of it."""
+"""Time functions, compare values with a reference, and write the rows as a table."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ Row = dict[str, Any]
 
 
 def compared(what: str, value: float, against: str, reference: float, *, ratio: float | None = None) -> Row:
-    """Return a row; ``ratio`` says how many times faster than the reference it is, unless given otherwise."""
+    """Return a row; the default ``ratio`` is reference / value."""
     shown = reference / value if ratio is None else ratio
     return {"what": what, "value": value, "against": against, "reference": reference, "ratio": shown}
 
 
 def fastest(runs: Mapping[str, Callable[[], object]], seconds: float, *, at_least: int = 1) -> dict[str, float]:
-    """Return the seconds of the fastest run of each; they take turns, so that other work on the machine hits all alike.
+    """Return the seconds of the fastest run of each name.
 
-    Args:
-        runs: What to time, by name.
-        seconds: How long each is repeated on average.
-        at_least: Runs of each, however long they take.
+    The functions take turns, so that other work on the machine affects all of them. Each is repeated for ``seconds`` on
+    average, and ``at_least`` so many times.
     """
     best = dict.fromkeys(runs, float("inf"))
     spent, rounds = 0.0, 0
@@ -37,18 +35,12 @@ def fastest(runs: Mapping[str, Callable[[], object]], seconds: float, *, at_leas
 
 
 def markdown(rows: Iterable[Row], columns: Sequence[tuple[str, str]]) -> str:
-    """Return rows as a Markdown table; numbers have three decimals, missing values are blank.
+    """Return a Markdown table of the columns ``(key, heading)``, with three decimals and blanks for missing values."""
 
-    Args:
-        rows: Each a mapping from key to value.
-        columns: ``(key, heading)`` of each column.
-    """
-    lines = ["| " + " | ".join(heading for _, heading in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(row.get(key)) for key, _ in columns) + " |" for row in rows]
-    return "\n".join(lines)
+    def cell(value: Any) -> str:
+        missing = value is None or value != value
+        return "" if missing else f"{value:.3f}" if isinstance(value, float) else str(value)
 
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.3f}"
-    return "" if value is None else str(value)
+    lines = [[heading for _, heading in columns], *([cell(row.get(key)) for key, _ in columns] for row in rows)]
+    head, *body = ("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join([head, "|" + "---|" * len(columns), *body])

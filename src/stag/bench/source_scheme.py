@@ -1,8 +1,8 @@
-"""The scheme of He et al. that the paper starts from, written out as published: the reference to beat.
+"""Measure motion by the published scheme of He et al. that the paper starts from, as a reference.
 
-One face box of whole pixels from the first frame, cut out of every frame and resized; Farneback flow inside a few
-region boxes from the onset to every frame; the motion of the nose bridge subtracted; the strongest pixels of each
-window averaged. Nothing is shared with :mod:`stag.motion`, so that a fault there cannot hide here.
+Every frame is cropped to one face box of whole pixels; Farneback flow runs inside region boxes from the onset to every
+frame; the motion of the nose bridge is subtracted; the strongest pixels of each window are averaged. It shares nothing
+with :mod:`stag.motion`, so that a fault there cannot hide here.
 
 Source: He et al., Micro-expression spotting based on optical flow features, Pattern Recognition Letters 163, 2022.
 """
@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from stag.types import FloatArray, GreyImage
 
 SIDE_PX = 256
-_NOSE = slice(29, 31)
-_NOSE_MARGIN = 13
 _NOSE_KEPT = 0.7
-_BROW_LEFT, _BROW_RIGHT, _MOUTH = slice(17, 22), slice(22, 27), slice(48, 67)
-_EYES = (slice(36, 42), slice(42, 48))
+_KEPT = (*[0.2] * 4, *[0.3] * 5, *[0.2] * 7, 0.3, 0.3)
+"""Share of strongest pixels of each channel and of the nose bridge."""
 
 Box = tuple[int, int, int, int]
 """Half-open ``(top, bottom, left, right)``."""
@@ -31,9 +29,7 @@ Box = tuple[int, int, int, int]
 def face_box(points: FloatArray) -> Box:
     """Return rows ``[cy - 3d, cy + 5d]`` and columns ``[cx - 4d, cx + 4d]`` in whole pixels of the frame (Eq. 2-4).
 
-    Args:
-        points: ``(68, 2)`` landmarks of the first frame; ``d`` is half the distance of the inner eye corners and
-            ``(cx, cy)`` the middle between them.
+    ``d`` is half the distance of the inner eye corners of the ``(68, 2)`` landmarks, ``(cx, cy)`` their middle.
     """
     inner_left, inner_right = points[39], points[42]
     half = float(np.linalg.norm(inner_right - inner_left)) / 2
@@ -42,26 +38,15 @@ def face_box(points: FloatArray) -> Box:
 
 
 class SourceScheme:
-    """Motion of the 18 channels of one clip, frame by frame.
-
-    Args:
-        image: The first frame ``(height, width)`` uint8.
-        points: ``(68, 2)`` landmarks in it.
-
-    Example:
-        >>> motion = SourceScheme(first, face.points).motion(others)  # doctest: +SKIP
-    """
+    """Motion of the 18 channels of one clip, from its first frame and the ``(68, 2)`` landmarks in it."""
 
     def __init__(self, image: GreyImage, points: FloatArray) -> None:
-        self._box = face_box(points)
-        top, bottom, left, right = self._box
-        # Part of the box that lies in the picture; landmarks are scaled with what is really resized.
-        self._box = (max(top, 0), min(bottom, image.shape[0]), max(left, 0), min(right, image.shape[1]))
-        top, bottom, left, right = self._box
-        scale = np.array([SIDE_PX / (right - left), SIDE_PX / (bottom - top)])
-        p = (points - [left, top]) * scale
-        nose = _grown(p[_NOSE], _NOSE_MARGIN, _NOSE_MARGIN, _NOSE_MARGIN, _NOSE_MARGIN)
-        self._head: tuple[Box, Box] = (nose, (0, nose[1] - nose[0], 0, nose[3] - nose[2]))
+        top, bottom, left, right = face_box(points)
+        # Landmarks are scaled with the part of the box inside the picture, because only that part is resized.
+        top, bottom, left, right = max(top, 0), min(bottom, image.shape[0]), max(left, 0), min(right, image.shape[1])
+        self._box = top, bottom, left, right
+        p = (points - [left, top]) * np.array([SIDE_PX / (right - left), SIDE_PX / (bottom - top)])
+        self._head = _grown(p[29:31], 13, 13, 13, 13)
         self._regions = _regions(p)
         self._first = self._face(image)
 
@@ -72,12 +57,12 @@ class SourceScheme:
     def frame_motion(self, image: GreyImage) -> FloatArray:
         """Return the displacement of every channel from the first frame to this one: ``(18, 2)``."""
         face = self._face(image)
-        head = _strongest(self._flow(face, self._head[0]), _NOSE_KEPT)
+        head = _strongest(self._flow(face, self._head), _NOSE_KEPT)
         channels = np.zeros((18, 2))
         for box, windows in self._regions:
             field = np.asarray(self._flow(face, box) - head, dtype=np.float32)
-            for channel, (top, bottom, left, right), kept in windows:
-                channels[channel] = _strongest(field[top:bottom, left:right], kept)
+            for channel, (top, bottom, left, right) in windows.items():
+                channels[channel] = _strongest(field[top:bottom, left:right], _KEPT[channel])
         return channels
 
     def _face(self, image: GreyImage) -> GreyImage:
@@ -92,46 +77,29 @@ class SourceScheme:
         return np.asarray(cv2.calcOpticalFlowFarneback(before, now, start, 0.5, 3, 15, 5, 7, 1.5, 0), dtype=np.float32)
 
 
-_Windows = list[tuple[int, Box, float]]
+def _regions(p: FloatArray) -> list[tuple[Box, dict[int, Box]]]:
+    """Return region boxes, and inside each the window of each of its channels, in coordinates of the box."""
 
+    def around(windows: dict[int, int]) -> dict[int, Box]:
+        return {channel: _grown(p[i : i + 1], 10, 10, 10, 10) for channel, i in windows.items()}
 
-def _regions(p: FloatArray) -> list[tuple[Box, _Windows]]:
-    """Return region boxes, and inside each the windows of its channels: ``(channel, window in the box, kept)``."""
-    brow_left = _grown(p[_BROW_LEFT], 15, 5, 5, 0)
-    brow_right = _grown(p[_BROW_RIGHT], 15, 5, 0, 0)
-    mouth = _grown(p[_MOUTH], 15, 10, 20, 20)
-    wings = [(14, _grown(p[31:32], 20, 5, 20, 10)), (15, _grown(p[35:36], 20, 5, 10, 20))]
-    around = [box for _, box in wings]
-    nose = (around[0][0], around[0][1], around[0][2], around[1][3])
-    nose = (min(nose[0], around[1][0]), max(nose[1], around[1][1]), nose[2], nose[3])
-    at = {i: p[i : i + 1] for i in range(68)}
-    corner_left, corner_right = _grown(at[48], 10, 10, 10, 20), _grown(at[54], 10, 10, 20, 10)
-    plan: list[tuple[Box, list[tuple[int, Box, float]]]] = [
-        (
-            brow_left,
-            [(0, _inset(brow_left, 10), 0.2), *((i, _around(at[j]), 0.2) for i, j in ((1, 20), (2, 19), (3, 18)))],
-        ),
-        (
-            brow_right,
-            [(4, _inset(brow_right, 10), 0.3), *((i, _around(at[j]), 0.3) for i, j in ((5, 23), (6, 24), (7, 25)))],
-        ),
-        (
-            mouth,
-            [
-                (8, _inset(mouth, 10), 0.3),
-                (9, corner_left, 0.2),
-                (10, corner_right, 0.2),
-                *((i, _around(at[j]), 0.2) for i, j in ((11, 51), (12, 57), (13, 62))),
-            ],
-        ),
-        (nose, [(i, box, 0.2) for i, box in wings]),
+    left_brow, right_brow = _grown(p[17:22], 15, 5, 5, 0), _grown(p[22:27], 15, 5, 0, 0)
+    mouth = _grown(p[48:67], 15, 10, 20, 20)
+    corners = {9: _grown(p[48:49], 10, 10, 10, 20), 10: _grown(p[54:55], 10, 10, 20, 10)}
+    wings = {14: _grown(p[31:32], 20, 5, 20, 10), 15: _grown(p[35:36], 20, 5, 10, 20)}
+    nose = (min(wings[14][0], wings[15][0]), max(wings[14][1], wings[15][1]), wings[14][2], wings[15][3])
+    regions = [
+        (left_brow, {0: _inset(left_brow, 10), **around({1: 20, 2: 19, 3: 18})}),
+        (right_brow, {4: _inset(right_brow, 10), **around({5: 23, 6: 24, 7: 25})}),
+        (mouth, {8: _inset(mouth, 10), **corners, **around({11: 51, 12: 57, 13: 62})}),
+        (nose, wings),
     ]
-    for channel, eye in zip((16, 17), _EYES, strict=True):
-        low, high = p[eye].min(axis=0), p[eye].max(axis=0)
+    for channel, eye in ((16, p[36:42]), (17, p[42:48])):
+        low, high = eye.min(axis=0), eye.max(axis=0)
         middle, width = (low[1] + high[1]) / 2, high[0] - low[0]
         lid = _clipped(middle + width / 4, middle + 3 * width / 4, low[0], high[0])
-        plan.append((lid, [(channel, _inset(lid, 5), 0.3)]))
-    return [(box, [(i, _within(window, box), kept) for i, window, kept in windows]) for box, windows in plan]
+        regions.append((lid, {channel: _inset(lid, 5)}))
+    return [(box, {i: _within(window, box) for i, window in windows.items()}) for box, windows in regions]
 
 
 def _clipped(top: float, bottom: float, left: float, right: float) -> Box:
@@ -142,10 +110,6 @@ def _clipped(top: float, bottom: float, left: float, right: float) -> Box:
 def _grown(points: FloatArray, up: float, down: float, to_left: float, to_right: float) -> Box:
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return _clipped(top - up, bottom + down, left - to_left, right + to_right)
-
-
-def _around(point: FloatArray) -> Box:
-    return _grown(point, 10, 10, 10, 10)
 
 
 def _inset(box: Box, by: int) -> Box:

@@ -1,4 +1,4 @@
-"""The project's own speed: each part beside a reference, in one run on one machine."""
+"""Measure the speed of each part beside a reference, in one run on one machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from stag.bench.rows import Row, markdown
 from stag.doctor import findings
 from stag.errors import ConfigError
 
-Progress = Callable[[int, int], None]
-
-
 PARTS: dict[str, Callable[[bool, int], list[Row]]] = {
     "extract": lambda quick, jobs: stage_rows(0.5 if quick else 3.0),
     "train": lambda quick, jobs: training_speed(jobs=jobs, quick=quick),
@@ -28,7 +25,7 @@ PARTS: dict[str, Callable[[bool, int], list[Row]]] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """What was measured.
+    """Result of a speed benchmark.
 
     Attributes:
         parts: Rows of each part: ``what``, ``value``, ``against``, ``reference``, ``ratio`` (above 1: faster than the
@@ -45,15 +42,13 @@ class Speed:
 
 
 def measure(
-    only: tuple[str, ...] = (), *, quick: bool = False, jobs: int = 2, progress: Progress | None = None
+    only: tuple[str, ...] = (),
+    *,
+    quick: bool = False,
+    jobs: int = 2,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Speed:
-    """Measure some parts, or all.
-
-    Args:
-        only: Names of :data:`PARTS`; all where empty.
-        quick: A few seconds a part.
-        jobs: Processes of the ways that use several.
-        progress: Called with (done, total) after each part.
+    """Measure the parts ``only`` of :data:`PARTS`, or all; ``progress`` is called with (done, total) after each.
 
     Raises:
         ConfigError: There is no such part.

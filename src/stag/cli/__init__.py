@@ -1,19 +1,19 @@
-"""The command line: verbs only. Heavy imports live inside the verbs, so that help comes at once."""
+"""The command line. Verbs import the heavy packages themselves, so that ``stag --help`` is fast."""
 
 import atexit
 import gc
 import sys
 
-from stag.cli import clips, data, learning, studies, upkeep
+from stag.cli import clips, data, studies, study_figures, upkeep
 from stag.cli.console import fail
 from stag.cli.usage import app
 from stag.errors import StagError
 
-__all__ = ["app", "clips", "data", "learning", "main", "studies", "upkeep"]
+__all__ = ["app", "clips", "data", "main", "studies", "study_figures", "upkeep"]
 
 
 def main() -> None:
-    """Run the command line; every error that a user can act on is one sentence on stderr and exit code 1."""
+    """Run the command line; an error that a user can act on becomes one sentence on stderr and exit code 1."""
     # The process ends anyway; searching all of torch for garbage first takes .3 s.
     atexit.register(gc.freeze)
     try:

@@ -1,4 +1,4 @@
-"""Your own clips: motion, prediction, explanation, the web page."""
+"""Your clips: predict, explain, draw the motion, serve the web page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import Argument, BadParameter, Exit, Option
 
 from stag.cli.console import fail, print_faithfulness, progress_bar, say, warn
-from stag.cli.options import Aus, Engine, Fps, Model, NoProgress, Quiet, SettingOptions, Video, check_fps
+from stag.cli.options import Aus, Fps, Model, NoProgress, Quiet, SettingOptions, Video, check_fps
 from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import MissingDependency, StagError
@@ -20,21 +20,18 @@ from stag.model.shipped import DEFAULT_MODEL
 if TYPE_CHECKING:
     from stag.config import MotionConfig
     from stag.model.stag import STAG
-    from stag.types import Prediction
 
 
 @verb("Your clips")
 def predict(
-    videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images."), Reads()
-    ],
+    videos: Annotated[list[Path], Argument(metavar="VIDEO...", help="Videos, GIFs or folders of images."), Reads()],
     model: Model = DEFAULT_MODEL,
-    faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a clip to classify.")] = "largest",
-    engine: Engine = "torch",
+    faces: Annotated[Literal["largest", "all"], Option(help="Which faces of a clip to classify.")] = "largest",
+    engine: Annotated[Literal["torch", "onnx"], Option(help="Library that runs the model.")] = "torch",
     fps: Fps = None,
     aus: Aus = None,
-    csv: Annotated[Path | None, typer.Option(help="CSV table to write: a row for each face."), Writes(TABLE)] = None,
-    report: Annotated[Path | None, typer.Option(help="HTML report to write."), Writes(PAGE)] = None,
+    csv: Annotated[Path | None, Option(help="CSV table to write: a row for each face."), Writes(TABLE)] = None,
+    report: Annotated[Path | None, Option(help="HTML report to write."), Writes(PAGE)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Classify the micro-expression in each of your clips; --report shows why."""
@@ -59,8 +56,9 @@ def predict(
                     failures.append((str(video), str(error)))
                 else:
                     predictions += answers
-                    for prediction in answers:
-                        _say_prediction(prediction)
+                    for p in answers:
+                        scores = ", ".join(f"{n} {v:.2f}" for n, v in zip(p.classes, p.probabilities, strict=True))
+                        say(f"{p.file}  face {p.face_id}  {p.predicted}  ({scores}){_remarks(p.flags)}")
                 if progress is not None:
                     progress(done, len(videos))
     problems: list[Exception] = [StagError(reason) for _, reason in failures]
@@ -68,7 +66,7 @@ def predict(
         from stag.report.export import prediction_rows
 
         rows = prediction_rows(predictions, failures)
-        place = rows["file"].map({str(video): i for i, video in enumerate(videos)})
+        place = rows["file"].map({str(video): number for number, video in enumerate(videos)})
         with _kept(problems):
             write_text(csv, rows.iloc[place.argsort(kind="stable")].to_csv(index=False))
     if report is not None:
@@ -86,12 +84,7 @@ def predict(
     for problem in problems:
         fail(problem)
     if problems:
-        raise typer.Exit(1)
-
-
-def _say_prediction(answer: Prediction) -> None:
-    scores = ", ".join(f"{n} {p:.2f}" for n, p in zip(answer.classes, answer.probabilities, strict=True))
-    say(f"{answer.file}  face {answer.face_id}  {answer.predicted}  ({scores}){_remarks(answer.flags)}")
+        raise Exit(1)
 
 
 def _remarks(flags: Sequence[str]) -> str:
@@ -100,7 +93,6 @@ def _remarks(flags: Sequence[str]) -> str:
 
 @contextmanager
 def _kept(problems: list[Exception]) -> Iterator[None]:
-    """Note that a file could not be written, and go on to the next."""
     try:
         yield
     except OSError as error:
@@ -113,69 +105,59 @@ def _kept(problems: list[Exception]) -> Iterator[None]:
     Mode("without --score", lambda given: not given["score"], takes="video out model method class_ fps aus quiet"),
 )
 def explain(
-    out: Annotated[Path, typer.Option(help="Folder to write: tables and figures."), Writes(EXPLANATION)],
+    out: Annotated[Path, Option(help="Folder to write: tables and figures."), Writes(EXPLANATION)],
     video: Annotated[Path | None, Video, Reads()] = None,
     model: Model = DEFAULT_MODEL,
     method: Annotated[
         Literal["ig", "occlusion", "gradcam", "hirescam", "attention", "cross-attention"],
-        typer.Option(help="Attribution method; --score ranks ig first."),
+        Option(help="Attribution method; --score ranks ig first."),
     ] = "ig",
     fps: Fps = None,
-    class_: Annotated[str | None, typer.Option("--class", help="Class to explain. Default: the most probable.")] = None,
+    class_: Annotated[str | None, Option("--class", help="Class to explain. Default: the most probable.")] = None,
     aus: Aus = None,
-    score: Annotated[bool, typer.Option("--score", help="Score every method on simulated clips.")] = False,
-    clips: Annotated[int, typer.Option(min=1, help="Number of simulated clips of --score, one a person.")] = 200,
+    score: Annotated[bool, Option("--score", help="Score every method on simulated clips.")] = False,
+    clips: Annotated[int, Option(min=1, help="Number of simulated clips of --score, one a person.")] = 200,
     quiet: Quiet = False,
 ) -> None:
     """Show which regions at which moments made the model choose a class; or score the methods that show it."""
     if not score and video is None:
-        raise typer.BadParameter("give a VIDEO to explain, or --score")
+        raise BadParameter("give a VIDEO to explain, or --score")
     check_fps(fps, [video] if video else [])
+    from stag.utils.parallel import begun_aside, one_thread
+
     if video is None:
-        files = _score_explanations(out, model, clips, quiet)
+        from stag.explanation.scoring import score_methods
+        from stag.model.stag import STAG
+        from stag.report.pages.explanation_file import write_scores
+
+        with one_thread(), progress_bar("score", quiet, unit="methods") as progress:
+            scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
+        print_faithfulness(scores.as_dict())
+        files = write_scores(out, scores)
     else:
-        files = _explain_clip(out, video, model, method, class_, fps, aus)
+        from stag.motion.clip import video_motion
+
+        settings, loaded = _settings_and_model(model)
+        with begun_aside(partial(video_motion, settings=settings, fps=fps), [video]) as next_motion:
+            from stag.explanation.explain import explain as attribute
+            from stag.inference.predictor import Predictor
+            from stag.report.pages.explanation_file import write_explanation
+            from stag.report.wording import regions_in_words
+
+            predictor = Predictor(loaded)
+            with one_thread():
+                codes = predictor.codes(aus)
+                prediction = predictor.classify(next_motion()[0], str(video), codes)
+                why = attribute(predictor.model, prediction, method=method, target=class_)
+                say(f"{why.class_name} {why.probability:.2f}  {why.title}{_remarks(prediction.flags)}")
+                say(regions_in_words(why.by_channel, why.layout, signed=why.signed))
+                files = write_explanation(out, why, prediction)
     for path in files:
         say(f"written  {path}")
 
 
-def _score_explanations(out: Path, model: str, clips: int, quiet: bool) -> list[Path]:
-    from stag.explanation.scoring import score_methods
-    from stag.model.stag import STAG
-    from stag.report.pages.explanation_file import write_scores
-    from stag.utils.parallel import one_thread
-
-    with one_thread(), progress_bar("score", quiet, unit="methods") as progress:
-        scores = score_methods(STAG.from_pretrained(model), clips=clips, progress=progress)
-    print_faithfulness(scores.as_dict())
-    return write_scores(out, scores)
-
-
-def _explain_clip(
-    out: Path, video: Path, model: str, method: str, class_: str | None, fps: float | None, aus: str | None
-) -> list[Path]:
-    from stag.motion.clip import video_motion
-    from stag.utils.parallel import begun_aside, one_thread
-
-    settings, loaded = _settings_and_model(model)
-    with begun_aside(partial(video_motion, settings=settings, fps=fps), [video]) as next_motion:
-        from stag.explanation.explain import explain as attribute
-        from stag.inference.predictor import Predictor
-        from stag.report.pages.explanation_file import write_explanation
-        from stag.report.wording import regions_in_words
-
-        predictor = Predictor(loaded)
-        with one_thread():
-            codes = predictor.codes(aus)
-            prediction = predictor.classify(next_motion()[0], str(video), codes)
-            why = attribute(predictor.model, prediction, method=method, target=class_)
-            say(f"{why.class_name} {why.probability:.2f}  {why.title}{_remarks(prediction.flags)}")
-            say(regions_in_words(why.by_channel, why.layout, signed=why.signed))
-            return write_explanation(out, why, prediction)
-
-
 def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
-    """Return the motion settings of a model, and the model; only its name where it is local, so that torch can wait."""
+    """Return the motion settings of a model and the model, or its name where it is local, so that torch can wait."""
     from stag.model.folder import read_info
     from stag.model.shipped import local_folder
 
@@ -192,7 +174,7 @@ def _settings_and_model(name: str) -> tuple[MotionConfig, str | STAG]:
 def motion(
     video: Annotated[Path, Video, Reads()],
     settings: SettingOptions,
-    out: Annotated[Path, typer.Option(help="Picture to write: .png or .svg."), Writes(PICTURE)],
+    out: Annotated[Path, Option(help="Picture to write: .png or .svg."), Writes(PICTURE)],
     fps: Fps = None,
     quiet: NoProgress = False,
 ) -> None:
@@ -214,13 +196,11 @@ def motion(
     say(f"picture  {out}")
 
 
-@verb("Your clips", kept="the page is closed, and every file that it held is removed")
+@verb("Your clips", kept="the page is closed, and its files are removed")
 def serve(
     model: Model = DEFAULT_MODEL,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the page.")] = 7860,
-    host: Annotated[
-        str, typer.Option(help="Address of the page; the default is reached from this machine only.")
-    ] = "127.0.0.1",
+    port: Annotated[int, Option(min=1, max=65535, help="TCP port of the page.")] = 7860,
+    host: Annotated[str, Option(help="Address; the default is reached from this machine only.")] = "127.0.0.1",
     quiet: NoProgress = False,
 ) -> None:
     """Open a web page on this machine that classifies clips you upload or record."""

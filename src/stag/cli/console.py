@@ -1,4 +1,4 @@
-"""What the command line prints: results, tables, progress and errors; arguments of the library become flags."""
+"""Print results, tables, progress and errors; arguments that the library names become flags."""
 
 from __future__ import annotations
 
@@ -12,37 +12,31 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from stag.utils.choices import au_text
+
 if TYPE_CHECKING:
     from stag.evaluation.results import RunResult
     from stag.studies.results import StudyResult
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
+LINE_EVERY_S = 10.0  # between two lines of progress in a log file
+
+FLAGS: dict[str, str] = {}
+"""Parameter name in the library -> flag; filled where verbs are registered."""
 
 Report = Callable[[int, int], None]
 
-_SHOWN: list[str] = []
-"""Names of the bars on the terminal."""
-
-LINE_EVERY_S = 10.0
-"""Time between two lines of progress in a log file."""
-
-FLAGS: dict[str, str] = {}
-"""Names of options as the library knows them -> flags; filled where verbs are registered."""
-
+_visible_bars: list[str] = []
 _ARGUMENT = re.compile(r"`((?:(?:motion|model|train)\.)?\w+)(?:=([^`\s]*))?`")
 
 
 @contextmanager
 def progress_bar(what: str, quiet: bool, *, unit: str = "") -> Iterator[Report | None]:
-    """Show progress with time left on stderr; yield a function of (done, total), or ``None`` when quiet.
+    """Show progress on stderr: a bar in a terminal, a line every 10 s in a log file; with a unit the rate as well.
 
-    A terminal shows a bar; a log file gets a line now and then.
-
-    Args:
-        what: Name of the work.
-        quiet: Show nothing.
-        unit: What is counted, plural; with it the rate is shown as well.
+    Yields:
+        A function of (done, total), or ``None`` when quiet.
     """
     if quiet:
         yield None
@@ -55,39 +49,23 @@ def progress_bar(what: str, quiet: bool, *, unit: str = "") -> Iterator[Report |
 
 @contextmanager
 def _bar(what: str, unit: str) -> Iterator[Report]:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
+    class Rate(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> Text:
             speed = task.finished_speed or task.speed
             return Text(f"{speed:.2f} {unit}/s" if speed and unit else "")
 
-    columns = (
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=ERR) as bars:
+    counts = (progress.TextColumn("{task.description:<12}"), progress.BarColumn(), progress.MofNCompleteColumn())
+    times = (Rate(), progress.TimeElapsedColumn(), progress.TextColumn("left"), progress.TimeRemainingColumn())
+    with progress.Progress(*counts, *times, console=ERR) as bars:
         task = bars.add_task(what, total=None)
-        _SHOWN.append(what)
+        _visible_bars.append(what)
         try:
             yield lambda done, total: bars.update(task, completed=done, total=total)
         finally:
-            _SHOWN.remove(what)
+            _visible_bars.remove(what)
         # Work that ends early, such as training that stops improving, counts as complete.
         bars.update(task, completed=bars.tasks[0].total)
 
@@ -110,12 +88,7 @@ def _lines(what: str, unit: str) -> Report:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in words, in two of its units.
-
-    Example:
-        >>> duration(8), duration(95), duration(7260)
-        ('8 s', '1 min 35 s', '2 h 1 min')
-    """
+    """Return a length of time in its two largest units, such as ``1 min 35 s``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -125,24 +98,27 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line of result on stdout; above the bar where a terminal shows one."""
-    console = ERR if _SHOWN and OUT.is_terminal else OUT
+    """Print a line of the result on stdout, above the progress bar where a terminal shows both."""
+    console = ERR if _visible_bars and OUT.is_terminal else OUT
     console.print(_printable(text), markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    """Print one sentence on stderr."""
+    """Print a sentence on stderr."""
     ERR.print(_printable(text), markup=False, soft_wrap=True)
 
 
-def with_flags(text: str) -> str:
-    """Replace arguments that a message of the library names in backticks by what a user types.
+def fail(error: BaseException) -> None:
+    """Print an error as one sentence on stderr."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror.lower()}; check the path, the permissions and the free space"
+    warn("stag: " + " ".join(text.split()))
 
-    Example:
-        >>> FLAGS["jobs"] = "--jobs"
-        >>> with_flags("`jobs=0`: expected at least 1; extract again with `motion.steps=8`")
-        '--jobs 0: expected at least 1; extract again with --set motion.steps=8'
-    """
+
+def with_flags(text: str) -> str:
+    """Replace arguments in backticks by what a user types: ```jobs=0``` becomes ``--jobs 0``."""
 
     def typed(match: re.Match[str]) -> str:
         name, value = match.groups()
@@ -154,39 +130,27 @@ def with_flags(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return the text with flags; parts of file names that no terminal takes become escapes."""
+    # File names may contain bytes that are not UTF-8, which no terminal prints.
     return with_flags(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def fail(error: BaseException) -> None:
-    """Print what went wrong as one sentence on stderr."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        text = f"{where}{error.strerror.lower()}; check the path, the permissions and the free space"
-    else:
-        text = str(error)
-    warn("stag: " + " ".join(text.split()))
-
-
 def study_title(result: RunResult | StudyResult) -> str:
-    """Return what a result or a study was made of, in one line."""
+    """Return the protocol, the clips and the AU source of a result in one line."""
     mark = " (simulated)" if result.simulated else ""
     dependent = ", subject-dependent" if result.subject_dependent else ""
-    return (
-        f"{result.protocol}{dependent}{mark}: {result.n_clips} clips, {result.n_subjects} subjects, "
-        f"AU source {result.au_source}"
-    )
+    clips = f"{result.n_clips} clips, {result.n_subjects} subjects"
+    return f"{result.protocol}{dependent}{mark}: {clips}, AU source {au_text(result.au_source, result.au_supervision)}"
 
 
 def print_scores(result: RunResult) -> None:
     """Print the scores of a result beside those of its baselines."""
     metrics = ("uf1", "uar", "war")
     name = "STAG" if result.method == "stag" else result.method
+    intervals = ("{:.3f} to {:.3f}".format(*ends) if (ends := result.ci95.get(metric)) else "" for metric in metrics)
+    means = (f"{getattr(result.folds, f'{metric}_mean'):.3f}" for metric in metrics[:2])
     table = _table(study_title(result), ("UF1", "UAR", "WAR"))
     table.add_row(f"{name}, pooled", *(f"{getattr(result.pooled, metric):.3f}" for metric in metrics))
-    intervals = ("{:.3f} to {:.3f}".format(*ends) if (ends := result.ci95.get(metric)) else "" for metric in metrics)
     table.add_row("  95 % over subjects", *intervals, style="dim")
-    means = (f"{getattr(result.folds, f'{metric}_mean'):.3f}" for metric in metrics[:2])
     table.add_row(f"{name}, mean of folds", *means, "")
     for baseline, scores in result.baselines.items():
         if scores:
@@ -209,12 +173,10 @@ def print_faithfulness(scores: dict[str, Any]) -> None:
     right = "" if scores["accuracy"] is None else f", the model is right on {scores['accuracy']:.2f}"
     table = _table(f"{scores['clips']} simulated clips{right}", columns.values())
     for row in scores["methods"]:
-        cells = []
-        for name in columns:
-            metric = row["metrics"].get(name)
-            interval = f" [{metric['low']:.2f} {metric['high']:.2f}]" if metric and name == "share" else ""
-            cells.append(f"{metric['mean']:.2f}{interval}" if metric else "")
-        table.add_row(row["title"], *cells)
+        cells = {name: f"{metric['mean']:.2f}" for name, metric in row["metrics"].items() if metric}
+        if share := row["metrics"].get("share"):
+            cells["share"] += f" [{share['low']:.2f} {share['high']:.2f}]"
+        table.add_row(row["title"], *(cells.get(name, "") for name in columns))
     table.add_row("chance", *(f"{scores['chance'][name]:.2f}" for name in columns), style="dim")
     _print_table(table, 124)
 

@@ -1,4 +1,4 @@
-"""Data sets: made, checked, extracted."""
+"""Data sets: simulate, check, extract."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import typer
+from typer import Argument, BadParameter, Exit, Option
 
 from stag.cli.console import progress_bar, say, warn
 from stag.cli.options import CopyOptions, Fps, Jobs, Quiet, Seed, SettingOptions, check_fps
@@ -14,25 +14,9 @@ from stag.cli.paths import FOLDER, MOTION, RECORD, Reads, Values, Writes
 from stag.cli.usage import Mode, verb
 
 
-def _cache_of(given: Values) -> Path:
-    out: Path = given["out"]
-    return given.get("cache") or out.with_name(f"{out.name}.cache")
-
-
-def _kept_clips(given: Values) -> str:
-    from stag.datasets.cache import ClipCache
-
-    cache = ClipCache(_cache_of(given))
-    return f"{len(cache)} finished clips are kept in {cache.folder}, and the same command goes on from there"
-
-
 @verb(
     "Data sets",
-    Mode(
-        "with --as motion",
-        lambda given: given["shape"] == "motion",
-        takes="out shape subjects clips scheme seed quiet",
-    ),
+    Mode("with --as motion", lambda given: given["shape"] == "motion", "out shape subjects clips scheme seed quiet"),
     Mode(
         "with --as manifest",
         lambda given: given["shape"] == "manifest",
@@ -48,30 +32,20 @@ def _kept_clips(given: Values) -> str:
 def simulate(
     out: Annotated[
         Path,
-        typer.Option(help="Folder to write; with --as motion a .npz file."),
+        Option(help="Folder to write; with --as motion a .npz file."),
         Writes(lambda given: MOTION if given["shape"] == "motion" else FOLDER),
     ],
     shape: Annotated[
         Literal["manifest", "motion", "casme2", "samm", "smic", "dfme", "fourdme"],
-        typer.Option(
-            "--as", help="What to make: clips with a manifest, a motion file, or the tree of a published set."
-        ),
+        Option("--as", help="What to make: clips with a manifest, a motion file, or the tree of a published set."),
     ] = "manifest",
-    subjects: Annotated[
-        int | None, typer.Option(min=1, help="Number of people. Default: 12, or as many as the published set.")
-    ] = None,
-    clips: Annotated[
-        int | None, typer.Option(min=1, help="Number of clips of each. Default: 6, or as the published set.")
-    ] = None,
-    tiny: Annotated[
-        bool, typer.Option("--tiny", help="Published sets: a few tiny frames for each clip, without faces.")
-    ] = False,
-    portrait: Annotated[
-        Path | None, typer.Option(help="Grey portrait to move, with --points. Default: one that ships."), Reads()
-    ] = None,
-    points: Annotated[Path | None, typer.Option(help="CSV of the 68 landmarks of --portrait, pixels."), Reads()] = None,
-    scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
-    fps: Annotated[float, typer.Option(min=10, max=1000, help="Frames per second.")] = 100.0,
+    subjects: Annotated[int | None, Option(min=1, help="People. Default: 12, or as the published set.")] = None,
+    clips: Annotated[int | None, Option(min=1, help="Clips of each. Default: 6, or as the published set.")] = None,
+    tiny: Annotated[bool, Option("--tiny", help="Published sets: a few tiny frames a clip, no faces.")] = False,
+    portrait: Annotated[Path | None, Option(help="Grey portrait to move, with --points."), Reads()] = None,
+    points: Annotated[Path | None, Option(help="CSV of the 68 landmarks of --portrait, pixels."), Reads()] = None,
+    scheme: Annotated[str, Option(help="Label scheme.")] = "megc3",
+    fps: Annotated[float, Option(min=10, max=1000, help="Frames per second.")] = 100.0,
     seed: Seed = 0,
     jobs: Jobs = 1,
     quiet: Quiet = False,
@@ -81,7 +55,7 @@ def simulate(
 
     labels = named_scheme(scheme).name
     if (portrait is None) != (points is None):
-        raise typer.BadParameter("--portrait and --points go together")
+        raise BadParameter("--portrait and --points go together")
     if shape == "motion":
         from stag.simulate.motion import simulate_motion
 
@@ -103,18 +77,15 @@ def simulate(
 
 @verb("Data sets")
 def check(
-    name: Annotated[
-        str, typer.Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name or manifest.")
-    ],
-    root: Annotated[Path, typer.Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)],
+    name: Annotated[str, Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name or manifest.")],
+    root: Annotated[Path, Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)],
     copy: CopyOptions,
-    scheme: Annotated[str | None, typer.Option(help="Label scheme. Default: every one of the set.")] = None,
-    json: Annotated[Path | None, typer.Option(help="JSON file to write: the whole audit."), Writes(RECORD)] = None,
+    scheme: Annotated[str | None, Option(help="Label scheme. Default: every one of the set.")] = None,
+    json: Annotated[Path | None, Option(help="JSON file to write: the whole audit."), Writes(RECORD)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare a data set on disk with its published counts; exit code 1 where they differ or no clip is usable."""
-    from stag.datasets.check import audit
-    from stag.datasets.check_text import audit_lines
+    from stag.datasets.check import audit, audit_lines
     from stag.datasets.readers.result import Options
     from stag.utils.files import write_json
 
@@ -125,7 +96,19 @@ def check(
     if json is not None:
         write_json(json, counts.as_dict())
     if not counts.agrees or counts.clips == 0:
-        raise typer.Exit(1)
+        raise Exit(1)
+
+
+def _cache_of(given: Values) -> Path:
+    out: Path = given["out"]
+    return given["cache"] or out.with_name(f"{out.name}.cache")
+
+
+def _kept_clips(given: Values) -> str:
+    from stag.datasets.cache import ClipCache
+
+    cache = ClipCache(_cache_of(given))
+    return f"{len(cache)} finished clips are kept in {cache.folder}, and the same command goes on from there"
 
 
 _EXTRACTING = "inputs out preset config set_ jobs backend scheduler cache quiet"
@@ -148,27 +131,21 @@ _EXTRACTING = "inputs out preset config set_ jobs backend scheduler cache quiet"
 def extract(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="DATASET|VIDEO...", help="A data set with --root, or your own clips."),
+        Argument(metavar="DATASET|VIDEO...", help="A data set with --root, or your own clips."),
         Reads(paths=lambda given: given["inputs"] if given["root"] is None else ()),
     ],
-    out: Annotated[Path, typer.Option(help="Motion file (.npz) to write."), Writes(MOTION)],
+    out: Annotated[Path, Option(help="Motion file (.npz) to write."), Writes(MOTION)],
     copy: CopyOptions,
     settings: SettingOptions,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)
-    ] = None,
-    scheme: Annotated[str, typer.Option(help="Label scheme.")] = "megc3",
+    root: Annotated[Path | None, Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)] = None,
+    scheme: Annotated[str, Option(help="Label scheme.")] = "megc3",
     fps: Fps = None,
     jobs: Jobs = 1,
-    backend: Annotated[
-        Literal["loky", "dask"], typer.Option(help="Where to work: processes here, or a dask cluster.")
-    ] = "loky",
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Address of the scheduler of --backend dask.")
-    ] = None,
+    backend: Annotated[Literal["loky", "dask"], Option(help="Processes here, or a dask cluster.")] = "loky",
+    scheduler: Annotated[str | None, Option(metavar="tcp://HOST:PORT", help="Scheduler of --backend dask.")] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for finished clips, kept. Default: OUT.cache, removed once OUT is written."),
+        Option(help="Folder for finished clips, kept. Default: OUT.cache, removed once OUT is written."),
         Writes(FOLDER, otherwise=_cache_of, shared=True),
     ] = None,
     quiet: Quiet = False,
@@ -180,33 +157,34 @@ def extract(
 
     config = settings.settings()
     if root is not None and len(inputs) != 1:
-        raise typer.BadParameter("with --root, name exactly one data set")
+        raise BadParameter("with --root, name exactly one data set")
     paths = [Path(name) for name in inputs]
     if root is None:
         check_fps(fps, paths)
     finished = ClipCache(_cache_of({"out": out, "cache": cache}))
-    known = len(finished)
-    if known and not quiet:
-        warn(f"{known} finished clips are in {finished.folder}; those that fit are taken from there")
-    table = load_dataset(inputs[0], root, scheme, **asdict(copy)) if root is not None else None
+    if len(finished) and not quiet:
+        warn(f"{len(finished)} finished clips are in {finished.folder}; those that fit are taken from there")
+    clips = load_dataset(inputs[0], root, scheme, **asdict(copy)) if root is not None else None
     how: dict[str, Any] = {"jobs": jobs, "backend": backend, "scheduler": scheduler, "cache": finished.folder}
     with progress_bar("extract", quiet, unit="clips") as progress:
-        if table is not None:
-            motion = extract_motion(table, config, **how, progress=progress)
+        if clips is not None:
+            motion = extract_motion(clips, config, **how, progress=progress)
         else:
             motion = extract_files(paths, config, fps=fps, **how, progress=progress)
     motion.save(out)
     if cache is None:
         finished.remove()
-    for clip_id, reason in motion.meta["skipped"]:
+    skipped = motion.meta["skipped"]
+    for clip_id, reason in skipped:
         warn(f"skipped {clip_id}: {reason}")
-    for remark in table.remarks if table is not None else ():
+    remarks = clips.remarks if clips is not None else ()
+    for remark in remarks:
         if remark.kind == "people":
             warn(remark.text)
-    if table is not None and table.remarks:
-        say(f"{len(table.remarks)} remarks on the annotation; stag check {inputs[0]} --root {root} lists them")
+    if remarks:
+        say(f"{len(remarks)} remarks on the annotation; stag check {inputs[0]} --root {root} lists them")
     for what, counts in summary(motion):
         say(f"{what:<10}" + ", ".join(f"{name} {count}" for name, count in counts))
-    say(f"{len(motion)} clips, {len(motion.meta['skipped'])} skipped  {out}")
-    if root is None and motion.meta["skipped"]:
-        raise typer.Exit(1)
+    say(f"{len(motion)} clips, {len(skipped)} skipped  {out}")
+    if root is None and skipped:
+        raise Exit(1)

@@ -1,13 +1,8 @@
-"""The application, and what a verb declares about its options: which apply when, which paths they name.
+"""Register verbs, and refuse before any work what a verb would ignore.
 
-:func:`verb` registers a function as a verb. Before any work it refuses
-
-- an option that the chosen mode does not read (:class:`Mode`), so that nothing is ignored silently;
-- a ``--set`` of a setting that the verb does not read, or that an option gives as well;
-- an output that cannot be written, is an input, or belongs to something else (:mod:`stag.cli.paths`).
-
-A parameter whose annotation is a dataclass stands for one option for each of its fields (:mod:`stag.cli.options`). A
-verb that has modes with ``takes`` refuses a new option in each mode until that mode names it.
+:func:`verb` refuses an option that the chosen mode does not read (:class:`Mode`), a ``--set`` of a setting that the
+verb does not read or that an option gives as well, and an output that would do harm (:mod:`stag.cli.paths`). A
+parameter whose annotation is a dataclass stands for one option for each of its fields (:mod:`stag.cli.options`).
 """
 
 from __future__ import annotations
@@ -23,18 +18,14 @@ from typer.models import ArgumentInfo
 
 from stag import __version__
 from stag.cli.console import FLAGS, say, warn
-from stag.cli.paths import READ, Values, claims, guarded
+from stag.cli.paths import Values, claims, guarded
 
 Panel = Literal["Your clips", "Data sets", "Models", "Evaluation", "Studies", "Setup"]
 
-SETTING_OF = {"au": "au", "seed": "train.seed"}
-"""An option -> the setting that it gives."""
-
-INSTEAD = {"preset": "config"}
-"""An option -> the one that takes its place."""
-
 RESUMES = "run folders keep what is finished, and the same command goes on from there"
-"""What is true after Ctrl-C of verbs that work in run folders."""
+"""The state after Ctrl-C of verbs that work in run folders."""
+
+_SETTING_OF = {"au": "au", "seed": "train.seed"}  # option -> the setting that it gives
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -86,7 +77,7 @@ def verb(
         panel: The group in which ``stag --help`` lists it.
         *modes: Its modes. All that are chosen count.
         settings: Sections of the settings that it reads: ``motion``, ``model``, ``train``, ``au``.
-        kept: What is true after Ctrl-C, in words; where ``None``, what was written until then is named.
+        kept: The state after Ctrl-C, in words; where ``None``, the outputs written until then are named.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -110,8 +101,8 @@ def verb(
             except KeyboardInterrupt:
                 state = kept(values) if callable(kept) else kept
                 if state is None:
-                    outputs = [(path, then) for path, then in zip(paths, before, strict=True) if path.sort is not READ]
-                    written = [str(output.path) for output, then in outputs if output.state() != then]
+                    outputs = [(path, old) for path, old in zip(paths, before, strict=True) if path.sort is not None]
+                    written = [str(output.path) for output, old in outputs if output.state() != old]
                     state = f"only {', '.join(written)} was written" if written else "nothing was written"
                 warn(f"stag: interrupted; {state}")
                 raise typer.Exit(130) from None
@@ -129,14 +120,15 @@ def _options(plan: inspect.Signature) -> dict[str, inspect.Parameter]:
     """Return the options of a verb: its parameters, and the fields of those that are dataclasses."""
     options: dict[str, inspect.Parameter] = {}
     for name, parameter in plan.parameters.items():
-        if is_dataclass(parameter.annotation):
-            hints = get_type_hints(parameter.annotation, include_extras=True)
-            pairs = [(f.name, f.default, hints[f.name]) for f in fields(parameter.annotation)]
+        group = parameter.annotation
+        if is_dataclass(group):
+            hints = get_type_hints(group, include_extras=True)
+            triples = [(f.name, f.default, hints[f.name]) for f in fields(group)]
         else:
-            pairs = [(name, parameter.default, parameter.annotation)]
-        for option, default, hint in pairs:
-            kind = inspect.Parameter.KEYWORD_ONLY
-            options[option] = inspect.Parameter(option, kind, default=default, annotation=hint)
+            triples = [(name, parameter.default, group)]
+        for option, default, hint in triples:
+            keyword = inspect.Parameter.KEYWORD_ONLY
+            options[option] = inspect.Parameter(option, keyword, default=default, annotation=hint)
     return options
 
 
@@ -152,10 +144,8 @@ def flag_of(parameter: inspect.Parameter) -> str:
 def _refuse_ignored(
     modes: Sequence[Mode], settings: Sequence[str], values: Values, given: Sequence[str], flags: Mapping[str, str]
 ) -> None:
-    """Refuse options and settings that would be ignored, in one sentence."""
-    for name, other in INSTEAD.items():
-        if name in given and values.get(other) is not None:
-            raise typer.BadParameter(f"{flags[name]} has no effect beside {flags[other]}; leave one of them out")
+    if "preset" in given and values.get("config") is not None:
+        raise typer.BadParameter("--preset has no effect beside --config; leave one of them out")
     for mode in modes:
         for name in given:
             if mode.when(values) and not mode.reads(name):
@@ -168,5 +158,5 @@ def _refuse_ignored(
                 f"--set {change}: this verb reads no settings of {section}, only of {', '.join(settings)}; leave it out"
             )
         for name in given:
-            if SETTING_OF.get(name) == key:
-                raise typer.BadParameter(f"--set {change}: {flags[name]} says the same; leave one of them out")
+            if _SETTING_OF.get(name) == key:
+                raise typer.BadParameter(f"--set {change}: {flags[name]} gives the same setting; leave one of them out")

@@ -14,7 +14,7 @@ class _Datasets(ModuleType):
     """This package; the call makes ``stag.datasets()`` the list although the package has the same name."""
 
     def __call__(self) -> pd.DataFrame:
-        from stag.datasets.catalogue import datasets
+        from stag.datasets.clips import datasets
 
         return datasets()
 

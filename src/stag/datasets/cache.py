@@ -1,9 +1,8 @@
-"""Finished clips of an extraction, so that an interrupted one goes on where it was.
+"""Keep the finished clips of an extraction, so that an interrupted one resumes.
 
-An entry is named by a hash of everything that decides it: the bytes of the frames that are read, the key frames and
-the frame rate, the motion settings, and the program with the libraries it computes with. What changes any of them has
-another name, so nothing stale is ever found; what does not matter (labels, subjects, clip ids, folder names) is not
-part of it, so a second label scheme of the same set costs no extraction.
+The name of an entry is a hash of everything that decides it: the bytes of the frames, the key frames and the frame
+rate, the motion settings, and the program with its numerical libraries. If one of them changes, so does the name;
+labels, subjects, clip ids and folder names are not part of it, so a second label scheme costs no extraction.
 """
 
 from __future__ import annotations
@@ -28,22 +27,13 @@ from stag.motion.regions import LAYOUTS
 from stag.types import Clip
 from stag.utils.files import remove_unfinished, write_npz
 
-_CODE = (
-    "frames", "video.py", "types.py", "faces", "motion", "datasets/clip_motion.py",
-    "datasets/cache.py",
-)  # fmt: skip
+_CODE = ("video", "types.py", "faces", "motion", "datasets/clip_motion.py", "datasets/cache.py")
 _LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "av", "dlib-bin", "dlib", "face_recognition_models")
-_ABANDONED_S = 3600.0
-_ENTRY = re.compile(r"[0-9a-f]{64}\.npz")
 
 
 @dataclass(frozen=True)
 class ClipCache:
-    """A folder of finished clips, one small file each.
-
-    Attributes:
-        folder: The folder; it is made when the first clip is kept.
-    """
+    """A folder of finished clips, one small file each; it is made with the first one."""
 
     folder: Path
 
@@ -52,38 +42,29 @@ class ClipCache:
         return len(self._entries())
 
     def find(self, key: str, settings: MotionConfig) -> ClipMotion | None:
-        """The finished clip of that key; ``None`` where there is none, or a damaged one."""
+        """Return the finished clip of a key; ``None`` where there is none, or it is damaged."""
         try:
-            path = self.folder / f"{key}.npz"
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as entry:
-                found = ClipMotion(
-                    entry["motion"],
-                    entry["time_s"],
-                    float(entry["apex_s"]),
-                    tuple(json.loads(str(entry["flags"]))),
-                )
+            with (self.folder / f"{key}.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as entry:
+                flags = tuple(json.loads(str(entry["flags"])))
+                clip = ClipMotion(entry["motion"], entry["time_s"], float(entry["apex_s"]), flags)
         except Exception:  # damage shows in zipfile, zlib, struct, json or numpy, each in its own way
             return None
         shape = (settings.steps, len(LAYOUTS[settings.layout]), 2)
-        whole = found.motion.shape == shape and found.time_s.shape == shape[:1]
-        return found if whole and found.motion.dtype == found.time_s.dtype == np.float32 else None
+        whole = clip.motion.shape == shape and clip.time_s.shape == shape[:1]
+        return clip if whole and clip.motion.dtype == clip.time_s.dtype == np.float32 else None
 
-    def keep(self, key: str, found: ClipMotion) -> None:
-        """Add a finished clip; it appears whole, by rename."""
-        entry = {
-            "motion": found.motion,
-            "time_s": found.time_s,
-            "apex_s": np.float64(found.apex_s),
-            "flags": np.array(json.dumps(found.flags)),
-        }
+    def keep(self, key: str, clip: ClipMotion) -> None:
+        """Add a finished clip in one step, by rename."""
+        flags, apex_s = np.array(json.dumps(clip.flags)), np.float64(clip.apex_s)
+        entry = {"motion": clip.motion, "time_s": clip.time_s, "apex_s": apex_s, "flags": flags}
         write_npz(self.folder / f"{key}.npz", entry)
 
     def tidy(self) -> None:
-        """Remove what processes that were killed some time ago left unfinished."""
-        remove_unfinished(self.folder, older_than_s=_ABANDONED_S)
+        """Remove unfinished files of processes that were killed more than an hour ago."""
+        remove_unfinished(self.folder, older_than_s=3600.0)
 
     def remove(self) -> None:
-        """Remove the finished clips, and the folder where it then is empty."""
+        """Remove the finished clips, and the folder if it is then empty."""
         for entry in self._entries():
             entry.unlink(missing_ok=True)
         remove_unfinished(self.folder)
@@ -91,17 +72,13 @@ class ClipCache:
             self.folder.rmdir()
 
     def _entries(self) -> list[Path]:
-        """Finished clips alone: nothing else in the folder is ours to count or to remove."""
-        return [path for path in self.folder.glob("*.npz") if _ENTRY.fullmatch(path.name)]
+        return [path for path in self.folder.glob("*.npz") if re.fullmatch(r"[0-9a-f]{64}", path.stem)]
 
 
 def clip_key(clip: Clip, settings: MotionConfig, program: str) -> str | None:
-    """Name of a clip in the cache, 64 hexadecimal digits; ``None`` where its frames cannot be read.
+    """Return the name of a clip in the cache, 64 hexadecimal digits; ``None`` where its frames cannot be read.
 
-    Args:
-        clip: The clip.
-        settings: How its motion is extracted.
-        program: From :func:`program_fingerprint`.
+    ``program`` comes from :func:`program_fingerprint`.
     """
     try:
         files, numbers = files_read(clip)
@@ -114,17 +91,14 @@ def clip_key(clip: Clip, settings: MotionConfig, program: str) -> str | None:
         digest = hashlib.blake2b(json.dumps(decides, sort_keys=True).encode(), digest_size=32)
         for path in files:
             with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, _blake).digest())
+                digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).digest())
     except (OSError, Unusable):
         return None
     return digest.hexdigest()
 
 
 def files_read(clip: Clip) -> tuple[list[Path], list[Any]]:
-    """The files whose content decides the motion of a clip, in the order in which they are read.
-
-    The second answer is what their names say about time: numbers, their step, and remarks.
-    """
+    """Return the files that decide the motion of a clip, in reading order, and the frame numbers in their names."""
     if not clip.frames.is_dir():
         return [clip.frames], []
     order = index_frames(clip.frames).order
@@ -135,22 +109,14 @@ def files_read(clip: Clip) -> tuple[list[Path], list[Any]]:
 
 @lru_cache(maxsize=1)
 def program_fingerprint() -> str:
-    """Hash of the code that turns frames into motion, and of the versions of the libraries that it computes with."""
+    """Return a hash of the code that turns frames into motion, and of the versions of its numerical libraries."""
     digest = hashlib.blake2b(digest_size=16)
     for name in _CODE:
-        for text in _sources(resources.files("stag").joinpath(name)):
+        place = resources.files("stag").joinpath(name)
+        files = [place] if place.is_file() else sorted(place.iterdir(), key=lambda path: path.name)
+        for text in (file.read_bytes() for file in files if file.name.endswith(".py")):
             digest.update(len(text).to_bytes(8, "big") + text)
     for name in _LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             digest.update(f"{name} {metadata.version(name)}\n".encode())
     return digest.hexdigest()
-
-
-def _sources(place: Any) -> list[bytes]:
-    if place.is_file():
-        return [place.read_bytes()]
-    return [item.read_bytes() for item in sorted(place.iterdir(), key=lambda p: p.name) if item.name.endswith(".py")]
-
-
-def _blake() -> Any:
-    return hashlib.blake2b(digest_size=32)

@@ -1,39 +1,36 @@
-"""Is everything there? A data set on disk against what is published about it, and every difference in words."""
+"""Compare a data set on disk with its published counts, and explain every difference."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stag.datasets.clips import judge, load_set
+from stag.datasets.clips import clip_class, load_set
 from stag.datasets.published_counts import EDITIONS, Edition, Expected, editions, expected
-from stag.datasets.readers.result import Loaded, Options, Remark, Skipped
+from stag.datasets.readers.result import KINDS, Joined, Loaded, Options, Remark, Skipped
 from stag.datasets.readers.tree import unreadable
 from stag.datasets.schemes import SCHEMES, SETS, Scheme, covering, joined_name, scheme
 from stag.errors import DatasetError
 from stag.types import Clip
 
-_SHOWN = 4
+_LINES = 40
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Counts under one scheme, in one split, beside what is published.
+    """Counts under one scheme, in one split, beside the published ones.
 
     Attributes:
-        scheme: Name of the scheme.
-        dataset: Name of the set.
-        split: Split; empty where there is none.
+        split: Empty where there is none.
         counts: Class -> number of usable clips.
-        subjects: Number of their people.
+        subjects: Number of people in the usable clips.
         expected: Published class counts; ``None`` where nothing is published.
-        expected_subjects: Published number of people; ``None`` where it is not published.
-        source: Where the published numbers come from.
-        explanations: Every difference, and what the scheme leaves out, in words.
-        notes: Known conflicts in what is published.
+        source: Source of the published numbers.
+        explanations: A sentence for every difference, and for what the scheme leaves out.
+        notes: Known conflicts between publications.
     """
 
     scheme: str
@@ -54,27 +51,22 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing contradicts what is published."""
+        """Whether nothing contradicts the published numbers."""
         same = self.expected is None or dict(self.expected) == dict(self.counts)
         return same and self.expected_subjects in (None, self.subjects)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What is in a data set, and how it compares.
+    """Content of a data set, and its comparison with the published counts.
 
     Attributes:
-        dataset: Name of the set.
-        root: Folder that was looked at.
-        simulated: Whether the simulator made it.
         sheet: Annotation sheet; empty where there is none.
         layout: ``"raw"``, ``"cropped"`` or empty.
-        edition: Published edition that it is compared with; empty where none is published.
+        edition: Published edition of the comparison; empty where none is published.
         clips: Number of usable clips.
-        subjects: Number of their people.
+        subjects: Number of people in the usable clips.
         emotions: Annotated emotion -> number of rows.
-        skipped: Every clip that cannot be used.
-        remarks: Everything else to be known.
         comparisons: One for each scheme and split.
     """
 
@@ -97,7 +89,7 @@ class Audit:
         return all(comparison.agrees for comparison in self.comparisons)
 
     def as_dict(self) -> dict[str, Any]:
-        """The audit as JSON-ready values."""
+        """Return the audit as JSON-ready values."""
         result = asdict(self)
         for entry, comparison in zip(result["comparisons"], self.comparisons, strict=True):
             entry |= {"clips": comparison.clips, "agrees": comparison.agrees}
@@ -108,62 +100,49 @@ def audit(
     name: str,
     root: str | Path,
     scheme_name: str | None = None,
-    options: Options | None = None,
+    options: Options = Options(),
     progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
-    """Audit a data set on disk: rows, folders, key frames, the head of every image, and counts under every scheme.
+    """Audit a data set on disk: rows, folders, key frames, the first bytes of every image, and counts.
 
-    Args:
-        name: Data set.
-        root: Folder that holds it.
-        scheme_name: One scheme; every scheme that covers the set where omitted.
-        options: Which copy is read, and how.
-        progress: Called with (clips looked at, clips in all).
+    Without ``scheme_name`` clips are counted under every scheme that covers the set. ``progress`` is called with
+    (clips checked, clips in all).
 
     Raises:
         DatasetError: The set cannot be read at all, or the scheme is unknown or does not cover it.
-
-    Example:
-        >>> audit("casme2", "CASME2", "megc3").agrees  # doctest: +SKIP
-        True
     """
-    options = options or Options()
     if scheme_name is not None and not scheme(scheme_name).covers(name):
         raise DatasetError(f"{scheme_name} is not defined for {name}; there are {', '.join(covering(name))}")
-    loaded = _with_images(load_set(name, root, options), progress)
-    rows: list[Clip | Skipped] = [
-        *loaded.clips,
-        *(clip for clip in loaded.skipped if clip.kind != "duplicate" and clip.emotion),
-    ]
-    emotions = Counter(row.emotion for row in rows)
-    names = [scheme_name] if scheme_name else covering(name)
-    held = [*(clip.dataset for clip in loaded.clips), *(clip.dataset for clip in loaded.skipped if clip.dataset)]
-    own = list(dict.fromkeys(held)) or [name]
-    comparisons, edition = [], ""
-    for dataset in own if name == "manifest" else [name]:
+    loaded = _without_unreadable(load_set(name, root, options), progress)
+    schemes = [SCHEMES[one] for one in ([scheme_name] if scheme_name else covering(name))]
+    datasets = [name]
+    if name == "manifest":
+        datasets = list(dict.fromkeys(row.dataset for row in _rows(loaded) if row.dataset))
+    comparisons: list[Comparison] = []
+    edition = ""
+    for dataset in datasets or [name]:
         part = _part(loaded, dataset) if name == "manifest" else loaded
-        splits = _splits(
-            dataset, [*(clip.split for clip in part.clips), *(clip.split for clip in part.skipped)], options
-        )
-        for split in splits:
-            published = _edition(dataset, split, part, loaded.edition)
+        for split in _splits(dataset, part, options):
+            published = _edition(dataset, split, part)
             edition = edition or (published.name if published else "")
             comparisons += [
-                _compare(SCHEMES[one], dataset, split, part, published, options)
-                for one in names
-                if SCHEMES[one].covers(dataset)
+                _compare(one, dataset, split, part, published, options.joined) for one in schemes if one.covers(dataset)
             ]
-    remarks = (*_edition_remark(loaded, edition), *loaded.remarks, *_unknown(loaded, own), *_joined(loaded))
-    order = [one for scheme_of in names for one in comparisons if one.scheme == scheme_of]
+    comparisons.sort(key=lambda one: [labels.name for labels in schemes].index(one.scheme))
+    remarks = list(loaded.remarks)
+    if edition and loaded.edition and edition != loaded.edition:
+        about = f"emotions are counted as in the edition {edition}, though the sheet is {loaded.edition}"
+        remarks.insert(0, Remark("sheet", about))
     return Audit(
         name, str(root), loaded.simulated, str(loaded.sheet or ""), loaded.layout, edition, len(loaded.clips),
-        len({(clip.dataset, clip.subject) for clip in loaded.clips}), dict(emotions.most_common()), loaded.skipped,
-        remarks, tuple(order),
+        len({(clip.dataset, clip.subject) for clip in loaded.clips}),
+        dict(Counter(row.emotion for row in _annotated(loaded)).most_common()), loaded.skipped,
+        (*remarks, *_unknown_emotions(loaded, datasets), *_joined_emotions(loaded)), tuple(comparisons),
     )  # fmt: skip
 
 
-def _with_images(loaded: Loaded, progress: Callable[[int, int], None] | None) -> Loaded:
-    """The set without clips of which an image cannot be read."""
+def _without_unreadable(loaded: Loaded, progress: Callable[[int, int], None] | None) -> Loaded:
+    """Move clips with an unreadable image to the skipped ones."""
     usable, skipped = [], list(loaded.skipped)
     for done, clip in enumerate(loaded.clips, start=1):
         bad = list(unreadable(clip))
@@ -179,129 +158,108 @@ def _with_images(loaded: Loaded, progress: Callable[[int, int], None] | None) ->
     return replace(loaded, clips=tuple(usable), skipped=tuple(skipped))
 
 
-def _rows(loaded: Loaded, split: str) -> list[tuple[str, str, str, Skipped | None]]:
-    """(clip id, emotion, subject, why skipped) of every annotated clip of a split, repeated rows once."""
-    rows: list[tuple[str, str, str, Skipped | None]] = [
-        (clip.clip_id, clip.emotion, clip.subject, None) for clip in loaded.clips if clip.split == split
+def _rows(loaded: Loaded) -> list[Clip | Skipped]:
+    return [*loaded.clips, *loaded.skipped]
+
+
+def _annotated(loaded: Loaded, split: str | None = None) -> list[Clip | Skipped]:
+    """Return the annotated clips of a split, usable or not, without repeated rows."""
+    return [
+        row
+        for row in _rows(loaded)
+        if split in (None, row.split) and row.emotion and not (isinstance(row, Skipped) and row.kind == "duplicate")
     ]
-    lost = [clip for clip in loaded.skipped if clip.split == split and clip.kind != "duplicate" and clip.emotion]
-    return rows + [(clip.clip_id, clip.emotion, clip.subject, clip) for clip in lost]
 
 
 def _part(loaded: Loaded, dataset: str) -> Loaded:
-    """What a manifest holds of one set."""
     clips = tuple(clip for clip in loaded.clips if clip.dataset == dataset)
     return replace(loaded, clips=clips, skipped=tuple(clip for clip in loaded.skipped if clip.dataset == dataset))
 
 
-def _splits(dataset: str, found: Iterable[str], options: Options) -> list[str]:
-    """Published splits, whether there or not, and whatever else was found; one alone where it was asked for."""
+def _splits(dataset: str, loaded: Loaded, options: Options) -> list[str]:
     if options.split is not None:
         return [options.split]
     published = [edition.split for edition in EDITIONS if edition.dataset == dataset]
-    return list(dict.fromkeys([*published, *found])) or [""]
+    return list(dict.fromkeys([*published, *(row.split for row in _rows(loaded))])) or [""]
 
 
-def _edition(dataset: str, split: str, loaded: Loaded, read: str) -> Edition | None:
-    """The published edition with just these emotions; else the one whose sheet was read; else the first."""
+def _edition(dataset: str, split: str, loaded: Loaded) -> Edition | None:
+    """Return the published edition with exactly these emotions; else that of the sheet; else the first."""
     known = editions(dataset, split)
-    found = Counter(emotion for _, emotion, _, _ in _rows(loaded, split))
-    exact = [edition for edition in known if dict(found) == dict(edition.emotions)]
-    same = [edition for edition in known if edition.name == read]
+    emotions = dict(Counter(row.emotion for row in _annotated(loaded, split)))
+    exact = [edition for edition in known if emotions == dict(edition.emotions)]
+    same = [edition for edition in known if edition.name == loaded.edition]
     return next(iter([*exact, *same, *known]), None)
 
 
-def _edition_remark(loaded: Loaded, edition: str) -> list[Remark]:
-    if not edition or not loaded.edition or edition == loaded.edition:
-        return []
-    return [Remark("sheet", f"emotions are counted as in the edition {edition}, though the sheet is {loaded.edition}")]
-
-
 def _compare(
-    labels: Scheme, dataset: str, split: str, loaded: Loaded, published: Edition | None, options: Options
+    labels: Scheme, dataset: str, split: str, loaded: Loaded, published: Edition | None, joined: Joined
 ) -> Comparison:
     counts = dict.fromkeys(labels.within([dataset]).classes, 0)
-    people, outside = set(), Counter[str]()
+    people: set[str] = set()
+    annotated, outside = Counter[str](), Counter[str]()
     left_out: list[str] = []
     lost: dict[str, list[Skipped]] = {}
-    annotated = Counter[str]()
-    for clip_id, emotion, subject, skipped in _rows(loaded, split):
-        name, why = judge(emotion, dataset, clip_id, labels, options.joined)
+    for row in _annotated(loaded, split):
+        name, why = clip_class(row.emotion, dataset, row.clip_id, labels, joined)
         if name is None:
-            if clip_id in labels.left_out.get(dataset, {}):
-                left_out.append(f"{clip_id} ({why})")
+            if row.clip_id in labels.left_out.get(dataset, {}):
+                left_out.append(f"{row.clip_id} ({why})")
             else:
-                outside[joined_name(emotion)] += 1
+                outside[joined_name(row.emotion)] += 1
             continue
         annotated[name] += 1
-        if skipped is None:
-            counts[name] += 1
-            people.add(subject)
+        if isinstance(row, Skipped):
+            lost.setdefault(name, []).append(row)
         else:
-            lost.setdefault(name, []).append(skipped)
-    wanted = expected(labels.name, published) if published else None
-    said = [*_outside(labels.name, outside, left_out)]
-    if wanted is not None:
-        said += _differences(counts, annotated, lost, wanted)
-        if wanted.subjects not in (None, len(people)):
-            said.append(_people(len(people), wanted.subjects, loaded, split, people))
+            counts[name] += 1
+            people.add(row.subject)
+    explanations = []
+    if outside:
+        verb = "is" if outside.total() == 1 else "are"
+        explanations.append(f"{_clips(outside.total())} {verb} not part of {labels.name}: {_listed(outside)}")
+    if left_out:
+        explanations.append(f"left out by {labels.name}: {', '.join(left_out)}")
+    target = expected(labels.name, published) if published else None
+    if target is None:
+        return Comparison(labels.name, dataset, split, counts, len(people), None, None, "", tuple(explanations))
+    explanations += _differences(counts, annotated, lost, target)
+    if target.subjects not in (None, len(people)):
+        without = sorted({clip.subject for clip in loaded.skipped if clip.split == split and clip.subject} - people)
+        why = f"; no usable clip of {_first(without, 4)}" if without else ""
+        explanations.append(f"{len(people)} subjects instead of {target.subjects}{why}")
     return Comparison(
-        labels.name, dataset, split, counts, len(people), wanted.counts if wanted else None,
-        wanted.subjects if wanted else None, wanted.source if wanted else "", tuple(said),
-        wanted.notes if wanted else (),
+        labels.name, dataset, split, counts, len(people), target.counts, target.subjects, target.source,
+        tuple(explanations), target.notes,
     )  # fmt: skip
 
 
-def _outside(name: str, outside: Counter[str], left_out: Sequence[str]) -> list[str]:
-    said = []
-    if outside:
-        listed = ", ".join(f"{emotion} {count}" for emotion, count in outside.most_common())
-        verb = "is" if outside.total() == 1 else "are"
-        said.append(f"{outside.total()} {_clips(outside.total())} {verb} not part of {name}: {listed}")
-    if left_out:
-        said.append(f"left out by {name}: {', '.join(left_out)}")
-    return said
-
-
 def _differences(
-    counts: Mapping[str, int], annotated: Mapping[str, int], lost: Mapping[str, list[Skipped]], wanted: Expected
-) -> list[str]:
-    """A sentence for each class whose count is not as published."""
-    said = []
-    for name in sorted({*counts, *wanted.counts}):
-        have, should = counts.get(name, 0), wanted.counts.get(name, 0)
-        if have == should:
+    counts: Mapping[str, int], annotated: Mapping[str, int], lost: Mapping[str, list[Skipped]], target: Expected
+) -> Iterator[str]:
+    for name in sorted({*counts, *target.counts}):
+        count, published = counts.get(name, 0), target.counts.get(name, 0)
+        if count == published:
             continue
-        reasons = []
-        by_kind: dict[str, list[Skipped]] = {}
+        by_kind: dict[str, list[str]] = {}
         for clip in lost.get(name, ()):
-            by_kind.setdefault(clip.kind, []).append(clip)
-        for kind, clips in by_kind.items():
-            reasons.append(
-                f"{len(clips)} {_clips(len(clips))} skipped: {kind} ({_ids(clip.clip_id for clip in clips)})"
-            )
-        rows = annotated.get(name, 0)
-        if rows != should:
-            way = "fewer" if rows < should else "more"
-            reasons.append(f"{abs(rows - should)} {_clips(abs(rows - should))} {way} annotated than published")
-        said.append(f"{name} {have} instead of {should}: {'; '.join(reasons)}")
-    return said
+            by_kind.setdefault(clip.kind, []).append(clip.clip_id)
+        reasons = [f"{_clips(len(ids))} skipped: {kind} ({_first(ids, 4)})" for kind, ids in by_kind.items()]
+        surplus = annotated.get(name, 0) - published
+        if surplus:
+            way = "fewer" if surplus < 0 else "more"
+            reasons.append(f"{_clips(abs(surplus))} {way} annotated than published")
+        yield f"{name} {count} instead of {published}: {'; '.join(reasons)}"
 
 
-def _people(have: int, should: int | None, loaded: Loaded, split: str, people: Iterable[str]) -> str:
-    without = sorted({clip.subject for clip in loaded.skipped if clip.split == split and clip.subject} - set(people))
-    why = f"; no usable clip of {_ids(without)}" if without else ""
-    return f"{have} subjects instead of {should}{why}"
-
-
-def _unknown(loaded: Loaded, datasets: Sequence[str]) -> list[Remark]:
-    """Emotions that neither a published list nor a scheme knows: most often a slip of the pen."""
+def _unknown_emotions(loaded: Loaded, datasets: Iterable[str]) -> list[Remark]:
+    """Return a remark on each emotion, most often misspelled, that neither a published list nor a scheme has."""
     known = {emotion for one in SCHEMES.values() for name, some in one.members.items() for emotion in (name, *some)}
     for dataset in datasets:
         known |= {emotion for edition in editions(dataset) for emotion in edition.emotions}
         if dataset in SETS:
-            own = [one.by_set[dataset] for one in SCHEMES.values() if dataset in one.by_set]
-            known |= {emotion for members in own for some in members.values() for emotion in some}
+            special = [one.by_set[dataset] for one in SCHEMES.values() if dataset in one.by_set]
+            known |= {emotion for members in special for some in members.values() for emotion in some}
     return [
         Remark("emotion", f"{clip.emotion!r} is not known; correct the spelling, or it stays out", clip.clip_id)
         for clip in loaded.clips
@@ -309,18 +267,73 @@ def _unknown(loaded: Loaded, datasets: Sequence[str]) -> list[Remark]:
     ]
 
 
-def _joined(loaded: Loaded) -> list[Remark]:
+def _joined_emotions(loaded: Loaded) -> list[Remark]:
     count = Counter(joined_name(clip.emotion) for clip in loaded.clips if "+" in clip.emotion)
-    if not count:
-        return []
-    listed = ", ".join(f"{emotion} {number}" for emotion, number in count.most_common())
-    return [Remark("joined", f"{listed}; `joined=skip` or `joined=first` changes what the schemes make of them")]
+    about = f"{_listed(count)}; `joined=skip` or `joined=first` changes what the schemes make of them"
+    return [Remark("joined", about)] if count else []
+
+
+def audit_lines(result: Audit) -> Iterator[str]:
+    """Yield the audit as lines of text: content, counts under each scheme, then everything that is not as expected."""
+    mark = "simulated " if result.simulated else ""
+    yield f"{mark}{result.dataset}: {result.clips} usable clips of {result.subjects} subjects in {result.root}"
+    origin = [part for part in (result.layout and f"{result.layout} frames", result.sheet) if part]
+    if origin:
+        yield f"  {', '.join(origin)}"
+    if result.emotions:
+        yield f"  annotated: {_listed(result.emotions)}"
+    for comparison in result.comparisons:
+        yield from _comparison_lines(comparison)
+    if result.skipped:
+        yield f"skipped: {len(result.skipped)}"
+        yield from _capped([f"{clip.clip_id}: {clip.kind}, {clip.reason}" for clip in result.skipped])
+    for kind, title in KINDS.items():
+        ids_by_text: dict[str, list[str]] = {}
+        for remark in result.remarks:
+            if remark.kind == kind:
+                ids_by_text.setdefault(remark.text, []).append(remark.clip_id)
+        if ids_by_text:
+            yield f"{title}: {sum(map(len, ids_by_text.values()))}"
+            clips = ((_first(ids, 6), text) for text, ids in ids_by_text.items())
+            yield from _capped([f"{names}: {text}" if names else text for names, text in clips])
+    if result.clips == 0:
+        yield "no clip is usable"
+    if all(comparison.expected is None for comparison in result.comparisons):
+        yield "nothing is published about this set, so there is nothing to compare with"
+    elif result.agrees:
+        yield f"every published count agrees{' (simulated clips)' if result.simulated else ''}"
+    else:
+        wrong = sum(not comparison.agrees for comparison in result.comparisons)
+        yield f"{wrong} of {len(result.comparisons)} comparisons differ from what is published"
+
+
+def _comparison_lines(one: Comparison) -> Iterator[str]:
+    split = f" {one.split}" if one.split else ""
+    verdict = "no published counts" if one.expected is None else "as published" if one.agrees else "DIFFERS"
+    yield f"{one.scheme}{split}: {one.clips} clips of {one.subjects} subjects, {verdict}"
+    published = one.expected or {}
+    shown = [
+        f"{name} {count}" + (f" (published {published[name]})" if published.get(name, count) != count else "")
+        for name, count in one.counts.items()
+    ]
+    yield f"  {', '.join(shown)}" + (f"  [{one.source}]" if one.source else "")
+    yield from (f"  {text}" for text in one.explanations)
+    yield from (f"  note: {text}" for text in one.notes)
+
+
+def _capped(lines: list[str]) -> Iterator[str]:
+    yield from (f"  {line}" for line in lines[:_LINES])
+    if len(lines) > _LINES:
+        yield f"  and {len(lines) - _LINES} more; the JSON file lists all"
 
 
 def _clips(count: int) -> str:
-    return "clip" if count == 1 else "clips"
+    return f"{count} {'clip' if count == 1 else 'clips'}"
 
 
-def _ids(ids: Iterable[str]) -> str:
-    listed = list(ids)
-    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in Counter(counts).most_common())
+
+
+def _first(ids: list[str], most: int) -> str:
+    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")

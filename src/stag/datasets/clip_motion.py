@@ -1,8 +1,8 @@
-"""One annotated clip -> what the motion file keeps of it: a few kilobytes, whatever the size of the pictures."""
+"""Extract what a motion file keeps of one annotated clip: a few kilobytes, whatever the size of the pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,15 +14,9 @@ from stag.errors import VideoError
 from stag.faces.detect import load_detector
 from stag.motion.clip import extract_clip
 from stag.motion.transforms import apex_step
-from stag.types import Clip, Frame, MotionTensor
+from stag.types import Clip, Frame
 from stag.utils.values import ArrayValue
 from stag.video import read_frames
-
-ESTIMATED = "apex estimated"
-"""Flag of a clip whose apex comes from its motion."""
-
-OUTSIDE = "annotated apex outside the clip"
-"""Flag of a clip whose annotated apex is no frame of it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,51 +37,40 @@ class ClipMotion(ArrayValue):
 
 
 def clip_motion(clip: Clip, settings: MotionConfig) -> ClipMotion:
-    """Motion of the largest face of one annotated clip, from onset to offset, and its apex.
+    """Extract the motion of the largest face of one annotated clip, from onset to offset, and its apex.
 
-    The annotated apex is taken where there is one within the clip; else it is estimated from the motion, and flagged.
-    So is a video that ends before the offset.
+    An apex that is missing or outside the clip is estimated from the motion, and flagged. A video that ends before the
+    offset is flagged too.
 
     Raises:
-        VideoError: The clip cannot be read, is too short, or holds fewer than half of the frames up to the offset.
-        FaceNotFound: No face was found.
+        VideoError: The clip cannot be read, is too short, or has fewer than half of the frames up to the offset.
+        FaceNotFound: There is no face.
     """
-    stop = None if clip.offset is None else clip.offset + 1
-    frames = read_frames(clip.frames, fps=clip.fps, start=clip.onset, stop=stop)
-    detector = load_detector("dlib", min_score=settings.min_face_score)
+    onset, stop = clip.onset or 0, None if clip.offset is None else clip.offset + 1
     times_s: list[float] = []
-    tensor = extract_clip(_noting_times(frames, times_s), detector, settings, clip.frames)[0]
-    there, wanted = len(times_s), 0 if stop is None else stop - (clip.onset or 0)
-    if there < wanted:
-        short = f"{there} of {wanted} frames from onset to offset in the video"
-        if there < LEAST_SHARE * wanted:
+
+    def frames() -> Iterator[Frame]:
+        for frame in read_frames(clip.frames, fps=clip.fps, start=clip.onset, stop=stop):
+            times_s.append(frame.time_s)
+            yield frame
+
+    detector = load_detector("dlib", min_score=settings.min_face_score)
+    tensor = extract_clip(frames(), detector, settings, clip.frames)[0]
+    flags = tensor.flags
+    expected = 0 if stop is None else stop - onset
+    if len(times_s) < expected:
+        short = f"{len(times_s)} of {expected} frames from onset to offset in the video"
+        if len(times_s) < LEAST_SHARE * expected:
             raise VideoError(f"{clip.frames}: {short}; correct the key frames, which count from 0")
-        tensor = replace(tensor, flags=(*tensor.flags, short))
-    return reduced(tensor, times_s, None if clip.apex is None else clip.apex - (clip.onset or 0), settings.reference)
-
-
-def reduced(tensor: MotionTensor, frame_times_s: list[float], apex: int | None, reference: str) -> ClipMotion:
-    """What the motion file keeps of a motion tensor.
-
-    Args:
-        tensor: The motion of the clip.
-        frame_times_s: Time of every frame since the first.
-        apex: Position of the annotated apex among those frames, or ``None``.
-        reference: What the motion is relative to.
-    """
-    # A face may turn up after the first frame of the clip; the first step is always its first frame.
+        flags = (*flags, short)
+    # The face may appear after the first frame of the clip, from which times count.
     late_s = tensor.start_s - float(tensor.time_s[0])
-    time_s = (tensor.time_s + np.float32(late_s)).astype(np.float32)
-    if apex is not None and 0 <= apex < len(frame_times_s):
-        return ClipMotion(tensor.motion, time_s, frame_times_s[apex], tensor.flags)
-    remarks = (OUTSIDE,) if apex is not None else ()
-    step = apex_step(tensor.motion, reference)
+    result = ClipMotion(tensor.motion, (tensor.time_s + np.float32(late_s)).astype(np.float32), float("nan"), flags)
+    if clip.apex is not None:
+        if 0 <= clip.apex - onset < len(times_s):
+            return replace(result, apex_s=times_s[clip.apex - onset])
+        flags = (*flags, "annotated apex outside the clip")
+    step = apex_step(tensor.motion, settings.reference)
     if step is None:
-        return ClipMotion(tensor.motion, time_s, float("nan"), (*tensor.flags, *remarks))
-    return ClipMotion(tensor.motion, time_s, float(time_s[step]), (*tensor.flags, *remarks, ESTIMATED))
-
-
-def _noting_times(frames: Iterable[Frame], times_s: list[float]) -> Iterator[Frame]:
-    for frame in frames:
-        times_s.append(frame.time_s)
-        yield frame
+        return replace(result, flags=flags)
+    return replace(result, apex_s=float(result.time_s[step]), flags=(*flags, "apex estimated"))

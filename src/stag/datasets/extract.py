@@ -1,7 +1,7 @@
-"""Whole data sets, or a user's own clips, -> one motion file.
+"""Extract whole data sets, or a user's own clips, into one motion file.
 
-Clips are spread over processes; of each only what the motion file keeps comes back, so that memory does not grow with
-the pictures. A cache folder makes an interrupted extraction go on where it was.
+Clips are spread over processes, which return only what the motion file keeps, so that memory does not grow with the
+pictures. With a cache folder an interrupted extraction resumes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from stag.video import fps_if_untimed
 UNLABELLED = "unknown"
 Progress = Callable[[int, int], None]
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
 _LOG = logging.getLogger(__name__)
 
 
@@ -48,10 +47,10 @@ def extract_motion(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> MotionSet:
-    """Motion of every clip of a data set.
+    """Extract the motion of every clip of a data set.
 
-    A clip that cannot be used does not stop the others: it is listed with its reason in ``meta["skipped"]``. A clip
-    without a usable apex gets the time of its largest motion, and the flag ``"apex estimated"``.
+    A clip that cannot be used does not stop the others: ``meta["skipped"]`` lists it with its reason. A clip without a
+    usable apex gets the time of its largest motion, and the flag ``"apex estimated"``.
 
     Args:
         clips: From :func:`stag.load_dataset`.
@@ -60,8 +59,8 @@ def extract_motion(
         backend: ``"loky"`` for processes of this machine, ``"dask"`` for the workers of a cluster, which must see
             the data set, and the cache where there is one, under the same paths.
         scheduler: Address of the dask scheduler.
-        cache: Folder of finished clips. What is in it is not computed again; the result does not depend on it. It
-            is left as it is.
+        cache: Folder of finished clips, which are not computed again. The result does not depend on it, and it is
+            not removed.
         progress: Called with (done, total) after each clip.
 
     Raises:
@@ -75,10 +74,10 @@ def extract_motion(
         >>> motion = stag.extract_motion(clips, cache="my_clips.cache")
         >>> motion.save("my_clips.npz")
     """
-    settings = (config or Config()).motion
-    work = _Work(settings, _folder(cache), program_fingerprint(), Path.cwd())
-    rows, skipped = _run(list(clips), clips.classes, work, jobs, backend, scheduler, progress)
-    return _assemble(rows, [*clips.skipped, *skipped], settings, clips.scheme, clips.simulated)
+    return _extract(
+        list(clips), clips.classes, list(clips.skipped), clips.scheme, clips.simulated, config, cache, progress,
+        jobs=jobs, backend=backend, scheduler=scheduler,
+    )  # fmt: skip
 
 
 def extract_files(
@@ -92,39 +91,31 @@ def extract_files(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> MotionSet:
-    """Motion of a user's own clips, without labels: every label is ``"unknown"``.
+    """Extract the motion of a user's own clips, videos or folders of images; every label is ``"unknown"``.
 
-    Args:
-        paths: Videos or folders of images; each is taken once.
-        config: As for :func:`extract_motion`, and so are the others.
-        fps: Frames per second of those that carry no times, as folders; a video keeps its own.
-        jobs: Number of worker processes.
-        backend: Where they are.
-        scheduler: Address of the dask scheduler.
-        cache: Folder of finished clips.
-        progress: Called with (done, total) after each clip.
+    A path that is repeated is one clip. ``fps`` is for clips without times, such as folders; a video keeps its own.
+    The other arguments are those of :func:`extract_motion`.
 
     Raises:
         DatasetError: No clip gave motion.
     """
-    settings = (config or Config()).motion
     clips = [
         Clip(str(path), path.stem, path, UNLABELLED, "own", fps=fps_if_untimed(path, fps))
         for path in dict.fromkeys(paths)
     ]
-    work = _Work(settings, _folder(cache), program_fingerprint(), Path.cwd())
-    rows, skipped = _run(clips, [UNLABELLED] * len(clips), work, jobs, backend, scheduler, progress)
-    return _assemble(rows, skipped, settings, None, False)
+    return _extract(
+        clips, [UNLABELLED] * len(clips), [], None, False, config, cache, progress,
+        jobs=jobs, backend=backend, scheduler=scheduler,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What every call of one extraction shares, as it travels to the workers.
+    """Arguments that every call of one extraction shares.
 
     Attributes:
-        settings: How motion is extracted.
         cache: Folder of finished clips, or ``None``.
-        program: Fingerprint of the code that was asked; a worker with another one must not answer.
+        program: Fingerprint of the calling program; a worker with another one must not answer.
         home: Folder that relative paths start from, as a worker of a cluster may run elsewhere.
     """
 
@@ -134,90 +125,38 @@ class _Work:
     home: Path
 
 
-@dataclass(frozen=True)
-class _Row:
-    clip: Clip
-    label: str
-    found: ClipMotion
-
-
-def _folder(cache: str | Path | None) -> Path | None:
-    if cache is None:
-        return None
-    folder = Path(cache).absolute()
-    ClipCache(folder).tidy()
-    return folder
-
-
-def _run(
+def _extract(
     clips: Sequence[Clip],
     classes: Sequence[str],
-    work: _Work,
+    skipped: list[tuple[str, str]],
+    scheme: Scheme | None,
+    simulated: bool,
+    config: Config | None,
+    cache: str | Path | None,
+    progress: Progress | None,
+    *,
     jobs: int,
     backend: Backend,
     scheduler: str | None,
-    progress: Progress | None,
-) -> tuple[list[_Row], list[tuple[str, str]]]:
-    """Rows of the clips that gave motion, in their order, and ``(clip id, reason)`` of the others."""
-    rows: list[_Row] = []
-    skipped: list[tuple[str, str]] = []
+) -> MotionSet:
+    settings = (config or Config()).motion
+    folder = None if cache is None else Path(cache).absolute()
+    if folder is not None:
+        ClipCache(folder).tidy()
+    work = _Work(settings, folder, program_fingerprint(), Path.cwd())
     calls: Iterator[tuple[Clip, _Work]] = ((clip, work) for clip in clips)
     outcomes = spread(_attempt, calls, jobs, backend=backend, address=scheduler)
+    rows: list[tuple[Clip, str, ClipMotion]] = []
     for done, (clip, label, outcome) in enumerate(zip(clips, classes, outcomes, strict=True), start=1):
         if isinstance(outcome, str):
             skipped.append((clip.clip_id, outcome))
         else:
-            rows.append(_Row(clip, label, outcome))
+            rows.append((clip, label, outcome))
         if progress is not None:
             progress(done, len(clips))
-    return rows, skipped
-
-
-def _attempt(clip: Clip, work: _Work) -> ClipMotion | str:
-    """The motion of a clip, from the cache where it is there, or the reason why there is none.
-
-    Failures are not kept: what failed once may be a disk that was away, and is tried again.
-    """
-    if program_fingerprint() != work.program:
-        raise StagError(
-            f"worker {platform.node()} runs another version of stag or of its libraries; install the same everywhere"
-        )
-    here = replace(clip, frames=work.home / clip.frames)
-    key = None if work.cache is None else clip_key(here, work.settings, work.program)
-    if key is None or work.cache is None:
-        return _measure(here, clip, work.settings)
-    cache = ClipCache(work.cache)
-    found: ClipMotion | str | None = cache.find(key, work.settings)
-    if found is None:
-        found = _measure(here, clip, work.settings)
-        if isinstance(found, ClipMotion):
-            cache.keep(key, found)
-    return found
-
-
-def _measure(here: Clip, clip: Clip, settings: MotionConfig) -> ClipMotion | str:
-    try:
-        return clip_motion(here, settings)
-    except StagError as error:
-        # The reason becomes part of the motion file, which must not depend on where the program ran.
-        return str(error).replace(str(here.frames), str(clip.frames))
-    except MemoryError:
-        raise
-    except Exception as error:  # one clip that trips the program must not cost the others
-        _LOG.exception("clip %s", clip.clip_id)
-        return f"{clip.frames}: the program failed ({type(error).__name__}: {reason(error)}); please report this clip"
-
-
-def _assemble(
-    rows: Sequence[_Row],
-    skipped: Sequence[tuple[str, str]],
-    settings: MotionConfig,
-    scheme: Scheme | None,
-    simulated: bool,
-) -> MotionSet:
     if not rows:
-        reason = f"; first reason: {skipped[0][1]}" if skipped else ""
-        raise DatasetError(f"no clip gave motion{reason}")
+        first = f"; first reason: {skipped[0][1]}" if skipped else ""
+        raise DatasetError(f"no clip gave motion{first}")
     meta = {
         **settings.model_dump(),
         "channels": list(channel_names(settings.layout)),
@@ -229,49 +168,75 @@ def _assemble(
         "skipped": [list(item) for item in skipped],
         "version": __version__,
     }
+    unknown = [float("nan")] * len(AU_VOCABULARY)
+    codes = [au_vector(clip.action_units.numbers) if clip.action_units else unknown for clip, _, _ in rows]
     return MotionSet(
-        motion=np.stack([row.found.motion for row in rows]),
-        label=np.array([row.label for row in rows]),
-        subject=np.array([row.clip.subject for row in rows]),
-        dataset=np.array([row.clip.dataset for row in rows]),
-        action_units=np.array([_codes(row.clip) for row in rows], dtype=np.float32),
-        clip_id=np.array([row.clip.clip_id for row in rows]),
-        time_s=np.stack([row.found.time_s for row in rows]),
-        flags=np.array(["; ".join(row.found.flags) for row in rows]),
+        motion=np.stack([found.motion for _, _, found in rows]),
+        label=np.array([label for _, label, _ in rows]),
+        subject=np.array([clip.subject for clip, _, _ in rows]),
+        dataset=np.array([clip.dataset for clip, _, _ in rows]),
+        action_units=np.array(codes, dtype=np.float32),
+        clip_id=np.array([clip.clip_id for clip, _, _ in rows]),
+        time_s=np.stack([found.time_s for _, _, found in rows]),
+        flags=np.array(["; ".join(found.flags) for _, _, found in rows]),
         meta=meta,
-        apex_s=np.array([row.found.apex_s for row in rows], dtype=np.float32),
+        apex_s=np.array([found.apex_s for _, _, found in rows], dtype=np.float32),
     )
 
 
-def _codes(clip: Clip) -> list[float]:
-    if clip.action_units is None:
-        return [float("nan")] * len(AU_VOCABULARY)
-    return au_vector(clip.action_units.numbers)
+def _attempt(clip: Clip, work: _Work) -> ClipMotion | str:
+    """Return the motion of a clip, from the cache if it is there, or the reason why there is none.
+
+    Failures are not kept: the cause may pass, such as a disk that was not mounted.
+    """
+    if program_fingerprint() != work.program:
+        raise StagError(
+            f"worker {platform.node()} runs another version of stag or of its libraries; install the same everywhere"
+        )
+    here = replace(clip, frames=work.home / clip.frames)
+    key = None if work.cache is None else clip_key(here, work.settings, work.program)
+    if key is None or work.cache is None:
+        return _measure(here, clip, work.settings)
+    cache = ClipCache(work.cache)
+    outcome: ClipMotion | str | None = cache.find(key, work.settings)
+    if outcome is None:
+        outcome = _measure(here, clip, work.settings)
+        if isinstance(outcome, ClipMotion):
+            cache.keep(key, outcome)
+    return outcome
+
+
+def _measure(here: Clip, clip: Clip, settings: MotionConfig) -> ClipMotion | str:
+    try:
+        return clip_motion(here, settings)
+    except StagError as error:
+        # The reason becomes part of the motion file, which must not depend on where the program ran.
+        return str(error).replace(str(here.frames), str(clip.frames))
+    except MemoryError:
+        raise
+    except Exception as error:  # a defect that one clip brings out must not cost the others
+        _LOG.exception("clip %s", clip.clip_id)
+        return f"{clip.frames}: the program failed ({type(error).__name__}: {reason(error)}); please report this clip"
 
 
 def summary(motion: MotionSet) -> list[tuple[str, list[tuple[str, int]]]]:
-    """``(what, [(name, number of clips)])``: classes by name where there is a scheme, flags from the commonest.
-
-    Example:
-        >>> summary(motion)  # doctest: +SKIP
-        [('classes', [('negative', 88), ('positive', 32)]), ('flags', [('apex estimated', 3)])]
-    """
-    found: list[tuple[str, list[tuple[str, int]]]] = []
+    """Return ``(what, [(name, number of clips)])``: classes by name if there is a scheme, the commonest flag first."""
+    counts: list[tuple[str, list[tuple[str, int]]]] = []
     if motion.meta.get("scheme"):
         labels = Counter(str(label) for label in motion.label)
-        found.append(("classes", [(name, labels[name]) for name in motion.classes]))
+        counts.append(("classes", [(name, labels[name]) for name in motion.classes]))
     flags = Counter(kind for text in motion.flags for kind in {flag_kind(flag) for flag in str(text).split("; ")})
     del flags[""]
     if flags:
-        found.append(("flags", sorted(flags.items(), key=lambda item: (-item[1], item[0]))))
-    return found
+        counts.append(("flags", sorted(flags.items(), key=lambda item: (-item[1], item[0]))))
+    return counts
 
 
 def flag_kind(flag: str) -> str:
-    """A flag without its particulars, so that equal kinds can be counted.
+    """Return a flag without its particulars, so that equal kinds can be counted.
 
     Example:
         >>> flag_kind("interpolated from 12 frames"), flag_kind("outside the picture: left cheek, chin")
         ('interpolated from N frames', 'outside the picture')
     """
-    return _NUMBER.sub("N", flag.split(":")[0]).strip()
+    return re.sub(r"\d+(\.\d+)?", "N", flag.split(":")[0]).strip()

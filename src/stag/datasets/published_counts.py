@@ -1,25 +1,23 @@
-"""Published numbers of clips and people of every set, against which an audit compares. All of it is data."""
+"""Published numbers of clips and people of every set, with which an audit compares; nearly all of it is data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stag.datasets.schemes import SCHEMES
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What is published about one set, edition and split.
+    """Published numbers of one set, edition and split.
 
     Attributes:
         dataset: Name of the set.
         name: Edition of the annotation.
-        split: Split; empty where there is none.
-        clips: Number of clips.
+        split: Empty where there is none.
         subjects: Number of people; ``None`` where it is not published.
         emotions: Emotion -> number of clips; empty where it is not published.
-        source: Where the numbers come from.
     """
 
     dataset: str
@@ -33,19 +31,18 @@ class Edition:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a scheme should give on a set.
+    """Published result of a scheme on a set.
 
     Attributes:
         counts: Class -> number of clips.
         subjects: Number of people; ``None`` where it is not published.
-        source: Where the numbers come from.
-        notes: Known conflicts.
+        notes: Known conflicts between publications.
     """
 
     counts: Mapping[str, int]
     subjects: int | None
     source: str
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def clips(self) -> int:
@@ -79,7 +76,7 @@ EDITIONS: tuple[Edition, ...] = (
     Edition("fourdme", "v1", "", 267, None, {}, "4DME_Labelling_Micro_release v1"),
     Edition("name", "", "", 506, None, _NAME, "the STAG paper, Table 2"),
 )
-"""The first edition of a set is the one that the published class counts mean."""
+"""The published class counts of a set mean its first edition."""
 
 _TABLE_2 = "the STAG paper, Table 2"
 _MEGC = "MEGC 2019"
@@ -130,33 +127,32 @@ NOTES: Mapping[tuple[str, str], str] = {
 
 
 def editions(dataset: str, split: str = "") -> list[Edition]:
-    """The editions of a set (and split) of which numbers are published, the usual one first."""
+    """Return the editions of a set and split with published numbers, the usual one first."""
     return [edition for edition in EDITIONS if (edition.dataset, edition.split) == (dataset, split)]
 
 
 def expected(scheme: str, edition: Edition) -> Expected | None:
-    """What a scheme gives on an edition.
+    """Return the counts of a scheme on an edition, or ``None`` where nothing is published.
 
-    Published class counts where they mean this edition; else they follow from its published emotions and the members
-    of the scheme.
-
-    Returns:
-        The counts, or ``None`` where nothing is published from which they follow.
+    These are the published class counts if they mean this edition; else they follow from its published emotions and
+    the members of the scheme.
     """
     note = NOTES.get((scheme, edition.dataset))
     published = PUBLISHED.get((scheme, edition.dataset, edition.split))
-    notes = (note,) if note and published else ()
     if published is not None and edition == editions(edition.dataset, edition.split)[0]:
         counts, subjects, source = published
-        return Expected(counts, _people(subjects, sum(counts.values()), edition), source, notes)
-    derived = derived_counts(scheme, edition)
-    if derived is None:
-        return None
-    return Expected(derived, _people(None, sum(derived.values()), edition), f"follows from {edition.source}", notes)
+    else:
+        derived = derived_counts(scheme, edition)
+        if derived is None:
+            return None
+        counts, subjects, source = derived, None, f"follows from {edition.source}"
+    if subjects is None and sum(counts.values()) == edition.clips:  # every clip is used, so every person is
+        subjects = edition.subjects
+    return Expected(counts, subjects, source, (note,) if note and published else ())
 
 
 def derived_counts(scheme: str, edition: Edition) -> dict[str, int] | None:
-    """Class counts that follow from the published emotions; ``None`` where those are not published."""
+    """Return the class counts that follow from the published emotions; ``None`` where those are not published."""
     if not edition.emotions:
         return None
     chosen = SCHEMES[scheme]
@@ -165,11 +161,7 @@ def derived_counts(scheme: str, edition: Edition) -> dict[str, int] | None:
         name = chosen.class_of(emotion, edition.dataset)
         if name is not None:
             counts[name] += count
-    for _ in chosen.left_out.get(edition.dataset, {}):
-        counts["negative"] -= 1  # both clips that MEGC 2019 leaves out are negative there
+    # Both clips that MEGC 2019 leaves out are negative there.
+    if chosen.left_out.get(edition.dataset):
+        counts["negative"] -= len(chosen.left_out[edition.dataset])
     return counts
-
-
-def _people(published: int | None, clips: int, edition: Edition) -> int | None:
-    """Published number of people; where every clip is used, it is that of the set."""
-    return published if published is not None else edition.subjects if clips == edition.clips else None

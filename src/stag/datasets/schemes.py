@@ -1,4 +1,4 @@
-"""Label schemes: which annotated emotion of which data set belongs to which class. All of it is data."""
+"""Label schemes: the class of each annotated emotion of each data set; nearly all of it is data."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stag.errors import DatasetError
-from stag.utils.text import did_you_mean
+from stag.utils.choices import did_you_mean
 
 Members = Mapping[str, tuple[str, ...]]
 """Class name -> the annotated emotions that belong to it, lower case; joined ones in alphabetical order."""
 
 SETS = ("casme2", "samm", "smic", "dfme", "fourdme", "name")
-"""The published data sets; a scheme says for each of them what it means there, or does not cover it."""
+"""The published data sets."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,9 @@ class Scheme:
     """One way to turn annotated emotions into classes.
 
     Attributes:
-        name: As typed by the user.
-        members: Class name -> the annotated emotions that belong to it, lower case. The name of a class is one too.
-        source: Where the scheme comes from.
-        by_set: Data set -> its own members, where the general ones do not hold.
+        members: Class name -> the annotated emotions that belong to it, as does the class name itself.
+        source: Publication of the scheme.
+        by_set: Published data set -> its own members; empty for all of them where the general members apply.
         left_out: Data set -> clip id -> why the scheme leaves this clip out.
     """
 
@@ -39,15 +38,15 @@ class Scheme:
         return tuple(sorted(self.members))
 
     def class_of(self, emotion: str, dataset: str = "") -> str | None:
-        """Class of an annotated emotion, or ``None`` where the scheme leaves it out.
+        """Return the class of an annotated emotion, or ``None`` where the scheme leaves it out.
 
         Args:
             emotion: As annotated; ``"Surprise+Positive"`` is looked up as a whole.
-            dataset: Name of the set that it comes from; general where the scheme says nothing special of it.
+            dataset: Data set of the annotation; the general members apply where it has none of its own.
         """
-        wanted = joined_name(emotion)
+        emotion = joined_name(emotion)
         for name, emotions in self.by_set.get(dataset, self.members).items():
-            if wanted == name or wanted in emotions:
+            if emotion == name or emotion in emotions:
                 return name
         return None
 
@@ -56,7 +55,7 @@ class Scheme:
         return dataset in self.by_set or dataset not in SETS or not self.by_set
 
     def within(self, datasets: Iterable[str]) -> Scheme:
-        """The scheme as it is for clips of these sets alone: its classes are those that they can have."""
+        """Return the scheme with only the classes that clips of these sets can have."""
         named = list(dict.fromkeys(datasets))
         members: dict[str, tuple[str, ...]] = {}
         for dataset in named:
@@ -67,7 +66,7 @@ class Scheme:
 
 
 def joined_name(emotion: str) -> str:
-    """An emotion in lower case, the parts of a joined one in alphabetical order.
+    """Return an emotion in lower case, the parts of a joined one in alphabetical order.
 
     Example:
         >>> joined_name("Surprise + Positive")
@@ -76,22 +75,18 @@ def joined_name(emotion: str) -> str:
     return "+".join(sorted(part.strip() for part in emotion.casefold().split("+")))
 
 
+def _same(*names: str) -> dict[str, tuple[str, ...]]:
+    return {name: (name,) for name in names}
+
+
 _NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
-_SMIC: Members = {"negative": ("negative",), "positive": ("positive",), "surprise": ("surprise",)}
-_BASIC3: Members = {"negative": _NEGATIVE, "positive": ("happiness",), "surprise": ("surprise",)}
 _OTHER = ("other", "others")
-_DFME5: Members = {
-    "anger": ("anger",), "contempt": ("contempt",), "happiness": ("happiness",), "surprise": ("surprise",),
-    "others": ("disgust", "fear", "sadness"),
-}  # fmt: skip
-_CASME5: Members = {
-    "disgust": ("disgust",), "happiness": ("happiness",), "repression": ("repression",), "surprise": ("surprise",),
-    "others": _OTHER,
-}  # fmt: skip
-_SEVEN: Members = {name: (name,) for name in (*_NEGATIVE, "happiness", "surprise")}
-_NAME6: Members = {
-    **{name: (name,) for name in ("anger", "disgust", "happiness", "sadness", "surprise")}, "others": _OTHER,
-}  # fmt: skip
+_SMIC = _same("negative", "positive", "surprise")
+_BASIC3: Members = {"negative": _NEGATIVE, "positive": ("happiness",), "surprise": ("surprise",)}
+_DFME5: Members = {**_same("anger", "contempt", "happiness", "surprise"), "others": ("disgust", "fear", "sadness")}
+_CASME5: Members = {**_same("disgust", "happiness", "repression", "surprise"), "others": _OTHER}
+_NAME5 = _same("anger", "disgust", "happiness", "sadness", "surprise")
+_SEVEN = _same(*_NEGATIVE, "happiness", "surprise")
 
 _NOT_IN_MEGC = "MEGC 2019 leaves this clip out"
 
@@ -103,9 +98,7 @@ SCHEMES: dict[str, Scheme] = {
             {"negative": (*_NEGATIVE, "repression"), "positive": ("happiness",), "surprise": ()},
             "MEGC 2019 composite database evaluation (See et al., FG 2019)",
             {
-                "casme2": {
-                    "negative": ("disgust", "repression"), "positive": ("happiness",), "surprise": ("surprise",),
-                },
+                "casme2": {**_BASIC3, "negative": ("disgust", "repression")},
                 "samm": _BASIC3,
                 "smic": _SMIC,
                 "dfme": _BASIC3,
@@ -119,10 +112,7 @@ SCHEMES: dict[str, Scheme] = {
             {"negative": (*_NEGATIVE, "repression", *_OTHER), "positive": ("happiness",), "surprise": ()},
             "the STAG paper, Table 2, three classes",
             {
-                "casme2": {
-                    "negative": ("disgust", "repression", *_OTHER, "sadness", "fear"), "positive": ("happiness",),
-                    "surprise": ("surprise",),
-                },
+                "casme2": {**_BASIC3, "negative": ("disgust", "repression", *_OTHER, "sadness", "fear")},
                 "samm": _BASIC3,
                 "smic": _SMIC,
                 "dfme": _BASIC3,
@@ -131,10 +121,7 @@ SCHEMES: dict[str, Scheme] = {
                     "negative": ("negative", "negative+surprise"), "positive": ("positive", "positive+surprise"),
                     "surprise": ("surprise",),
                 },
-                "name": {
-                    "negative": ("anger", "disgust", "sadness", *_OTHER), "positive": ("happiness",),
-                    "surprise": ("surprise",),
-                },
+                "name": {**_BASIC3, "negative": ("anger", "disgust", "sadness", *_OTHER)},
             },
         ),
         Scheme(
@@ -155,14 +142,14 @@ SCHEMES: dict[str, Scheme] = {
                     "repression": ("repression", "repression+surprise"),
                     "surprise": ("surprise",),
                 },
-                "name": {name: emotions for name, emotions in _NAME6.items() if name != "others"},
+                "name": _NAME5,
             },
         ),
         Scheme(
             "paper6",
-            {**_NAME6, "others": (*_OTHER, "contempt", "fear", "repression")},
+            {**_NAME5, "others": (*_OTHER, "contempt", "fear", "repression")},
             "the STAG paper, Table 2, six classes",
-            {"name": _NAME6},
+            {"name": {**_NAME5, "others": _OTHER}},
         ),
         Scheme("paper7", _SEVEN, "the STAG paper, Table 2, seven classes", {"dfme": _SEVEN}),
         Scheme(
@@ -171,10 +158,7 @@ SCHEMES: dict[str, Scheme] = {
             "five classes of most published work on CASME II and SAMM",
             {
                 "casme2": _CASME5,
-                "samm": {
-                    "anger": ("anger",), "contempt": ("contempt",), "happiness": ("happiness",),
-                    "surprise": ("surprise",), "others": _OTHER,
-                },
+                "samm": {**_DFME5, "others": _OTHER},
             },
         ),
     )
@@ -182,16 +166,12 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def scheme(name: str) -> Scheme:
-    """The label scheme of that name.
-
-    Raises:
-        DatasetError: There is no such scheme.
-    """
+    """Return the label scheme of a name, or raise DatasetError."""
     if name in SCHEMES:
         return SCHEMES[name]
     raise DatasetError(f"no label scheme {name!r}{did_you_mean(name, SCHEMES)}; there are {', '.join(SCHEMES)}")
 
 
 def covering(dataset: str) -> tuple[str, ...]:
-    """Names of the schemes that are defined for a data set."""
+    """Return the names of the schemes that are defined for a data set."""
     return tuple(name for name, one in SCHEMES.items() if one.covers(dataset))

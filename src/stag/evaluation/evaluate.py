@@ -1,7 +1,4 @@
-"""Evaluation of a configuration: resumed, parallel, and the same bytes however it ran.
-
-The result is made from the files of the units alone (:mod:`stag.evaluation.units`), when all of them are there.
-"""
+"""Evaluate a configuration: resumable, parallel, and with the same bytes however it ran."""
 
 from __future__ import annotations
 
@@ -18,9 +15,10 @@ import numpy as np
 import stag
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, RunError
-from stag.evaluation.methods import BASELINES, method_of
+from stag.evaluation.baselines import BASELINES
+from stag.evaluation.methods import method_of
 from stag.evaluation.metrics import baseline_scores, notes, summarise, unit_scores
-from stag.evaluation.prediction_file import prediction_table, write_predictions
+from stag.evaluation.prediction_file import prediction_table, predictions_text
 from stag.evaluation.protocols import (
     Fold,
     limits_of,
@@ -34,14 +32,13 @@ from stag.evaluation.store import RunFolder, fingerprint_data
 from stag.evaluation.units import Finished, Learner, NetworkLearner, Plan, Task, read_task, run_tasks
 from stag.motion_set import MotionSet
 from stag.utils.choices import NETWORK_NAMES
-from stag.utils.files import write_json
+from stag.utils.files import write_json, write_text
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
 
 Progress = Callable[[int, int], None]
 
-_NAMED_AT_MOST = 5
 _LOG = logging.getLogger(__name__)
 
 
@@ -60,9 +57,9 @@ def evaluate(
     baselines: bool = True,
     device: str = "auto",
 ) -> Result:
-    """Evaluate a method by a protocol; a second call with the same ``out`` does only what is missing.
+    """Evaluate a method by a protocol; a second call with the same ``out`` computes only what is missing.
 
-    Folds are the same for every seed, so that the spread over seeds is that of training alone. The bytes of the run
+    Folds are the same for every seed, so the spread over seeds is that of training alone. The bytes of the run
     folder do not depend on ``jobs``, on interruptions, or on the order of the clips.
 
     Args:
@@ -74,19 +71,18 @@ def evaluate(
             classifier: cloned for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
         folds: Number of folds, for ``gkf`` and ``skf``.
         seeds: Seeds of training; metrics are averaged over them.
-        out: Run folder; made, or resumed. Where omitted, nothing is kept on disk.
+        out: Run folder, created or resumed; nothing is kept on disk where omitted.
         jobs: Worker processes; every unit computes on one thread.
         progress: Called with (done, total) as units and baselines finish.
         learner: A learner in place of ``method``, for ablations and tests; with ``jobs`` above 1 it must be picklable.
         baselines: Whether to compute the baselines too.
-        device: ``cpu`` trains one unit a process; ``cuda`` the folds of a seed as one stacked model, which rounds sums
-            differently; ``auto`` takes a GPU where there is one. Other learners choose for themselves.
+        device: ``cpu`` trains one unit a process; ``cuda`` trains the folds of a seed as one stacked model, which
+            rounds sums differently; ``auto`` takes a GPU where there is one. Other learners ignore it.
 
     Raises:
-        ConfigError: The protocol, method, folds, seeds, jobs or device are not acceptable, or ``config`` is given for
-            a method that reads no settings.
+        ConfigError: An argument is not acceptable, or ``config`` is given for a method that reads no settings.
         DatasetError: The data has too few subjects or classes, or lacks the AU codes that ``config.au`` needs.
-        RunError: The folder is in use or of another run, or units failed; those that did not are kept.
+        RunError: The folder is in use or belongs to another run, or units failed; finished units are kept.
 
     Example:
         >>> motion = stag.simulate_motion(3, 3, seed=1)
@@ -95,9 +91,9 @@ def evaluate(
         (9, ['pooled', 'mean of folds', 'data set simulated'])
     """
     motion = _ordered(motion, motion.classes)
-    dealt = split(protocol, motion.group, motion.label, folds)
+    parts = split(protocol, motion.group, motion.label, folds)
     identity = {"data": fingerprint_data(motion)}
-    plan = _plan(motion, config, protocol, dealt, seeds, method, learner, identity, baselines, device)
+    plan = _plan(motion, config, protocol, parts, seeds, method, learner, identity, baselines, device)
     return _run(plan, out, jobs, progress)
 
 
@@ -117,21 +113,10 @@ def evaluate_split(
 ) -> Result:
     """Train on one set and test on another: cross-dataset, or the fixed split of a data set.
 
-    Args:
-        train: Clips to learn from.
-        test: Clips to classify.
-        config: As for :func:`evaluate`, and so are all that follow.
-        method: What is evaluated.
-        seeds: Seeds of training.
-        out: Run folder.
-        jobs: Worker processes.
-        progress: Called with (done, total).
-        learner: A learner in place of ``method``.
-        baselines: Whether to compute the baselines too.
-        device: Where STAG trains.
+    All further arguments are those of :func:`evaluate`.
 
     Raises:
-        DatasetError: A subject is in both sets, or the test set has a class that training cannot teach.
+        DatasetError: A subject is in both sets, or the test set has a class that the training set lacks.
         MotionFileError: The sets differ in steps or layout, or share a clip.
         RunError: As for :func:`evaluate`.
 
@@ -143,8 +128,7 @@ def evaluate_split(
         >>> result.json["protocol"]
         'cross-dataset'
     """
-    shared = sorted(set(train.group.tolist()) & set(test.group.tolist()))
-    if shared:
+    if shared := sorted(set(train.group.tolist()) & set(test.group.tolist())):
         raise DatasetError(f"subject {shared[0]} is in the training set and in the test set; take it out of one")
     refuse_unknown_classes(test, train.classes, "the training set")
     motion = _ordered(MotionSet.concatenate([train, test]), train.classes)
@@ -163,23 +147,17 @@ def evaluate_model(
     out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Score a finished model on a motion set, without training (protocol ``fixed``).
+    """Score a trained model on a motion set, without training or baselines (protocol ``fixed``).
 
-    Motion of another reference or number of steps is brought to those of the model.
+    Motion of another reference or number of steps is converted to those of the model.
 
-    There is no training set here, so there are no baselines.
-
-    Args:
-        motion: Clips to classify.
-        model: A trained model; whether its training subjects are among the clips only the user can know.
-        au: AU source: ``none``, ``annotated`` or ``predicted``; as the model answers for a new clip where omitted.
-        out: As for :func:`evaluate`.
-        progress: Called with (done, total).
+    Whether the model was trained on the subjects of the clips, only the user can know. The AU source ``au`` is
+    ``none``, ``annotated`` or ``predicted``; where omitted, the one that the model uses for a new clip.
 
     Raises:
         ConfigError: There is no such AU source.
-        ModelError: The motion lacks regions that the model needs, or the model was trained without action units and is
-            to read them.
+        ModelError: The motion lacks regions that the model needs, or the model was trained without action units but
+            is to read them.
         DatasetError: A label is not among the classes of the model.
         RunError: As for :func:`evaluate`.
 
@@ -194,8 +172,9 @@ def evaluate_model(
     refuse_unknown_classes(motion, model.classes, "the model")
     motion = conformed(_ordered(motion, model.classes), model.info)
     au = model.info.au_source(au, coded=au == "annotated")
-    tta = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta}
-    settings = {"model": model.info.model.model_dump(), "au": au, "train": tta}
+    au_weight = model.info.training.get("train", {}).get("au_weight", 0.0)
+    kept = {"mirror_tta": model.info.mirror_tta, "jitter_tta": model.info.jitter_tta, "au_weight": au_weight}
+    settings = {"model": model.info.model.model_dump(), "au": au, "train": kept}
     config = Config.from_mapping(settings, f"`au={au}`")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
     identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
@@ -222,7 +201,7 @@ def _plan(
     if not isinstance(chosen, NetworkLearner):
         if config is not None:
             raise ConfigError(f"config: only {', '.join(NETWORK_NAMES)} read settings; leave it out")
-        # Codes are taken from the test clips of every run that does not say that it reads them.
+        # Test clips keep their codes only in a run whose AU source is "annotated".
         config = Config(au="annotated" if method == "au-only" else "none")
     about = chosen.identity if learner is None else {"method": getattr(learner, "__name__", type(learner).__name__)}
     learner = learner or chosen
@@ -239,7 +218,7 @@ def _plan(
         from stag.training.fit import pick_device
 
         device = pick_device(device).type
-    by_validation = config.train.validation_share > 0
+    selection = "inner-validation" if config.train.validation_share > 0 else "none"
     return Plan(
         motion=motion,
         config=config,
@@ -249,7 +228,7 @@ def _plan(
         learner=learner,
         baselines=tuple(BASELINES) if baselines else (),
         identity={"stag": stag.__version__, **about, "protocol": protocol, "folds": len(folds), **identity},
-        selection=getattr(learner, "selection", "inner-validation" if by_validation else "none"),
+        selection=getattr(learner, "selection", selection),
         leak=getattr(learner, "leak", ""),
         device=device,
     )
@@ -266,18 +245,17 @@ def _run(plan: Plan, out: Path | str | None, jobs: int, progress: Progress | Non
         missing = [task for task in tasks if read_task(plan, folder, task) is None]
         reasons: dict[str, str] = {}
         finished = len(tasks) - len(missing)
-        for name, reason in run_tasks(plan, folder, missing, jobs):
+        for done, (name, reason) in enumerate(run_tasks(plan, folder, missing, jobs), start=finished + 1):
             if reason is not None:
                 reasons[name] = reason
-            finished += 1
             if progress is not None:
-                progress(finished, len(tasks))
-        contents = [(task, read_task(plan, folder, task)) for task in tasks]
-        missing = [task for task, content in contents if content is None]
+                progress(done, len(tasks))
+        contents = {task: read_task(plan, folder, task) for task in tasks}
+        missing = [task for task, content in contents.items() if content is None]
         if missing:
             raise RunError(_no_result(missing, len(tasks), reasons, folder.path if kept else None))
-        result = _result(plan, [content for _, content in contents if content is not None], folder.path)
-        write_predictions(folder.path / PREDICTIONS, result.predictions)
+        result = _result(plan, [content for content in contents.values() if content is not None], folder.path)
+        write_text(folder.path / PREDICTIONS, predictions_text(result.predictions))
         write_json(folder.path / RESULT, result.json)
     return result
 
@@ -294,6 +272,7 @@ def _result(plan: Plan, contents: Sequence[dict[str, Any]], out: Path) -> Result
         subject_dependent=dependent,
         classes=list(classes),
         au_source=plan.config.au,
+        au_supervision=_au_supervision(plan, units),
         selection=plan.selection,
         seeds=list(plan.seeds),
         n_clips=len(tested),
@@ -313,17 +292,22 @@ def _result(plan: Plan, contents: Sequence[dict[str, Any]], out: Path) -> Result
     return Result(content, table, out)
 
 
+def _au_supervision(plan: Plan, units: Sequence[dict[str, Any]]) -> bool:
+    """Return whether AU codes supervised the models: they answer AUs, and learned them from codes that there were."""
+    coded = plan.protocol == "fixed" or not np.isnan(plan.motion.action_units).all()
+    return coded and plan.config.train.au_weight > 0 and any("units" in unit for unit in units)
+
+
 def _no_result(missing: Sequence[Task], total: int, reasons: Mapping[str, str], out: Path | None) -> str:
-    """Return the sentence that names the units without a file, and why."""
-    names = map(str, missing[:_NAMED_AT_MOST])
+    names = map(str, missing[:5])
     named = [f"{name} ({reasons[name]})" if name in reasons else name for name in names]
-    more = f", and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
+    more = f", and {len(missing) - 5} more" if len(missing) > 5 else ""
     text = f"no result, {len(missing)} of {total} units are missing: {', '.join(named)}{more}"
     return text if out is None else f"{out}: {text}; run it again to do only these"
 
 
 def _ordered(motion: MotionSet, classes: Sequence[str]) -> MotionSet:
-    """Clips sorted by key, with the class list written down so that no fold shortens it."""
+    """Return the clips sorted by key, with a fixed class list so that no fold shortens it."""
     fixed = replace(motion, meta={**motion.meta, "classes": list(classes)})
     return fixed.subset(np.argsort(motion.key, kind="stable"))
 

@@ -3,145 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, ModelError, reason
-from stag.evaluation.protocols import split
+from stag.evaluation.baselines import BASELINES
 from stag.evaluation.units import NetworkLearner
 from stag.motion_set import MotionSet
-from stag.utils.choices import METHODS, NETWORK_NAMES, MethodName
-from stag.utils.text import did_you_mean
-
-Names = NDArray[np.str_]
-Matrix = NDArray[np.float64]
-Kernel = Callable[[Matrix, Matrix], Matrix]
-
-RMS_FLOOR_PX = 0.05  # assumed; a still clip stays still
-INNER_FOLDS = 3  # assumed
-_LOGISTIC_C = 0.01  # assumed; hundreds of correlated features on a few hundred clips
-
-# gamma = 1 / features is what scikit-learn's "scale" comes to on standardised features.
-KERNELS: dict[str, Kernel] = {
-    "linear": lambda a, b: np.asarray(linear_kernel(a, b)) / a.shape[1],
-    "rbf": lambda a, b: np.asarray(rbf_kernel(a, b, gamma=1.0 / a.shape[1])),
-}
-COSTS = (0.1, 1.0, 10.0)  # assumed
-GRID = tuple((kernel, cost) for kernel in KERNELS for cost in COSTS)
-
-
-def majority(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Return the most frequent training class for every test clip, ``(n_test,)``; the first by name among equals."""
-    names, counts = np.unique(train.label, return_counts=True)
-    return np.full(len(test), names[np.argmax(counts)])
-
-
-def motion_svm(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Classify by a support vector machine on the flattened motion, each clip divided by its RMS.
-
-    Features are standardised by the training clips; classes are weighted inversely to their frequency. Kernel (linear
-    or RBF) and cost are those with the best pooled UF1 in a group k-fold of the training subjects; a single training
-    subject leaves nothing to choose by, and gets the linear kernel at cost 1.
-
-    Args:
-        train: Clips to learn from.
-        test: Clips to classify; their labels are not read.
-        seed: Seed of the inner folds.
-
-    Returns:
-        ``(n_test,)`` class names, as from every baseline.
-    """
-    features = _features(train)
-    chosen = choose_svm(features, train.label, train.group, seed)
-    predicted: Names = _svm(features, train.label, _features(test), [chosen])[0]
-    return predicted
-
-
-def motion_logistic(train: MotionSet, test: MotionSet, seed: int = 0) -> Names:
-    """Classify by multinomial logistic regression on the features of :func:`motion_svm`, at a fixed penalty."""
-    model = make_pipeline(
-        StandardScaler(), LogisticRegression(C=_LOGISTIC_C, class_weight="balanced", max_iter=2000, random_state=seed)
-    )
-    return _fit_predict(model, _features(train), train.label, _features(test))
-
-
-def au_only(train: MotionSet, test: MotionSet, seed: int = 0) -> Names | None:
-    """Classify by logistic regression on the annotated action units alone; ``None`` where any clip has no codes.
-
-    A score of a method that reads such codes must beat this one.
-    """
-    if np.isnan(train.action_units).any() or np.isnan(test.action_units).any():
-        return None
-    model = LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)
-    return _fit_predict(model, train.action_units.astype(float), train.label, test.action_units.astype(float))
-
-
-BASELINES: dict[str, Callable[[MotionSet, MotionSet, int], Names | None]] = {
-    "majority": majority,
-    "motion_svm": motion_svm,
-    "motion_logistic": motion_logistic,
-    "au_only": au_only,
-}
-
-
-def choose_svm(features: Matrix, labels: Names, groups: Names, seed: int = 0) -> tuple[str, float]:
-    """Return kernel and cost with the best pooled UF1 over inner folds of whole subjects; the simpler among equals.
-
-    Args:
-        features: ``(n, features)`` of the training clips.
-        labels: ``(n,)`` class names.
-        groups: ``(n,)`` subject keys.
-        seed: Seed of the folds.
-    """
-    n_subjects = len(np.unique(groups))
-    if n_subjects < 2:
-        return "linear", 1.0
-    guesses = np.empty((len(GRID), len(labels)), dtype=labels.dtype)
-    for fold in split("gkf", groups, labels, min(INNER_FOLDS, n_subjects), seed):
-        guesses[:, fold.test] = _svm(features[fold.train], labels[fold.train], features[fold.test], GRID)
-    return GRID[int(np.argmax([f1_score(labels, guess, average="macro", zero_division=0) for guess in guesses]))]
-
-
-def _svm(train_x: Matrix, train_y: Names, test_x: Matrix, settings: Sequence[tuple[str, float]]) -> Names:
-    """Return the predictions of each setting. train_x (n, features), test_x (m, features) -> (settings, m)."""
-    if len(np.unique(train_y)) == 1:
-        return np.full((len(settings), len(test_x)), train_y[0])
-    scaler = StandardScaler().fit(train_x)
-    train_x, test_x = scaler.transform(train_x), scaler.transform(test_x)
-    # One kernel matrix serves every cost, which makes the inner choice several times faster.
-    within = {name: KERNELS[name](train_x, train_x) for name in {name for name, _ in settings}}
-    across = {name: KERNELS[name](test_x, train_x) for name in within}
-    machines = [SVC(kernel="precomputed", C=cost, class_weight="balanced") for _, cost in settings]
-    pairs = zip(settings, machines, strict=True)
-    return np.stack([machine.fit(within[name], train_y).predict(across[name]) for (name, _), machine in pairs])
-
-
-def _fit_predict(model: Any, train_x: Matrix, train_y: Names, test_x: Matrix) -> Names:
-    if len(np.unique(train_y)) == 1:
-        return np.full(len(test_x), train_y[0])
-    predicted: Names = model.fit(train_x, train_y).predict(test_x)
-    return predicted
-
-
-def _features(motion: MotionSet) -> Matrix:
-    """Return the motion of each clip over its RMS, flattened. (n, T, R, 2) -> (n, T * R * 2)."""
-    flat = motion.motion.reshape(len(motion), -1).astype(np.float64)
-    rms = np.sqrt(np.mean(flat**2, axis=1, keepdims=True))
-    scaled: Matrix = flat / np.maximum(rms, RMS_FLOOR_PX)
-    return scaled
-
+from stag.utils.choices import METHODS, NETWORK_NAMES, MethodName, did_you_mean
 
 BASELINE_OF: dict[MethodName, str] = {
     "svm": "motion_svm",
@@ -149,31 +23,23 @@ BASELINE_OF: dict[MethodName, str] = {
     "majority": "majority",
     "au-only": "au_only",
 }
-"""Name of a method -> the baseline that it is."""
+"""Name of a method -> key in :data:`BASELINES`."""
 
 
 @dataclass(frozen=True)
 class NamedMethod:
-    """A baseline as a method: probability 1 for the class that it predicts.
+    """A baseline as a method: probability 1 for the class that it predicts."""
 
-    Attributes:
-        name: Key of :data:`BASELINE_OF`.
-    """
-
-    name: MethodName
+    name: MethodName  # key of BASELINE_OF
     selection: ClassVar[str] = "none"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What makes the run another than one of another method."""
+        """Entries that distinguish the run from one of another method."""
         return {"method": self.name}
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
-        """Return ``(n_test, C)`` probabilities.
-
-        Raises:
-            DatasetError: The method reads action units and a clip has no codes.
-        """
+        """Return ``(n_test, C)`` probabilities; :class:`DatasetError` where it needs AU codes that a clip lacks."""
         predicted = BASELINES[BASELINE_OF[self.name]](train, test, seed)
         if predicted is None:
             raise DatasetError(f"method {self.name} needs annotated AU codes of every clip; leave out clips without")
@@ -184,11 +50,8 @@ class NamedMethod:
 class EstimatorMethod:
     """A scikit-learn classifier as a method, on the flattened motion ``(n, T * R * 2)`` with text labels.
 
-    It is cloned for each fold and seed; every ``random_state`` that is ``None`` takes the seed. A classifier without
+    It is cloned for each fold and seed; every ``random_state`` of ``None`` takes the seed. A classifier without
     ``predict_proba`` gives probability 1 to the class that it predicts.
-
-    Attributes:
-        estimator: The classifier, not fitted here.
     """
 
     estimator: Any
@@ -200,11 +63,7 @@ class EstimatorMethod:
         return {"method": type(self.estimator).__name__, "settings": _settings(self.estimator)}
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> NDArray[np.float64]:
-        """Return ``(n_test, C)`` probabilities; a class that training lacks has 0.
-
-        Raises:
-            ModelError: The classifier refuses the clips.
-        """
+        """Return ``(n_test, C)`` probabilities; :class:`ModelError` where the classifier refuses the clips."""
         if len(np.unique(train.label)) == 1:  # most classifiers refuse to fit a single class
             return _indicators(np.full(len(test), train.label[0]), test.classes)
         model = clone(self.estimator)
@@ -226,10 +85,7 @@ class EstimatorMethod:
 
 
 def method_of(method: Any) -> NetworkLearner | NamedMethod | EstimatorMethod:
-    """Return the learner of a method.
-
-    Args:
-        method: Key of :data:`stag.utils.choices.METHODS`, or a scikit-learn classifier.
+    """Return the learner of a method: a key of :data:`~stag.utils.choices.METHODS` or a scikit-learn classifier.
 
     Raises:
         ConfigError: There is no such method, or the object is not a classifier.
@@ -250,13 +106,13 @@ def method_of(method: Any) -> NetworkLearner | NamedMethod | EstimatorMethod:
 
 
 def _indicators(predicted: NDArray[np.str_], classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Probability 1 for the predicted class. predicted (n,) -> (n, C)."""
+    """Return probability 1 for the predicted class. predicted (n,) -> (n, C)."""
     hits: NDArray[np.bool_] = np.asarray(predicted)[:, None] == np.array(classes)
     return hits.astype(np.float64)
 
 
 def _settings(estimator: Any) -> dict[str, str]:
-    """Return parameters as text, estimators by class, without the addresses in memory that change between processes."""
+    """Return parameters as text, without memory addresses, which differ between processes."""
     texts = {
         name: type(value).__name__ if hasattr(value, "get_params") else " ".join(repr(value).split())
         for name, value in sorted(estimator.get_params().items())

@@ -1,6 +1,6 @@
 """Metrics of micro-expression recognition, by scikit-learn, and their intervals over subjects.
 
-With the confusion matrix ``N[i, j]`` (clips of class ``i`` called ``j``)::
+With the confusion matrix ``N[i, j]`` (clips of class ``i`` predicted as ``j``)::
 
     F1_c = 2 N[c, c] / (sum_j N[c, j] + sum_i N[i, c])      recall_c = N[c, c] / sum_j N[c, j]
     UF1 = mean_c F1_c        UAR = mean_c recall_c          WAR = sum_c N[c, c] / sum_ij N[i, j]
@@ -34,16 +34,16 @@ DIGITS = 6
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassScores(ArrayValue):
-    """ClassScores of one set of predictions.
+    """Scores of one set of predictions.
 
     Attributes:
-        classes: Class names, ``C`` of them, in the order of the arrays.
+        classes: The ``C`` class names, in the order of the arrays.
         confusion: ``(C, C)`` int64, rows are the truth, columns the prediction.
         f1: ``(C,)`` F1 of each class.
         recall: ``(C,)`` recall of each class.
         uf1: Unweighted mean of the class F1.
         uar: Unweighted mean of the class recalls.
-        war: Share of clips that are right.
+        war: Share of correct clips.
     """
 
     classes: tuple[str, ...]
@@ -56,13 +56,10 @@ class ClassScores(ArrayValue):
 
 
 def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None = None) -> ClassScores:
-    """Return all metrics of one set of predictions.
+    """Return all metrics of one set of predictions, ``(n,)`` class names each.
 
-    Args:
-        truth: ``(n,)`` class names.
-        predicted: ``(n,)`` class names.
-        classes: The fixed class list of pooled scores. Without it, the classes that occur in the truth or among the
-            predictions, as scikit-learn does by default: the rule of scores per fold, where most folds lack a class.
+    ``classes`` is the fixed class list of pooled scores. Without it, the classes are those that occur in the truth or
+    among the predictions, as in scikit-learn: the rule for scores per fold, where most folds lack a class.
 
     Raises:
         DatasetError: There is no clip, the lengths differ, or a name is not in ``classes``.
@@ -74,14 +71,17 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None 
     truth, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predicted, dtype=np.str_)
     occurring = _checked(truth, predicted)
     names = occurring if classes is None else tuple(classes)
-    unknown = sorted(set(occurring) - set(names))
-    if unknown:
+    if unknown := sorted(set(occurring) - set(names)):
         raise DatasetError(f"class {unknown[0]!r} is not among the classes {list(names)}; correct the names")
     labels = list(names)
+    with warnings.catch_warnings():
+        # A fold of one class is common, and `labels` is given, as the warning requests.
+        warnings.filterwarnings("ignore", "A single label was found", UserWarning)
+        confusion = np.asarray(confusion_matrix(truth, predicted, labels=labels), dtype=np.int64)
     _, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=labels, average=None, zero_division=0)
     return ClassScores(
         classes=names,
-        confusion=_confusion(truth, predicted, labels),
+        confusion=confusion,
         f1=np.asarray(f1, dtype=np.float64),
         recall=np.asarray(recall, dtype=np.float64),
         uf1=float(np.mean(f1)),
@@ -91,18 +91,7 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None 
 
 
 def fold_scores(truth: ArrayLike, predicted: ArrayLike, folds: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """Return UF1, UAR and WAR of each fold alone, over the classes that occur in it (see :func:`score`).
-
-    A fold without one right answer scores 0; a fold of a single clip scores 0 or 1.
-
-    Args:
-        truth: ``(n,)`` class names.
-        predicted: ``(n,)`` class names.
-        folds: ``(n,)`` fold names.
-
-    Returns:
-        Metric name -> ``(folds,)``, folds in sorted order.
-    """
+    """Return metric -> ``(folds,)`` scores of each fold alone, sorted by name, over the classes in the fold."""
     truth, predicted, fold_of = np.asarray(truth), np.asarray(predicted), np.asarray(folds)
     each = [score(truth[fold_of == fold], predicted[fold_of == fold]) for fold in np.unique(fold_of)]
     return {metric: np.array([getattr(scores, metric) for scores in each]) for metric in METRICS}
@@ -111,22 +100,14 @@ def fold_scores(truth: ArrayLike, predicted: ArrayLike, folds: ArrayLike) -> dic
 def bootstrap_replicates(
     truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike, classes: Sequence[str], n: int = 1000, seed: int = 0
 ) -> dict[str, NDArray[np.float64]]:
-    """Return UF1, UAR and WAR of ``n`` resamples of the subjects, drawn with replacement, all their clips together.
+    """Return UF1, UAR and WAR, each ``(n,)``, of resamples of whole subjects, drawn with replacement.
 
     Clips of one person are alike, so intervals of a bootstrap over clips would be too narrow. Each replicate is
-    the pooled metric over the fixed class list; a class of a few subjects only is missing from some resamples
-    and counts as 0 there, which pulls the low end down.
+    the pooled metric over the fixed class list; a class of few subjects is missing from some resamples
+    and counts as 0 there, which lowers the low end.
 
-    Args:
-        truth: ``(n_clips,)`` class names.
-        predicted: ``(n_clips,)`` class names.
-        groups: ``(n_clips,)`` subject keys.
-        classes: The fixed class list.
-        n: Number of resamples.
-        seed: Seed of the resamples; equal subjects and seed give equal resamples.
-
-    Returns:
-        Metric name -> ``(n,)``.
+    ``groups (n_clips,)`` are subject keys, ``classes`` is the fixed class list; equal subjects and seeds give equal
+    resamples.
     """
     truth, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predicted, dtype=np.str_)
     _checked(truth, predicted)
@@ -163,13 +144,6 @@ def _checked(truth: NDArray[np.str_], predicted: NDArray[np.str_]) -> tuple[str,
     return tuple(str(name) for name in np.union1d(truth, predicted))
 
 
-def _confusion(truth: NDArray[np.str_], predicted: NDArray[np.str_], labels: list[str]) -> NDArray[np.int64]:
-    with warnings.catch_warnings():
-        # A fold of one class is common, and the labels that this warning asks for are given.
-        warnings.filterwarnings("ignore", "A single label was found", UserWarning)
-        return np.asarray(confusion_matrix(truth, predicted, labels=labels), dtype=np.int64)
-
-
 def _quotient(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(above, below, out=np.zeros_like(below), where=below > 0)
 
@@ -178,16 +152,13 @@ def summarise(table: pd.DataFrame, classes: Sequence[str]) -> Summary:
     """Return the metrics of a prediction table.
 
     With several seeds every metric is computed for each seed and averaged; confusion matrices are summed; the spread
-    over seeds is their (population) standard deviation. Per-fold scores are averaged over seeds first, so that
-    ``uf1_std`` says how much folds differ. Bootstrap resamples take the same subjects for every seed.
+    over seeds is their (population) standard deviation. Per-fold scores are averaged over seeds first, so
+    ``uf1_std`` tells how much folds differ. Bootstrap resamples take the same subjects for every seed. ``folds`` and
+    ``per_dataset`` score over the classes that occur in the fold or data set.
 
     Args:
         table: Columns dataset, subject, fold, seed, truth, predicted.
         classes: The fixed class list.
-
-    Returns:
-        The parts ``pooled``, ``folds``, ``ci95``, ``per_dataset`` and ``seeds_spread`` of ``result.json``. ``folds``
-        and ``per_dataset`` score over the classes that occur in the fold or data set.
     """
     runs = [run for _, run in table.groupby("seed", sort=True)]
     scores = [score(run["truth"], run["predicted"], classes) for run in runs]
@@ -211,7 +182,7 @@ def summarise(table: pd.DataFrame, classes: Sequence[str]) -> Summary:
 
 
 def replicates(table: pd.DataFrame, classes: Sequence[str], n: int = 1000) -> dict[str, NDArray[np.float64]]:
-    """Return metric -> ``(n,)`` bootstrap replicates over subjects, averaged over seeds; every seed takes the same."""
+    """Return metric -> ``(n,)`` bootstrap replicates over subjects, averaged over seeds with equal resamples."""
     runs = [
         bootstrap_replicates(run["truth"], run["predicted"], people(run), classes, n)
         for _, run in table.groupby("seed", sort=True)
@@ -220,12 +191,7 @@ def replicates(table: pd.DataFrame, classes: Sequence[str], n: int = 1000) -> di
 
 
 def seed_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, float]:
-    """Return UF1, UAR and WAR averaged over seeds.
-
-    Args:
-        table: Columns seed, truth, predicted.
-        classes: As for :func:`score`.
-    """
+    """Return UF1, UAR and WAR of a table of seed, truth and predicted, averaged over seeds."""
     scores = [score(run["truth"], run["predicted"], classes) for _, run in table.groupby("seed", sort=True)]
     return {metric: float(np.mean([getattr(s, metric) for s in scores])) for metric in METRICS}
 
@@ -235,10 +201,7 @@ def baseline_scores(
 ) -> dict[str, Scores | None]:
     """Return the pooled scores of each baseline; ``None`` where a fold could not compute it, or there is no fold.
 
-    Args:
-        motion: The clips, in any order.
-        units: Baseline units: ``clips`` (keys) and ``predicted`` (baseline name -> names, or ``None``).
-        names: The baselines.
+    Units contain ``clips`` (keys) and ``predicted`` (baseline name -> class names, or ``None``).
     """
     truth = pd.DataFrame({"key": motion.key, "truth": motion.label})
     result: dict[str, Scores | None] = {}
@@ -254,13 +217,8 @@ def baseline_scores(
 def unit_scores(motion: MotionSet, units: Sequence[Mapping[str, Any]]) -> UnitScores | None:
     """Return how well the AU head recognises action units, at probability .5, over all tested clips with codes.
 
-    Args:
-        motion: The clips, in any order.
-        units: Unit contents: ``seed``, ``clips`` (keys) and ``units`` (clips, A), AU probabilities free of AU input.
-
-    Returns:
-        ``macro_f1`` over the AUs that occur, ``f1`` of each of these by number, ``n_clips`` with codes, averaged over
-        seeds; ``None`` where the method predicts no AUs or no clip has codes.
+    Scores are averaged over seeds and over the AUs that occur; ``None`` where the method predicts no AUs or no clip has
+    codes. Units contain ``seed``, ``clips`` (keys) and ``units (clips, A)``, AU probabilities without AU input.
     """
     if not units or any("units" not in unit for unit in units):
         return None
@@ -301,7 +259,7 @@ def notes(
 
 
 def people(table: pd.DataFrame) -> pd.Series[str]:
-    """Return the person key of each row: data set and subject, since two sets number their subjects alike."""
+    """Return the person key of each row: data set and subject, since data sets reuse subject numbers."""
     return table["dataset"].astype(str) + "/" + table["subject"].astype(str)
 
 

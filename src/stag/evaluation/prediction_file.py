@@ -1,4 +1,4 @@
-"""Writer and readers of ``predictions.csv``, and every metric of predictions that were made anywhere."""
+"""Read, write and score ``predictions.csv``, of this program or any other."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from stag.evaluation.metrics import summarise
 from stag.evaluation.results import PREDICTIONS, RESULT, RunResult, ScoredFile, parse_result, read_json_object
 from stag.motion_set import MotionSet
 from stag.utils.cells import frame_number, text
-from stag.utils.files import write_text
 
 NEEDED = ("clip_id", "subject", "truth", "predicted")
 OPTIONAL = {"dataset": "", "fold": "all", "seed": "0"}
-"""Column that may be absent -> what is taken then."""
+"""Optional column -> its default."""
 
 COLUMNS: Columns = {name: (name,) for name in (*NEEDED, *OPTIONAL)}
-_SHOWN_AT_MOST = 3
 
 
 def read_predictions(path: Path | str) -> pd.DataFrame:
@@ -31,12 +29,11 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
 
     Args:
         path: Text table or ``.xlsx`` with ``clip_id``, ``subject``, ``truth`` and ``predicted``, one row a clip (and
-            seed). ``dataset``, ``fold`` and ``seed`` are read where they are there; other columns, such as
-            ``p_<class>``, are left alone.
+            seed). ``dataset``, ``fold`` and ``seed`` are optional; other columns, such as ``p_<class>``, are ignored.
 
     Returns:
-        Columns clip_id, subject, truth, predicted, dataset, fold, seed, all text but the seed; ``fold`` is ``"all"``
-        where the file names none, ``dataset`` empty.
+        Columns clip_id, subject, truth, predicted, dataset, fold, seed, all text but the seed; without such columns
+        ``dataset`` is empty, ``fold`` is ``"all"`` and ``seed`` is 0.
 
     Raises:
         DatasetError: The file cannot be read, lacks a column or a value, or has a duplicate row.
@@ -45,12 +42,7 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
 
 
 def score_predictions(path: Path | str) -> ScoredFile:
-    """Return every metric of a prediction file, as ``result.json`` has them.
-
-    The class list is what occurs in the truth or among the predictions of the whole file.
-
-    Args:
-        path: As for :func:`read_predictions`.
+    """Return every metric of a prediction file, over the classes that occur in its truth or predictions.
 
     Raises:
         DatasetError: As for :func:`read_predictions`.
@@ -61,29 +53,25 @@ def score_predictions(path: Path | str) -> ScoredFile:
     """
     table, remarks = _read(Path(path))
     classes = sorted({*table["truth"], *table["predicted"]})
-    people = table[["dataset", "subject"]].drop_duplicates()
+    people = len(table[["dataset", "subject"]].drop_duplicates())
     first = table[table["seed"] == table["seed"].min()]
-    summary = dict(summarise(table, classes))
     folds = first["fold"].nunique()
     return ScoredFile(
         classes=classes,
         seeds=sorted(int(seed) for seed in table["seed"].unique()),
         n_clips=len(first),
-        n_subjects=len(people),
+        n_subjects=people,
         n_folds=folds,
         class_counts={name: int((first["truth"] == name).sum()) for name in classes},
-        **summary | ({"folds": None} if folds == 1 else {}),
-        notes=[*remarks, *_notes(table, first, len(people))],
+        **dict(summarise(table, classes)) | ({"folds": None} if folds == 1 else {}),
+        notes=[*remarks, *_notes(table, first, people)],
     )
 
 
 def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_source: str) -> pd.DataFrame:
     """Return one row per tested clip and seed; truth joins prediction by clip key, never by position.
 
-    Args:
-        motion: The clips, in any order.
-        units: Unit contents: ``fold``, ``seed``, ``clips`` (keys) and ``probabilities`` (clips, C).
-        au_source: Where the AU input came from.
+    Units contain ``fold``, ``seed``, ``clips`` (keys) and ``probabilities (clips, C)``.
 
     Returns:
         Columns clip_id, dataset, subject, fold, seed, truth, predicted, ``p_<class>``..., au_source; sorted by seed,
@@ -109,11 +97,6 @@ def prediction_table(motion: MotionSet, units: Sequence[Mapping[str, Any]], au_s
     return table[["clip_id", "dataset", "subject", "fold", "seed", "truth", "predicted", *columns, "au_source"]]
 
 
-def write_predictions(path: Path, table: pd.DataFrame) -> None:
-    """Write ``predictions.csv`` by atomic rename."""
-    write_text(path, predictions_text(table))
-
-
 def predictions_text(table: pd.DataFrame) -> str:
     """Return the content of ``predictions.csv``."""
     return table.to_csv(index=False, lineterminator="\n")
@@ -122,10 +105,10 @@ def predictions_text(table: pd.DataFrame) -> str:
 def read_run(folder: Path) -> tuple[RunResult, pd.DataFrame]:
     """Read ``result.json`` and ``predictions.csv`` of a run folder, checked against each other.
 
-    Unlike :func:`read_predictions` it keeps every column, and every text as it is: a subject may be called "NA".
+    Unlike :func:`read_predictions` it keeps every column and every text unchanged: a subject may be called "NA".
 
     Raises:
-        RunError: A file is missing, damaged or incomplete, or the two are not of one run.
+        RunError: A file is missing, damaged or incomplete, or the two do not belong to one run.
     """
     paths = [folder / name for name in (RESULT, PREDICTIONS)]
     for path in paths:
@@ -151,23 +134,21 @@ def refuse_foreign(table: pd.DataFrame, result: RunResult, where: str = "predict
     if missing:
         raise RunError(f"{where}: has no column {missing[0]!r}; run `stag evaluate` with the same `out` again")
     for column in ("truth", "predicted"):
-        unknown = sorted(set(table[column].astype(str)) - set(result.classes))
-        if unknown:
-            raise RunError(f"{where}: column {column} holds {unknown[0]!r}, which is no class of {RESULT}")
+        if unknown := sorted(set(table[column].astype(str)) - set(result.classes)):
+            raise RunError(f"{where}: column {column} contains {unknown[0]!r}, which is not a class of {RESULT}")
     clips = len(table[["dataset", "clip_id"]].drop_duplicates())
     if clips != result.n_clips:
         raise RunError(
-            f"{where}: holds {clips} clips and {RESULT} {result.n_clips}; they are not of one run, evaluate again"
+            f"{where}: contains {clips} clips and {RESULT} {result.n_clips}; they belong to two runs, evaluate again"
         )
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return the predictions, and remarks on the file."""
     sheet = read_sheet(path, COLUMNS, OPTIONAL)
     if sheet.skipped:
         raise DatasetError(f"{path}, {sheet.skipped[0].clip_id}: {sheet.skipped[0].reason}")
     if not sheet.rows:
-        raise DatasetError(f"{path}: holds no prediction; write one row a clip")
+        raise DatasetError(f"{path}: contains no prediction; write one row a clip")
     absent = {name: value for name, value in OPTIONAL.items() if not any(text(row[name]) for _, row in sheet.rows)}
     table = pd.DataFrame([{**_values(row, absent, f"{path}, line {line}"), "line": line} for line, row in sheet.rows])
     repeated = table.duplicated(["dataset", "clip_id", "seed"])
@@ -182,7 +163,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _values(row: Mapping[str, str], absent: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Return the values of a row, all text but the seed; columns that are absent take theirs from ``absent``."""
+    """Return the values of a row, all text but the seed; absent columns take theirs from ``absent``."""
     values: dict[str, Any] = {name: absent.get(name, text(row[name])) for name in COLUMNS}
     for name in (*NEEDED, "fold", "seed"):
         if not values[name]:
@@ -205,7 +186,7 @@ def _refuse_unequal_seeds(table: pd.DataFrame, path: Path) -> None:
     counts = clips["seed"].nunique()
     fewer = counts[counts < table["seed"].nunique()]
     if len(fewer):
-        shown = ", ".join(str(key[1]) for key in fewer.index[:_SHOWN_AT_MOST])
+        shown = ", ".join(str(key[1]) for key in fewer.index[:3])
         raise DatasetError(f"{path}: {len(fewer)} clip(s) lack a row for some seed, first {shown}; add those rows")
 
 
@@ -219,7 +200,7 @@ def _notes(table: pd.DataFrame, first: pd.DataFrame, people: int) -> list[str]:
         for name in sorted(predicted - truths)
     ]
     if len(truths) == 1:
-        notes.append(f"all clips are of class {min(truths)}, so no score says whether classes are told apart")
+        notes.append(f"all clips are of class {min(truths)}, so no score shows whether classes are distinguished")
     if people == 1:
         notes.append("all clips are of one subject, so the intervals say nothing")
     if first["fold"].nunique() > 1:

@@ -1,4 +1,4 @@
-"""Evaluation protocols: which clips train and which are tested, from subjects and labels alone."""
+"""Evaluation protocols: divide clips into training and test clips by subjects and labels alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from stag.config import Config
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.errors import ConfigError, DatasetError
 from stag.motion_set import MotionSet
-from stag.utils.choices import PROTOCOLS
-from stag.utils.text import did_you_mean
+from stag.utils.choices import PROTOCOLS, did_you_mean
 from stag.utils.values import ArrayValue
 
 
@@ -25,8 +24,8 @@ class Fold(ArrayValue):
 
     Attributes:
         name: Subject key under ``loso``, else ``fold1``, ``fold2`` and so on; unique in the protocol.
-        train: Sorted indices of the clips to learn from.
-        test: Sorted indices of the clips to classify.
+        train: Sorted indices of the training clips.
+        test: Sorted indices of the test clips.
     """
 
     name: str
@@ -37,21 +36,21 @@ class Fold(ArrayValue):
 def split(protocol: str, subjects: ArrayLike, labels: ArrayLike, folds: int = 5, seed: int = 0) -> list[Fold]:
     """Return the folds of a protocol; every clip is tested exactly once.
 
-    ``loso`` leaves out one subject per fold. ``gkf`` deals whole subjects so that every fold has about the same mix
-    of classes (:class:`sklearn.model_selection.StratifiedGroupKFold`): with a rare class, folds balanced by size only
-    would often leave it out of the test or of the training part. Where that deal is impossible or leaves a fold empty,
-    subjects are dealt by size (:class:`sklearn.model_selection.GroupKFold`). ``skf`` deals the clips of each class
-    in turn, so that the folds differ by at most one clip per class; it is subject-dependent.
+    ``loso`` leaves out one subject per fold. ``gkf`` gives every fold whole subjects and about the same mix of classes
+    (:class:`sklearn.model_selection.StratifiedGroupKFold`), as folds balanced by size would often miss a rare class.
+    Where that is impossible or leaves a fold empty, subjects are divided by size
+    (:class:`sklearn.model_selection.GroupKFold`). ``skf`` divides the clips of each class in turn, so folds differ by
+    at most one clip per class; it is subject-dependent.
 
     Args:
         protocol: ``loso``, ``gkf`` or ``skf``.
         subjects: ``(n,)`` person keys.
         labels: ``(n,)`` class names.
         folds: Number of folds, for ``gkf`` and ``skf``.
-        seed: Seed of the deal, for ``gkf`` and ``skf``.
+        seed: Seed of the division, for ``gkf`` and ``skf``.
 
     Raises:
-        ConfigError: There is no such protocol, or fewer than two folds are asked for.
+        ConfigError: There is no such protocol, or fewer than two folds are requested.
         DatasetError: There are too few subjects or clips.
 
     Example:
@@ -74,10 +73,7 @@ def split(protocol: str, subjects: ArrayLike, labels: ArrayLike, folds: int = 5,
     available, what = (len(names), "subjects") if protocol == "gkf" else (len(people), "clips")
     if folds > available:
         raise DatasetError(f"protocol {protocol} with {folds} folds: there are {available} {what}; lower `folds`")
-    if protocol == "gkf":
-        fold_of = _deal_subjects(subject_of, labels, folds, seed)
-    else:
-        fold_of = _deal_clips(labels, folds, seed)
+    fold_of = _deal_subjects(subject_of, labels, folds, seed) if protocol == "gkf" else _deal_clips(labels, folds, seed)
     return _folds(fold_of, [f"fold{number + 1}" for number in range(folds)])
 
 
@@ -91,7 +87,7 @@ def _deal_subjects(subject_of: NDArray[np.intp], labels: NDArray[np.str_], folds
     if counts.max() >= folds:
         stratified = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
-            # A class smaller than the number of folds is common here, and dealt as well as it can be.
+            # A class smaller than the number of folds is common here, and is divided as evenly as possible.
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             for number, (_, test) in enumerate(stratified.split(labels, labels, subject_of)):
                 fold_of[test] = number
@@ -103,7 +99,7 @@ def _deal_subjects(subject_of: NDArray[np.intp], labels: NDArray[np.str_], folds
 
 
 def _deal_clips(labels: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.intp]:
-    # The deal of scikit-learn's StratifiedKFold, which itself refuses data whose classes are all small.
+    # Divides like StratifiedKFold, which refuses data whose classes are all small.
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     fold_of = np.empty(len(labels), dtype=np.intp)
@@ -112,15 +108,11 @@ def _deal_clips(labels: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.i
 
 
 def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
-    """Refuse folds from which nothing can be learned.
-
-    Args:
-        motion: All clips.
-        folds: Folds of the protocol; one without training clips, for a finished model, is passed over.
+    """Refuse folds from which nothing can be learned; a fold without training clips, for a trained model, is skipped.
 
     Raises:
-        DatasetError: There is one class alone, a fold has fewer than two clips to learn from, or no fold could learn
-            the class of any clip that it tests.
+        DatasetError: There is one class alone, a fold has fewer than two training clips, or no fold can learn the class
+            of any clip that it tests.
     """
     trained = [fold for fold in folds if len(fold.train)]
     if not trained:
@@ -131,8 +123,7 @@ def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
             f"all training clips are {str(learned[0])!r}; a classifier needs clips of at least 2 classes, so extract "
             "with another `scheme` or add clips"
         )
-    small = next((fold for fold in trained if len(fold.train) < 2), None)
-    if small is not None:
+    if small := next((fold for fold in trained if len(fold.train) < 2), None):
         raise DatasetError(f"fold {small.name} has 1 clip to learn from; it needs at least 2, so add clips")
     if all(len(_unlearned(motion, fold)) == len(fold.test) for fold in trained):
         raise DatasetError(
@@ -144,7 +135,8 @@ def refuse_pointless(motion: MotionSet, folds: Sequence[Fold]) -> None:
 def limits_of(motion: MotionSet, folds: Sequence[Fold]) -> list[str]:
     """Return what limits the scores on these classes and folds, one sentence each.
 
-    A clip is lost whose class no training clip of its fold has: under ``loso`` every clip of a class of one subject.
+    A clip cannot be recognised if no training clip of its fold has its class: under ``loso`` every clip of a class of
+    one subject.
     """
     remarks = []
     trained = [fold for fold in folds if len(fold.train)]
@@ -162,11 +154,7 @@ def limits_of(motion: MotionSet, folds: Sequence[Fold]) -> list[str]:
 
 
 def refuse_missing_codes(motion: MotionSet, config: Config, folds: Sequence[Fold]) -> None:
-    """Refuse an AU source for which a fold has no clip with codes.
-
-    Raises:
-        DatasetError: It names the fold.
-    """
+    """Raise :class:`DatasetError` where a fold has no clip with the codes that ``config.au`` needs."""
     coded = np.asarray(~np.isnan(motion.action_units).any(axis=1))
     for fold in folds:
         # Predicted AUs need codes to learn from, annotated ones at the test as well.
@@ -178,13 +166,8 @@ def refuse_missing_codes(motion: MotionSet, config: Config, folds: Sequence[Fold
 
 
 def refuse_unknown_classes(motion: MotionSet, known: Sequence[str], whose: str) -> None:
-    """Refuse test clips of a class that is not known.
-
-    Raises:
-        DatasetError: It names the class.
-    """
-    unknown = sorted({str(name) for name in motion.label} - set(known))
-    if unknown:
+    """Raise :class:`DatasetError` where a clip has a class that is not among ``known``."""
+    if unknown := sorted({str(name) for name in motion.label} - set(known)):
         raise DatasetError(
             f"class {unknown[0]!r} of the test clips is not among the classes {list(known)} of {whose}; "
             "extract both with one `scheme`"
@@ -192,5 +175,5 @@ def refuse_unknown_classes(motion: MotionSet, known: Sequence[str], whose: str) 
 
 
 def _unlearned(motion: MotionSet, fold: Fold) -> np.ndarray:
-    """Return the indices of the tested clips of a fold whose class none of its training clips has."""
+    """Return the test clips of a fold whose class no training clip of the fold has."""
     return fold.test[~np.isin(motion.label[fold.test], motion.label[fold.train])]

@@ -1,4 +1,4 @@
-"""Types of what an evaluation writes, and their readers: the one place that knows the schema of ``result.json``.
+"""Types and readers of what an evaluation writes.
 
 The order of the fields is the order of the keys in the JSON file.
 """
@@ -21,12 +21,11 @@ T = TypeVar("T", bound="Part")
 Interval = tuple[float | None, float | None]
 """Low and high end of a 95 % interval over subjects."""
 
-
 RESULT, PREDICTIONS = "result.json", "predictions.csv"
 
 
 class Part(BaseModel):
-    """Base of everything that is written as JSON; what a reader does not know it leaves out."""
+    """Base of everything that is written as JSON; readers ignore unknown keys."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -76,14 +75,14 @@ class Summary(Part):
 
 
 class Units(Part):
-    """How many units of work are finished."""
+    """Number of finished units of work."""
 
     done: int
     total: int
 
 
 class UnitScores(Part):
-    """How well the AU head reads action units; F1 by AU number."""
+    """Scores of the AU head; F1 by AU number."""
 
     macro_f1: float
     f1: dict[str, float]
@@ -97,6 +96,7 @@ class RunResult(Part):
     subject_dependent: bool
     classes: list[str] = Field(min_length=1)
     au_source: str
+    au_supervision: bool | None = None  # whether AU codes supervised training; None: an earlier stag did not say
     selection: str
     seeds: list[int] = Field(min_length=1)
     n_clips: int
@@ -125,7 +125,7 @@ class RunResult(Part):
 
     @property
     def method(self) -> str:
-        """Name of the method that was evaluated."""
+        """Name of the evaluated method."""
         return str(self.run.get("method", "stag"))
 
 
@@ -168,15 +168,14 @@ class Result(ArrayValue):
 
     @property
     def scores(self) -> pd.DataFrame:
-        """UF1, UAR and WAR with their 95 % intervals: pooled, mean of folds, and each data set; nan: not computed."""
+        """UF1, UAR and WAR with their 95 % intervals, pooled, as mean of folds and by data set; nan where missing."""
         content = self.content
-        folds = content.folds
-        means = Scores(uf1=folds.uf1_mean, uar=folds.uar_mean, war=folds.war_mean)
-        parts: dict[str, PooledScores | Scores] = {"pooled": content.pooled, "mean of folds": means}
+        means = {metric: getattr(content.folds, f"{metric}_mean") for metric in ("uf1", "uar", "war")}
+        parts: dict[str, PooledScores | Scores] = {"pooled": content.pooled, "mean of folds": Scores(**means)}
         rows = []
         for scope, scores in (parts | {f"data set {name}": one for name, one in content.per_dataset.items()}).items():
             row: dict[str, Any] = {"scope": scope}
-            for metric in ("uf1", "uar", "war"):
+            for metric in means:
                 ends = (content.ci95.get(metric) if scope == "pooled" else None) or (None, None)
                 row |= {metric: getattr(scores, metric), f"{metric}_low": ends[0], f"{metric}_high": ends[1]}
             rows.append(row)
@@ -198,35 +197,23 @@ class Result(ArrayValue):
 
 
 def parse_result(result: Mapping[str, Any] | RunResult, where: str = "result") -> RunResult:
-    """Return the content of ``result.json``, checked.
-
-    Raises:
-        RunError: A key is missing or malformed, or units are missing; the message names the first problem.
-    """
+    """Return the checked content of ``result.json``; :class:`RunError` names the first problem."""
     return parsed(RunResult, result, where, "run `stag evaluate` with the same `out` again to complete it")
 
 
 def read_json_object(path: Path, remedy: str) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
-
-    Raises:
-        RunError: It cannot be read, is not JSON, or holds something else.
-    """
+    """Read a JSON file that contains an object; raise :class:`RunError` where it cannot be read or is another value."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read as JSON ({reason(error)}); {remedy}") from error
     if not isinstance(content, dict):
-        raise RunError(f"{path}: holds {type(content).__name__}, not an object; {remedy}")
+        raise RunError(f"{path}: contains {type(content).__name__}, not an object; {remedy}")
     return content
 
 
 def parsed(kind: type[T], content: Any, where: str, remedy: str) -> T:
-    """Return content as a type.
-
-    Raises:
-        RunError: A key is missing or malformed; the message names the first problem and ends with the remedy.
-    """
+    """Validate content as a type; :class:`RunError` names the first missing or malformed key and the remedy."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -36,19 +36,12 @@ _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "ope
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run.
-
-    Attributes:
-        path: The folder; made when the run is opened.
-    """
+    """The folder of one run; it is created when the run is opened."""
 
     path: Path
 
     def unit(self, fold: str, seed: int | None) -> Path:
-        """Return the file of one unit, or of the baselines of a fold where ``seed`` is ``None``.
-
-        Fold names are quoted like a URL, so that different names stay different files.
-        """
+        """Return the file of a unit, or of the baselines of a fold for seed ``None``; the fold name is URL-quoted."""
         what = "baselines" if seed is None else f"seed{seed}"
         return self.path / "units" / f"{quote(fold, safe=' ')}_{what}.json"
 
@@ -57,11 +50,11 @@ class RunFolder:
         """Lock the folder while the block runs.
 
         Args:
-            identity: What tells the run from others, as plain JSON values; a folder of another identity is refused.
+            identity: Plain JSON values that distinguish the run from others.
             config: Resolved configuration.
 
         Raises:
-            RunError: Another process works there, or the folder belongs to another run; it names what differs.
+            RunError: Another process uses the folder, or it belongs to another run; the message names what differs.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with alone(self.path, self.path / ".lock"):
@@ -74,20 +67,15 @@ class RunFolder:
             write_json(self.path / "run.json", {**identity, "config": fingerprint_text(config.to_toml())})
             yield
 
-    def _refuse_others_files(self, config: Config) -> None:
-        """Refuse to replace files that no run wrote; a start that was killed may have left its ``config.toml``."""
-        names = [PREDICTIONS, RESULT, "config.toml"]
-        settings = self.path / names[-1]
-        if settings.exists() and settings.read_text(encoding="utf-8", errors="replace") == config.to_toml():
-            names.pop()
-        for path in (self.path / name for name in names):
-            if path.exists():
-                raise RunError(f"{path}: is not of a run and would be replaced; rename it, or name another `out`")
-
     def _refuse_another_run(self, identity: Mapping[str, Any], config: Config) -> None:
         marker = self.path / "run.json"
         if not marker.exists():
-            self._refuse_others_files(config)
+            settings = self.path / "config.toml"
+            # A start that was killed may have left its settings.
+            ours = settings.exists() and settings.read_text(encoding="utf-8", errors="replace") == config.to_toml()
+            for path in (self.path / PREDICTIONS, self.path / RESULT, *([] if ours else [settings])):
+                if path.exists():
+                    raise RunError(f"{path}: not from a run, and would be replaced; rename it, or name another `out`")
             return
         before = read_object(marker) or {}
         now = {**identity, "config": fingerprint_text(config.to_toml())}
@@ -104,12 +92,7 @@ class RunFolder:
 
 
 def read_unit(path: Path, header: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the content of a unit file, or ``None`` where it is missing, damaged or of another unit.
-
-    Args:
-        path: The file.
-        header: What the file must contain: fold, seed, fingerprints, clips, truth, AU source.
-    """
+    """Return the content of a unit file; ``None`` where it is missing, damaged, or differs from the header."""
     content = read_object(path)
     if content is None or any(content.get(name) != value for name, value in header.items()):
         return None
@@ -127,7 +110,7 @@ def read_unit(path: Path, header: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; ``None`` where the file is missing or holds something else."""
+    """Read a JSON object; ``None`` where the file is missing or contains something else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -152,7 +135,7 @@ def fingerprint_data(motion: MotionSet) -> str:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of stag, Python and the packages that results depend on; ``None``: not installed."""
+    """Return the versions of stag, Python and the packages that affect results; ``None``: not installed."""
     numbers: dict[str, str | None] = {"stag": stag.__version__, "python": platform.python_version()}
     for package in _PACKAGES:
         numbers[package] = None

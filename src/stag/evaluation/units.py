@@ -1,7 +1,7 @@
 """Units of work: their input, their files, and how they run in parallel.
 
-A unit is (configuration, protocol, fold, seed). Its learner gets the training clips, and the test clips without their
-labels; the answers are written to the file of the unit by the process that computed them.
+A unit is (configuration, protocol, fold, seed). Its learner gets the training clips, and the test clips without
+labels; the process that computed the answers writes them to the file of the unit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stag.config import Config
 from stag.errors import ModelError, StagError
-from stag.evaluation.methods import BASELINES
+from stag.evaluation.baselines import BASELINES
 from stag.evaluation.protocols import Fold
 from stag.evaluation.store import RunFolder, fingerprint_text, read_unit
 from stag.motion_set import MotionSet
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Answers(NamedTuple):
-    """Output of a learner for ``n`` clips: class probabilities ``(n, C)``, and AU probabilities ``(n, A)`` if any."""
+    """Output of a learner for ``n`` clips: class probabilities ``(n, C)`` and optional AU probabilities ``(n, A)``."""
 
     probabilities: NDArray[np.float64]
     units: NDArray[np.float64] | None = None
@@ -46,37 +46,23 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Plan:
-    """A run: its clips and what to do with them.
+    """Everything that defines a run."""
 
-    Attributes:
-        motion: All clips, sorted by key, with their class list in ``meta``.
-        config: Resolved configuration.
-        protocol: Name of the protocol.
-        folds: Its folds.
-        seeds: Seeds of training.
-        learner: What trains and classifies.
-        baselines: Names of the baselines to compute.
-        identity: What tells this run from others, as plain JSON values; ``data`` is among them.
-        selection: What the epoch is chosen by.
-        leak: What the learner knows that it should not; empty for every honest one.
-        device: Where networks train: ``cpu`` one unit a process, ``cuda`` the folds of a seed as one stacked model.
-    """
-
-    motion: MotionSet
+    motion: MotionSet  # all clips, sorted by key, with their class list in meta
     config: Config
     protocol: str
     folds: tuple[Fold, ...]
     seeds: tuple[int, ...]
     learner: Learner
-    baselines: tuple[str, ...]
-    identity: Mapping[str, Any]
-    selection: str = "inner-validation"
-    leak: str = ""
-    device: str = "cpu"
+    baselines: tuple[str, ...]  # names of the baselines to compute
+    identity: Mapping[str, Any]  # plain JSON values that distinguish this run from others; data is among them
+    selection: str = "inner-validation"  # criterion that chooses the epoch
+    leak: str = ""  # test data that the learner reads; empty for every honest learner
+    device: str = "cpu"  # where STAG trains: cpu one unit a process, cuda the folds of a seed as one stacked model
 
     @property
     def tasks(self) -> list[Task]:
-        """Return every unit, and the baselines of every fold."""
+        """All units, and the baselines of every fold."""
         units = [Task(fold, seed) for seed in self.seeds for fold in self.folds]
         return units + [Task(fold, None) for fold in self.folds if self.baselines]
 
@@ -89,7 +75,6 @@ class Task:
     seed: int | None
 
     def __str__(self) -> str:
-        """Return the name that errors use."""
         return f"fold {self.fold.name} " + ("baselines" if self.seed is None else f"seed {self.seed}")
 
 
@@ -117,8 +102,12 @@ class NetworkLearner:
         return classify(model, test, config)
 
 
+stag_learner = NetworkLearner()
+"""STAG as a learner."""
+
+
 def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
-    """Apply a model to clips; class columns in the order of the classes of ``test``."""
+    """Apply a model to clips; columns are in the order of the classes of ``test``."""
     from stag.inference.probabilities import predict_probabilities
 
     probabilities, units = predict_probabilities(model, test, config.au)
@@ -126,11 +115,7 @@ def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
 
 
 def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, str | None]]:
-    """Run tasks on ``jobs`` processes, in any order.
-
-    Yields:
-        As each ends: its name, and why it failed, or ``None`` where its file is written.
-    """
+    """Run tasks on ``jobs`` processes; yield the name of each as it ends, and the error message or ``None``."""
     stacked = [task for task in tasks if plan.device == "cuda" and task.seed is not None]
     rest = [task for task in tasks if task not in stacked]
     lean = replace(plan, folds=())  # every task brings its own fold
@@ -139,11 +124,7 @@ def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -
 
 
 def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
-    """Train the network of a run for many units, the folds of one seed as one stacked model.
-
-    Yields:
-        As for :func:`run_tasks`.
-    """
+    """Train the network of a run, the folds of each seed as one stacked model; yields as :func:`run_tasks` does."""
     from stag.training.fit import Part, fit_many
 
     network = plan.learner.name if isinstance(plan.learner, NetworkLearner) else "stag"
@@ -169,12 +150,12 @@ class Finished:
     selection: ClassVar[str] = "none"
 
     def __call__(self, _train: MotionSet, test: MotionSet, config: Config, _seed: int) -> Answers:
-        """Classify; nothing is trained."""
+        """Classify the test clips."""
         return classify(self.model, test, config)
 
 
 def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | None:
-    """Return the content of the file of a task, or ``None`` where it is still to be done."""
+    """Return the content of the file of a task, or ``None`` where it is not finished."""
     path, header = folder.unit(task.fold.name, task.seed), _header(plan, task)
     content = read_unit(path, header)
     if content is None or task.seed is not None:
@@ -221,7 +202,7 @@ def _baselines(plan: Plan, train: MotionSet, test: MotionSet) -> dict[str, Any]:
 
 
 def _header(plan: Plan, task: Task) -> dict[str, Any]:
-    """Return what the file of this task must contain, so that no other file is taken for it."""
+    """Return the entries that identify the file of this task; a file with others is not read."""
     tested = plan.motion.subset(task.fold.test)
     header = {
         "fold": task.fold.name,

@@ -1,1 +1,1 @@
-"""Why a model said so: attribution over channels and time, and how far it can be believed."""
+"""Attribution of a class score to channels and time, and scores of the methods."""

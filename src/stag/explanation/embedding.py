@@ -1,4 +1,4 @@
-"""Features of clips before the classifier, and their map in three dimensions."""
+"""Features of clips before the classifier, and their t-SNE map in three dimensions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from stag.types import FloatArray
 from stag.utils.choices import AuSource
 
 _BATCH = 512
-_FEWEST = 5
 
 
 def clip_features(model: STAG, motion: MotionSet, au_source: AuSource | None = None) -> FloatArray:
@@ -21,7 +20,7 @@ def clip_features(model: STAG, motion: MotionSet, au_source: AuSource | None = N
     Args:
         model: A trained model.
         motion: ``n`` clips; their codes are read only if ``au_source`` is ``annotated``.
-        au_source: Source of the AU input; that of the model for a new clip where omitted.
+        au_source: Source of the AU input; default is that of the model for a new clip.
     """
     au_source = model.info.au_source(au_source, coded=au_source == "annotated")
     values, codes = torch.from_numpy(motion.motion), torch.from_numpy(motion.action_units)
@@ -32,15 +31,10 @@ def clip_features(model: STAG, motion: MotionSet, au_source: AuSource | None = N
     return np.concatenate(parts)
 
 
-def tsne(features: FloatArray, *, seed: int = 0, perplexity: float = 30.0) -> FloatArray:
-    """Lay features out in three dimensions so that neighbours stay neighbours: ``(n, F) -> (n, 3)``.
+def tsne(features: FloatArray, *, seed: int = 0) -> FloatArray:
+    """Map features, scaled to unit variance, so that neighbours stay neighbours: ``(n, F) -> (n, 3)``.
 
-    Only neighbourhood can be read from it; distances between groups and their sizes mean nothing.
-
-    Args:
-        features: ``(n, F)``; columns are brought to unit variance.
-        seed: Of the layout.
-        perplexity: About how many neighbours count; lowered where there are fewer clips.
+    Distances between groups, and sizes of groups, mean nothing.
 
     Raises:
         ModelError: There are fewer than five clips.
@@ -50,10 +44,10 @@ def tsne(features: FloatArray, *, seed: int = 0, perplexity: float = 30.0) -> Fl
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
 
-    if len(features) < _FEWEST:
-        raise ModelError(f"a t-SNE map of {len(features)} clips is meaningless; give at least {_FEWEST}")
+    if len(features) < 5:
+        raise ModelError(f"a t-SNE map of {len(features)} clips is meaningless; give at least 5")
     scaled = StandardScaler().fit_transform(features)
-    near = min(perplexity, (len(features) - 1) / 3)
-    # As in the first publication: at the default of 12 a map of some hundred clips becomes a hollow shell.
-    layout = TSNE(3, perplexity=near, early_exaggeration=4.0, init="pca", random_state=seed, n_jobs=1)
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    # 4 as in the first publication: at the default of 12 a map of some hundred clips becomes a hollow shell.
+    layout = TSNE(3, perplexity=perplexity, early_exaggeration=4.0, init="pca", random_state=seed, n_jobs=1)
     return np.asarray(layout.fit_transform(scaled), dtype=np.float64)

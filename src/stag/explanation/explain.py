@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stag.errors import ConfigError, ModelError
-from stag.explanation.methods import METHODS, ScoreFunction, attention_output, own_scale
+from stag.explanation.methods import METHODS, ScoreFunction, own_scale
 from stag.facs import au_vector
 from stag.inference.probabilities import View, answer, model_views, soften
 from stag.model.stag import STAG
@@ -32,7 +32,7 @@ class AttentionMaps(ArrayValue):
     """The model's own attention on one clip; each sums to 1 over its last axis.
 
     Attributes:
-        adjacency: ``(L, T, R, R)``, weights of all regions for region ``i`` in row ``i``.
+        adjacency: ``(L, T, R, R)``; row ``i`` contains the weights of all regions for region ``i``.
         temporal: ``(T,)`` weights of the steps in the graph branch.
         region_to_step: ``(H, R, T)``.
         step_to_region: ``(H, T, R)``.
@@ -53,16 +53,16 @@ class Attribution(ArrayValue):
     """How much every channel at every step counts for one class.
 
     Attributes:
-        values: ``(T, R)`` float64; positive speaks for the class, negative, where the method is signed, against it.
-        vectors: ``(T, R, 2)`` the same for ``u`` and ``v``, or ``None`` where the method does not separate them.
-        method: Short name, a key of :data:`~stag.explanation.methods.METHODS`.
+        values: ``(T, R)`` float64; positive speaks for the class, negative against it.
+        vectors: ``(T, R, 2)`` the same for ``u`` and ``v``, or ``None`` if the method does not separate them.
+        method: Key of :data:`~stag.explanation.methods.METHODS`.
         class_name: The class that is explained.
         probability: Probability of that class, as in the prediction.
-        score: What is explained: the class's logit less the mean of all.
+        score: Explained score: the class's logit less the mean of all.
         au_source: Where the AU input of the classifier came from.
         layout: Region layout.
         checks: Numbers about this explanation, such as ``completeness_gap``.
-        attention: The model's own attention, for the methods that show it.
+        attention: The model's own attention, for methods that show it.
     """
 
     values: FloatArray
@@ -87,7 +87,7 @@ class Attribution(ArrayValue):
 
     @property
     def baseline(self) -> str:
-        """What the motion was compared with; empty where nothing was."""
+        """What the motion was compared with; empty for no comparison."""
         return METHODS[self.method].baseline
 
     @property
@@ -124,15 +124,15 @@ def explain(
 
     Args:
         model: A trained model.
-        motion: One clip: a prediction of that model, which is explained as it was made; a :class:`MotionTensor`, or
-            ``(T, R, 2)`` in crop pixels.
+        motion: A prediction of that model, which is explained as it was made, or the motion ``(T, R, 2)`` of one clip,
+            crop pixels.
         method: A key of :data:`~stag.explanation.methods.METHODS`.
-        target: Name or number of the class; the most probable one where omitted.
-        au_source: Source of the AU input; that of the model for a new clip where omitted.
+        target: Name or number of the class; default is the most probable one.
+        au_source: Source of the AU input; default is that of the model for a new clip.
         au: ``(A,)`` annotated action units, for ``au_source="annotated"``.
 
     Raises:
-        ConfigError: There is no such method, class or AU source, or a prediction comes with another one.
+        ConfigError: There is no such method, class or AU source, or a prediction comes with an AU source.
         ModelError: The motion does not fit the model, or the model cannot read action units.
         MissingDependency: The method needs captum.
     """
@@ -181,8 +181,8 @@ def explain_many(
         target: A class for all clips, or a class number for each.
         au_source: Source of the AU input.
         au: ``(n, A)`` annotated action units.
-        views: Views to average over; those of the model where omitted.
-        probabilities: ``(n, C)`` of predictions that were made already; computed where omitted.
+        views: Views to average over; default is those of the model.
+        probabilities: ``(n, C)`` of predictions that exist already; computed by default.
     """
     model.eval()
     source = model.info.au_source(au_source, coded=au is not None)
@@ -206,7 +206,12 @@ def explain_many(
     if raw.vectors is not None:
         vectors = np.stack([_mean_over_views(part, views, layout) for part in raw.vectors.unbind(-1)], axis=-1)
     checks = {name: value.double().view(-1, n).mean(dim=0).numpy() for name, value in raw.checks.items()}
-    attention = _attention(ScoreFunction(model, motion, number, au, source)) if "attention" in method else None
+    attention: list[AttentionMaps | None] = [None] * n
+    if "attention" in method:
+        out = ScoreFunction(model, motion, number, au, source).attention()
+        maps = (out.adjacency, out.temporal_attention, out.region_to_step, out.step_to_region)
+        stacked = [weights.double().numpy() for weights in maps if weights is not None]
+        attention = [AttentionMaps(*(weights[i] for weights in stacked)) for i in range(n)]
     return [
         Attribution(
             values=values[i],
@@ -218,24 +223,17 @@ def explain_many(
             au_source=source,
             layout=layout,
             checks={name: float(value[i]) for name, value in checks.items()},
-            attention=None if attention is None else attention[i],
+            attention=attention[i],
         )
         for i in range(n)
     ]
 
 
 def _mean_over_views(values: Tensor, views: Sequence[View], layout: str) -> FloatArray:
-    """Average ``(V n, T, R)`` over the views, each on the channels and steps of the clip: ``(n, T, R)``."""
+    """Average ``(V n, T, R)`` over the views, on the channels and steps of the clip: ``(n, T, R)``."""
     parts = values.double().chunk(len(views))
     returned = [view.back(part, layout) for view, part in zip(views, parts, strict=True)]
     return np.asarray(torch.stack(returned).mean(dim=0).numpy())
-
-
-def _attention(function: ScoreFunction) -> list[AttentionMaps]:
-    out = attention_output(function)
-    maps = (out.adjacency, out.temporal_attention, out.region_to_step, out.step_to_region)
-    stacked = [values.double().numpy() for values in maps if values is not None]
-    return [AttentionMaps(*(values[i] for values in stacked)) for i in range(len(function.motion))]
 
 
 def _class_numbers(classes: Sequence[str], target: Target | Sequence[int], probabilities: FloatArray) -> Tensor:

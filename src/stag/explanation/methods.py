@@ -24,16 +24,16 @@ _BATCH = 512
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoreFunction(ArrayValue):
-    """The score of one class for each of ``B`` clips, which the methods of explanation attribute to the motion.
+    """The score of one class for each of ``B`` clips, which the methods attribute to the motion.
 
-    The score is the class's logit less the mean of all logits: an equal change of every logit does not change the
-    probabilities, so it must not change the explanation.
+    The score is the class's logit less the mean of all logits, because an equal change of every logit does not change
+    the probabilities.
 
     Attributes:
         model: In evaluation mode.
         motion: ``(B, T, R, 2)`` from :func:`own_scale`.
         target: ``(B,)`` class numbers.
-        au: ``(B, A)`` annotated action units, read only under that source; or ``None``.
+        au: ``(B, A)`` annotated action units, or ``None``.
         au_source: Where the AU input of the classifier comes from.
     """
 
@@ -43,13 +43,9 @@ class ScoreFunction(ArrayValue):
     au: Tensor | None = None
     au_source: str = "none"
 
-    def output(self, motion: Tensor, au: Tensor | None, *, return_attention: bool = False) -> StagOutput:
-        """Return the output of the model for ``motion (B, T, R, 2)``."""
-        return self.model.forward_from(motion, self.au_source, au, return_attention=return_attention)
-
     def score(self, motion: Tensor, target: Tensor, au: Tensor | None) -> Tensor:
         """Return the score: ``(B, T, R, 2)`` and ``(B,)`` class numbers -> ``(B,)``."""
-        logits = self.output(motion, au).logits
+        logits = self.model.forward_from(motion, self.au_source, au).logits
         centred = logits - logits.mean(dim=-1, keepdim=True)
         return centred.gather(1, target[:, None])[:, 0]
 
@@ -61,21 +57,22 @@ class ScoreFunction(ArrayValue):
         parts = []
         for begin in range(0, len(flat), _BATCH):
             some = slice(begin, begin + _BATCH)
-            logits = self.output(flat[some], None if au is None else au[some]).logits
+            logits = self.model.forward_from(flat[some], self.au_source, None if au is None else au[some]).logits
             parts.append(torch.softmax(logits.double() / self.model.info.temperature, dim=-1))
         return torch.cat(parts).view(*motion.shape[:2], -1)
 
+    @torch.no_grad()
+    def attention(self) -> StagOutput:
+        """Return the output of the model with its attention."""
+        return self.model.forward_from(self.motion, self.au_source, self.au, return_attention=True)
+
 
 def own_scale(model: STAG, motion: Tensor) -> Tensor:
-    """Scale motion so that the normalisation of the model leaves it unchanged.
+    """Scale motion ``(B, T, R, 2)``, crop pixels, so that the normalisation of the model leaves it unchanged.
 
     A model with ``clip-rms`` divides a clip by its RMS, but not by less than a floor. A clip scaled down to that
     floor has the same probabilities, and below it the normalisation is linear: removing a channel does not enlarge the
     others, and a straight path to the still face is straight for the model too.
-
-    Args:
-        model: The model whose normalisation applies.
-        motion: ``(B, T, R, 2)`` crop pixels.
     """
     config = model.info.model
     if config.normalise != "clip-rms":
@@ -85,7 +82,7 @@ def own_scale(model: STAG, motion: Tensor) -> Tensor:
 
 
 class Raw(NamedTuple):
-    """Output of a method: ``values (B, T, R)``, perhaps ``vectors (B, T, R, 2)``, and checks, each ``(B,)``."""
+    """Output of a method: ``values (B, T, R)``, ``vectors (B, T, R, 2)`` if it separates them, checks ``(B,)``."""
 
     values: Tensor
     vectors: Tensor | None = None
@@ -96,11 +93,9 @@ class Method(NamedTuple):
     """A method and its properties.
 
     Attributes:
-        title: Full name.
-        run: The method.
         signed: Whether a value below 0 speaks against the class.
-        class_specific: Whether it depends on the class that is explained.
-        baseline: What motion is compared with; empty where nothing is.
+        class_specific: Whether the values depend on the class that is explained.
+        baseline: What the motion is compared with; empty for no comparison.
     """
 
     title: str
@@ -113,8 +108,8 @@ class Method(NamedTuple):
 def integrated_gradients(function: ScoreFunction) -> Raw:
     """Integrated Gradients from the still face (Sundararajan et al. 2017).
 
-    The values of a clip add up to its score less that of the still face; the check ``completeness_gap`` is what is
-    missing, relative to the larger of that difference and 1.
+    The values of a clip add up to its score less that of the still face. The check ``completeness_gap`` is the error of
+    that sum, relative to the larger of the difference and 1.
 
     Raises:
         MissingDependency: captum is not installed.
@@ -149,17 +144,15 @@ def grad_cam(function: ScoreFunction) -> Raw:
 def hires_cam(function: ScoreFunction) -> Raw:
     """HiResCAM on the nodes of the last E-GAT layer (Draelos and Carin 2020).
 
-    ``relu( sum_d dS/dH[t,r,d] H[t,r,d] )``: the gradient is not averaged over places, because the layer that reads the
-    nodes (Eq. 20) has a weight of its own for every region.
+    ``relu( sum_d dS/dH[t,r,d] H[t,r,d] )``. The gradient is not averaged over places, because the layer that reads the
+    nodes (Eq. 20) has separate weights for every region.
     """
     nodes, gradient = _nodes_and_gradient(function)
     return Raw(torch.relu((gradient * nodes).sum(dim=-1)))
 
 
 def occlusion(function: ScoreFunction) -> Raw:
-    """Fall of the score when a channel is held still for three steps (Zeiler and Fergus 2014).
-
-    A value is the mean over the windows that contain the step.
+    """Fall of the score when a channel is held still for three steps, as mean over windows (Zeiler and Fergus 2014).
 
     Raises:
         MissingDependency: captum is not installed.
@@ -183,7 +176,7 @@ def graph_attention(function: ScoreFunction) -> Raw:
 
     Rollout with a half for the residual path (Abnar and Zuidema 2020), averaged over the rows; sums to 1.
     """
-    out = attention_output(function)
+    out = function.attention()
     assert out.adjacency is not None
     assert out.temporal_attention is not None
     return Raw(rollout(out.adjacency).mean(dim=2) * out.temporal_attention[:, :, None])
@@ -191,7 +184,7 @@ def graph_attention(function: ScoreFunction) -> Raw:
 
 def cross_attention(function: ScoreFunction) -> Raw:
     """Cross-attention of the fusion, averaged over heads and over both directions (Eq. 27-28); sums to 1."""
-    out = attention_output(function)
+    out = function.attention()
     assert out.step_to_region is not None
     assert out.region_to_step is not None
     to_regions, to_steps = out.step_to_region.mean(dim=1), out.region_to_step.mean(dim=1).mT
@@ -218,12 +211,6 @@ def rollout(adjacency: Tensor) -> Tensor:
     for layer in adjacency.unbind(1):
         total = (layer + identity) / 2 @ total
     return total
-
-
-@torch.no_grad()
-def attention_output(function: ScoreFunction) -> StagOutput:
-    """Return the output of the model with its attention."""
-    return function.output(function.motion, function.au, return_attention=True)
 
 
 def _nodes_and_gradient(function: ScoreFunction) -> tuple[Tensor, Tensor]:

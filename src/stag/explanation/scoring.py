@@ -1,7 +1,12 @@
-"""Score every method on simulated clips, whose true motion is known: ``stag explain --score``."""
+"""Score every method on simulated clips, whose true motion is known: ``stag explain --score``.
+
+Attributions are compared with the true motion, with the model, and with chance.
+"""
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 from torch import Tensor
 
 from stag import __version__
 from stag.config import MotionConfig
 from stag.datasets.schemes import SCHEMES
 from stag.errors import ConfigError, ModelError
-from stag.explanation import faithfulness
 from stag.explanation.explain import explain_many
-from stag.explanation.faithfulness import MOVING_SHARE, TOP_CELLS, Mask, mass_share, moving_cells
 from stag.explanation.methods import METHODS, ScoreFunction, own_scale
 from stag.inference.probabilities import PLAIN, answer
 from stag.model.stag import STAG
@@ -28,7 +33,11 @@ from stag.utils.files import write_json, write_text
 from stag.utils.values import ArrayValue
 
 FIRST_SEED = 20_000
-"""Seed of the simulated clips; far from the small ones that training sets are made with."""
+"""Seed of the simulated clips, far from the small seeds of training sets."""
+
+MOVING_SHARE = 0.25  # assumed; of the largest true displacement of the clip
+TOP_CELLS = 10  # assumed
+CURVE_STEPS = 16  # assumed; equal shares of the cells
 
 METRICS = {
     "share": "mass on moving cells",
@@ -43,9 +52,9 @@ METRICS = {
 """Key of every metric -> its title."""
 
 CONTROLS = {"motion": "Size of the motion", "random": "Random order"}
-"""Controls that a method must beat: a map of the motion alone, and a random one."""
+"""Controls that a method must beat: the size of the motion, and random values."""
 
-Progress = Callable[[int, int], None]
+Mask = NDArray[np.bool_]
 _CHUNK = 50
 
 
@@ -74,10 +83,10 @@ class Scores:
 
     Attributes:
         methods: Methods, then controls.
-        chance: Key of :data:`METRICS` -> value of an attribution without any knowledge.
+        chance: Key of :data:`METRICS` -> expected value of a random attribution.
         clips: Number of clips, each of another person.
-        seed: Of the simulation, the shuffle and the bootstrap.
-        accuracy: Of the model on these clips; ``None`` where its classes are of no label scheme.
+        seed: Seed of the simulation, the shuffle and the bootstrap.
+        accuracy: Accuracy of the model on these clips; ``None`` if its classes belong to no label scheme.
     """
 
     methods: tuple[MethodScore, ...]
@@ -89,9 +98,9 @@ class Scores:
     def table(self) -> pd.DataFrame:
         """Return one row per method and metric: method, metric, mean, low, high, chance."""
         rows = [
-            (scored.method, name, *scored.metrics[name], self.chance.get(name))
+            (scored.method, name, *values, self.chance.get(name))
             for scored in self.methods
-            for name in scored.metrics
+            for name, values in scored.metrics.items()
         ]
         return pd.DataFrame(rows, columns=["method", "metric", "mean", "low", "high", "chance"])
 
@@ -124,9 +133,8 @@ class Scores:
     def save(self, folder: Path) -> None:
         """Write ``faithfulness.json`` and ``faithfulness.csv``."""
         write_json(folder / "faithfulness.json", self.as_dict())
-        write_text(
-            folder / "faithfulness.csv", self.table().to_csv(index=False, float_format="%.6f", lineterminator="\n")
-        )
+        rows = self.table().to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        write_text(folder / "faithfulness.csv", rows)
 
 
 def score_methods(
@@ -135,23 +143,22 @@ def score_methods(
     clips: int = 200,
     seed: int = FIRST_SEED,
     methods: Sequence[str] = tuple(METHODS),
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Explain simulated clips by every method, and score the attributions against the true motion.
 
-    The class that is explained is the most probable one. Only the unchanged clip is explained, without the other views
-    of test-time augmentation.
+    The most probable class is explained, without test-time augmentation.
 
     Args:
         model: A trained model.
         clips: Number of clips, each of another person.
-        seed: Of the simulation, the shuffle and the bootstrap.
-        methods: Which methods.
+        seed: Seed of the simulation, the shuffle and the bootstrap.
+        methods: Keys of :data:`~stag.explanation.methods.METHODS`.
         progress: Called with (methods done, methods).
 
     Raises:
         ConfigError: There are no clips, or no such method.
-        ModelError: The model reads motion between consecutive frames, which has no simulated truth.
+        ModelError: The model reads motion between consecutive frames, whose truth is not simulated.
         MissingDependency: A method needs captum.
     """
     if clips < 1 or seed < 0:
@@ -159,36 +166,6 @@ def score_methods(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise ConfigError(f"no explanation method {unknown[0]!r}; there are {', '.join(METHODS)}")
-    motion, mask, accuracy, target = _clips(model, clips, seed)
-    function = ScoreFunction(model.eval(), own_scale(model, motion), target, au_source=model.info.au_source())
-    random = np.random.default_rng(seed).random(mask.shape)
-    size = np.hypot(*np.moveaxis(motion.numpy().astype(float), -1, 0))
-    randomised = faithfulness.shuffled(model, seed)
-    scores = []
-    for number, name in enumerate(methods):
-        values, others = (_values(one, motion, name, target) for one in (model, randomised))
-        scores.append(_scored(name, METHODS[name].title, values, mask, function, seed, others))
-        if progress is not None:
-            progress(number + 1, len(methods))
-    scores.append(_scored("motion", CONTROLS["motion"], size, mask, function, seed, size))
-    scores.append(_scored("random", CONTROLS["random"], random, mask, function, seed, None))
-    by_chance = float(mask.mean())
-    chance = {
-        "share": by_chance,
-        "channel_share": float(mask.any(axis=1).mean()),
-        "step_share": float(mask.any(axis=2).mean()),
-        "top_hits": by_chance,
-        "deletion": scores[-1].metrics["deletion"][0],
-        "insertion": scores[-1].metrics["insertion"][0],
-        "shuffled_share": by_chance,
-        "similarity": 0.0,
-    }
-    return Scores(tuple(scores), chance, clips, seed, accuracy)
-
-
-def _clips(model: STAG, clips: int, seed: int) -> tuple[Tensor, Mask, float | None, Tensor]:
-    """Return motion ``(n, T, R, 2)``, cells that truly move, the model's accuracy, and the most probable classes."""
-    default = MotionConfig()
     if not model.info.cumulative:
         raise ModelError(
             "this model reads motion between consecutive frames, whose truth is not simulated; train one with "
@@ -202,56 +179,156 @@ def _clips(model: STAG, clips: int, seed: int) -> tuple[Tensor, Mask, float | No
         seed=seed,
         scheme=scheme or "megc3",
         layout=model.info.layout,
-        sampling=model.info.motion.get("sampling", default.sampling),
+        sampling=model.info.motion.get("sampling", MotionConfig().sampling),
     )
-    motion = torch.from_numpy(simulated.motion)
-    source = model.info.au_source()
-    probabilities = np.concatenate(
-        [
-            answer(model, own_scale(model, part), au_source=source, views=PLAIN).probabilities
-            for part in torch.split(motion, _CHUNK)
-        ]
+    motion, moving = torch.from_numpy(simulated.motion), moving_cells(truth)
+    answers = (
+        answer(model, own_scale(model, part), au_source=model.info.au_source(), views=PLAIN)
+        for part in torch.split(motion, _CHUNK)
     )
-    target = probabilities.argmax(axis=-1)
-    right = np.array(model.classes)[target] == simulated.label
-    return motion, moving_cells(truth), float(right.mean()) if scheme else None, torch.from_numpy(target)
+    number = np.concatenate([part.probabilities for part in answers]).argmax(axis=-1)
+    right = np.array(model.classes)[number] == simulated.label
+    target = torch.from_numpy(number)
+    function = ScoreFunction(model.eval(), own_scale(model, motion), target, au_source=model.info.au_source())
+    randomised = shuffled(model, seed)
+    scores = []
+    for done, name in enumerate(methods, start=1):
+        values, by_chance = (_attributions(each, motion, name, target) for each in (model, randomised))
+        scores.append(_scored(name, METHODS[name].title, values, moving, function, seed, by_chance))
+        if progress is not None:
+            progress(done, len(methods))
+    size = np.hypot(*np.moveaxis(simulated.motion.astype(float), -1, 0))
+    random = np.random.default_rng(seed).random(moving.shape)
+    scores.append(_scored("motion", CONTROLS["motion"], size, moving, function, seed, size))
+    scores.append(_scored("random", CONTROLS["random"], random, moving, function, seed, None))
+    moving_share = float(moving.mean())
+    chance = {
+        "share": moving_share,
+        "channel_share": float(moving.any(axis=1).mean()),
+        "step_share": float(moving.any(axis=2).mean()),
+        "top_hits": moving_share,
+        "deletion": scores[-1].metrics["deletion"][0],
+        "insertion": scores[-1].metrics["insertion"][0],
+        "shuffled_share": moving_share,
+        "similarity": 0.0,
+    }
+    return Scores(tuple(scores), chance, clips, seed, float(right.mean()) if scheme else None)
 
 
-def _values(model: STAG, motion: Tensor, method: str, target: Tensor) -> FloatArray:
-    parts = []
-    for clips, classes in zip(torch.split(motion, _CHUNK), torch.split(target, _CHUNK), strict=True):
-        parts += explain_many(model, clips, method=method, target=classes.tolist(), views=PLAIN)
-    return np.stack([part.values for part in parts])
+def _attributions(model: STAG, motion: Tensor, method: str, target: Tensor) -> FloatArray:
+    parts = zip(torch.split(motion, _CHUNK), torch.split(target, _CHUNK), strict=True)
+    explained = (explain_many(model, part, method=method, target=some.tolist(), views=PLAIN) for part, some in parts)
+    return np.stack([attribution.values for part in explained for attribution in part])
 
 
 def _scored(
     name: str,
     title: str,
     values: FloatArray,
-    mask: Mask,
+    moving: Mask,
     function: ScoreFunction,
     seed: int,
-    others: FloatArray | None,
+    by_shuffled: FloatArray | None,
 ) -> MethodScore:
     mass = np.abs(values)
-    deletion, insertion = faithfulness.removal_curves(function, values)
+    deletion, insertion = removal_curves(function, values)
     measured = {
-        "share": mass_share(values, mask),
-        "channel_share": mass_share(mass.sum(axis=1), np.any(mask, axis=1)),
-        "step_share": mass_share(mass.sum(axis=2), np.any(mask, axis=2)),
-        "top_hits": faithfulness.top_hits(values, mask),
-        "deletion": faithfulness.area(deletion),
-        "insertion": faithfulness.area(insertion),
+        "share": mass_share(values, moving),
+        "channel_share": mass_share(mass.sum(axis=1), np.any(moving, axis=1)),
+        "step_share": mass_share(mass.sum(axis=2), np.any(moving, axis=2)),
+        "top_hits": top_hits(values, moving),
+        "deletion": area(deletion),
+        "insertion": area(insertion),
     }
-    if others is not None:
-        measured |= {
-            "shuffled_share": mass_share(others, mask),
-            "similarity": faithfulness.rank_similarity(values, others),
-        }
-    return MethodScore(
-        name,
-        title,
-        {key: faithfulness.bootstrap_mean(per_clip, seed) for key, per_clip in measured.items()},
-        deletion.mean(axis=0),
-        insertion.mean(axis=0),
+    if by_shuffled is not None:
+        measured["shuffled_share"] = mass_share(by_shuffled, moving)
+        measured["similarity"] = rank_similarity(values, by_shuffled)
+    metrics = {key: bootstrap_mean(per_clip, seed) for key, per_clip in measured.items()}
+    return MethodScore(name, title, metrics, deletion.mean(axis=0), insertion.mean(axis=0))
+
+
+def moving_cells(truth: FloatArray) -> Mask:
+    """Return the cells of true motion ``(n, T, R, 2)`` that reach a quarter of the clip's peak: ``(n, T, R)``."""
+    size = np.hypot(truth[..., 0].astype(float), truth[..., 1].astype(float))
+    peak = size.max(axis=(1, 2), keepdims=True)
+    return np.asarray((size >= MOVING_SHARE * peak) & (peak > 0))
+
+
+def mass_share(values: FloatArray, mask: Mask) -> FloatArray:
+    """Return the share of the absolute attribution ``(n, ...)`` on the marked cells of each clip ``(n,)``.
+
+    An attribution of zeros gets the share of the cells that are marked, as a random one does.
+    """
+    cells = tuple(range(1, values.ndim))
+    mass = np.abs(values)
+    total = mass.sum(axis=cells)
+    marked = (mass * mask).sum(axis=cells) / np.where(total > 0, total, 1)
+    return np.asarray(np.where(total > 0, marked, mask.mean(axis=cells)))
+
+
+def top_hits(values: FloatArray, mask: Mask, k: int = TOP_CELLS) -> FloatArray:
+    """Return the share of the ``k`` largest absolute attributions that are marked ``(n,)``; ties count in part."""
+    mass, marked = np.abs(values).reshape(len(values), -1), mask.reshape(len(mask), -1)
+    k = min(k, mass.shape[1])
+    smallest = np.sort(mass, axis=1)[:, -k][:, None]
+    above, tied = mass > smallest, mass == smallest
+    by_tie = (k - above.sum(axis=1)) * (tied & marked).sum(axis=1) / tied.sum(axis=1)
+    return np.asarray(((above & marked).sum(axis=1) + by_tie) / k)
+
+
+def removal_curves(
+    function: ScoreFunction, values: FloatArray, steps: int = CURVE_STEPS
+) -> tuple[FloatArray, FloatArray]:
+    """Return the probability of the class while the strongest cells are held still, and while they alone move.
+
+    Returns:
+        Deletion and insertion curves, each ``(n, steps + 1)``, over equal shares of the cells of ``values (n, T, R)``.
+
+    Source: Petsiuk et al., RISE, BMVC 2018.
+    """
+    n, cells = len(values), values[0].size
+    order = np.argsort(-values.reshape(n, -1), axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable")
+    counts = np.rint(np.linspace(0, cells, steps + 1)).astype(int)
+    strongest = torch.from_numpy(rank[None] < counts[:, None, None]).view(steps + 1, n, *values.shape[1:], 1)
+    target = function.target[None, :, None].expand(steps + 1, n, 1)
+    deletion, insertion = (
+        function.probabilities(torch.where(moving, function.motion, 0.0)).gather(2, target)[..., 0].T.cpu().numpy()
+        for moving in (~strongest, strongest)
     )
+    return deletion, insertion
+
+
+def area(curve: FloatArray) -> FloatArray:
+    """Return the area under curves over equal shares from 0 to 1, by trapezoids: ``(n, K) -> (n,)``."""
+    return np.asarray((curve[:, 1:] + curve[:, :-1]).mean(axis=1) / 2)
+
+
+def rank_similarity(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return the Spearman correlation of absolute attributions of each clip ``(n,)``; 0 where one is constant."""
+    a, b = (rankdata(np.abs(values).reshape(len(values), -1), axis=1) for values in (one, other))
+    a, b = (values - values.mean(axis=1, keepdims=True) for values in (a, b))
+    norm = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.asarray((a * b).sum(axis=1) / np.where(norm > 0, norm, 1))
+
+
+def shuffled(model: STAG, seed: int) -> STAG:
+    """Return a copy of the model with the weights of each tensor in random order.
+
+    Source: the model parameter randomisation test of Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018.
+    """
+    copied = copy.deepcopy(model).eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in copied.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator)
+            parameter.copy_(parameter.flatten()[order.to(parameter.device)].view_as(parameter))
+    return copied
+
+
+def bootstrap_mean(values: FloatArray, seed: int, repeats: int = 2000) -> tuple[float, float, float]:
+    """Return the mean of ``(n,)`` and its 95 % interval over clips: percentiles of resampled means."""
+    generator = np.random.default_rng(seed)
+    index = generator.integers(len(values), size=(repeats, len(values)))
+    low, high = np.percentile(values[index].mean(axis=1), (2.5, 97.5))
+    return math.fsum(values.tolist()) / len(values), float(low), float(high)

@@ -17,7 +17,7 @@ INTER_OCULAR_CROP_PX = 64.0
 """Distance between the inner eye corners on the crop: 1 px of motion is 1/64 of it."""
 
 EYE_CENTRE = (128.0, 96.0)
-"""Where the middle between the inner eye corners lies on the crop: 4d from the left and 3d from the top, d = 32 px."""
+"""Middle between the inner eye corners on the crop: 4d from the left and 3d from the top, d = 32 px."""
 
 Window = tuple[int, int, int, int]
 """Half-open pixel window ``(top, bottom, left, right)`` on the crop."""
@@ -31,22 +31,19 @@ _KERNEL_REACH_PX = 4
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _BORDER = cv2.BORDER_REPLICATE
 _DOUBLE_BELOW = 1.5  # assumed; a coarser reading needs no finer grid
-_SLACK_PX = 4  # so far may a second reading lie from the first one without new preparation
-# Value half-way between two pixels, from eight: symmetric, hence without any shift (the 8-tap filter of HEVC).
+_SLACK_PX = 4  # distance to which a second reading may lie outside the first one without new preparation
+# Value half-way between two pixels, from eight; symmetric, so that nothing shifts (the 8-tap filter of HEVC).
 _HALF_WAY = np.array([[-1, 4, -11, 40, 40, -11, 4, -1]], dtype=np.float32) / 64
 
 
 def crop_transform(points: FloatArray) -> FloatArray:
-    """Similarity from frame to crop: upright by the eye line, 64 px between the inner eye corners.
+    """Return the similarity from frame to crop: upright by the eye line, 64 px between the inner eye corners.
 
     Args:
         points: ``(68, 2)`` landmarks, pixels of the frame.
 
     Returns:
         ``(2, 3)`` float64; points 39 and 42 go to (96, 96) and (160, 96).
-
-    Raises:
-        ValueError: The two eye corners coincide.
 
     Source: Eq. 2-4; the roll is assumed: upright by the line of the eyes.
     """
@@ -62,20 +59,20 @@ def crop_transform(points: FloatArray) -> FloatArray:
 
 
 def transform_points(points: FloatArray, transform: FloatArray) -> FloatArray:
-    """Points ``(..., 2)`` under a transform ``(2, 3)``."""
+    """Return points ``(..., 2)`` under a transform ``(2, 3)``."""
     moved: FloatArray = np.asarray(points, dtype=np.float64) @ transform[:, :2].T + transform[:, 2]
     return moved
 
 
 def compose(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The transform that applies ``b`` first and then ``a``, all ``(2, 3)``."""
+    """Return the transform that applies ``b`` first and then ``a``, all ``(2, 3)``."""
     both: FloatArray = a[:, :2] @ b
     both[:, 2] += a[:, 2]
     return both
 
 
 def invert(a: FloatArray) -> FloatArray:
-    """The inverse of a transform ``(2, 3)``."""
+    """Return the inverse of a transform ``(2, 3)``."""
     (p, q, x), (r, s, y) = np.asarray(a, dtype=np.float64).tolist()
     d = p * s - q * r
     if d == 0:
@@ -84,16 +81,7 @@ def invert(a: FloatArray) -> FloatArray:
 
 
 def warp_crop(image: GreyImage, transform: FloatArray, window: Window = FULL) -> GreyImage:
-    """Resample the face to the crop, once; see :class:`CropReader`.
-
-    Args:
-        image: ``(height, width)`` uint8 frame.
-        transform: ``(2, 3)`` similarity from frame to crop.
-        window: The part of the crop that is wanted.
-
-    Returns:
-        ``(256, 256)`` uint8, or what the window cuts out of it.
-    """
+    """Return the crop of a frame, ``(256, 256)`` uint8 or a window of it; see :class:`CropReader`."""
     return CropReader(image).read(transform, window)
 
 
@@ -107,7 +95,7 @@ class CropReader:
 
     Args:
         image: ``(height, width)`` uint8 frame.
-        window: The part of the crop that the first reading prepares at least.
+        window: Part of the crop that the first reading prepares at least.
 
     Source: Eq. 2-4.
     """
@@ -120,7 +108,7 @@ class CropReader:
         self._low = self._high = (0.0, 0.0)
 
     def read(self, transform: FloatArray, window: Window = FULL) -> GreyImage:
-        """The crop under a similarity ``(2, 3)`` from frame to crop, or what a window cuts out of it."""
+        """Return a window of the crop under a similarity ``(2, 3)`` from frame to crop."""
         top, bottom, left, right = window
         size = (right - left, bottom - top)
         from_crop = invert(transform)
@@ -131,7 +119,8 @@ class CropReader:
 
     def _prepared(self, from_crop: FloatArray, window: Window) -> GreyImage:
         low, high = _extent(from_crop, window)
-        if self._pixels is not None and _within(self._low, low) and _within(high, self._high):
+        inside = all(a <= b for a, b in zip((*self._low, *high), (*low, *self._high), strict=True))
+        if self._pixels is not None and inside:
             return self._pixels
         if self._window is not None:
             wider = _extent(from_crop, self._window)
@@ -158,7 +147,7 @@ class CropReader:
 
 
 def _extent(from_crop: FloatArray, window: Window) -> tuple[Point, Point]:
-    """Lowest and highest frame coordinates that a window of the crop reads."""
+    """Return the lowest and highest frame coordinates that a window of the crop reads."""
     top, bottom, left, right = window
     low, high = [], []
     for across, down, shift in from_crop.tolist():
@@ -168,12 +157,8 @@ def _extent(from_crop: FloatArray, window: Window) -> tuple[Point, Point]:
     return (low[0], low[1]), (high[0], high[1])
 
 
-def _within(low: Point, high: Point) -> bool:
-    return low[0] <= high[0] and low[1] <= high[1]
-
-
 def _cut_out(image: GreyImage, low: Point, high: Point, margin: int) -> tuple[GreyImage, FloatArray]:
-    """The frame between two corners, grown by a margin, and its origin; at least one pixel of the frame."""
+    """Return the frame between two corners, grown by a margin, and its origin; at least one pixel."""
     size = image.shape[1], image.shape[0]
     x, y = (min(max(floor(low[i]) - margin, 0), size[i] - 1) for i in (0, 1))
     right, bottom = (min(max(ceil(high[i]) + margin + 1, (x, y)[i] + 1), size[i]) for i in (0, 1))
@@ -181,7 +166,6 @@ def _cut_out(image: GreyImage, low: Point, high: Point, margin: int) -> tuple[Gr
 
 
 def _shrink(source: GreyImage, to_pixels: FloatArray, factor: int) -> tuple[GreyImage, FloatArray]:
-    """Mean of blocks of ``factor`` x ``factor`` pixels."""
     height, width = (-(-n // factor) * factor for n in source.shape)
     bottom, right = height - source.shape[0], width - source.shape[1]
     padded = cv2.copyMakeBorder(source, 0, bottom, 0, right, _BORDER)
@@ -191,7 +175,7 @@ def _shrink(source: GreyImage, to_pixels: FloatArray, factor: int) -> tuple[Grey
 
 
 def _double(source: GreyImage) -> GreyImage:
-    """Twice the pixels: the old ones stay, at even places, and new ones lie half-way between."""
+    """Double the pixels: the old ones stay, at even places, and new ones lie half-way between."""
     height, width = source.shape
     doubled = np.empty((2 * height, 2 * width), np.uint8)
     wide = np.empty((height, 2 * width), np.uint8)

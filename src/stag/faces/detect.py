@@ -1,16 +1,15 @@
-"""Faces and their 68 landmarks in one frame, from dlib or from a file of points."""
+"""Detect the faces of a frame with their 68 landmarks, by dlib or from a file of points."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -25,18 +24,18 @@ Box = tuple[float, float, float, float]
 
 _SCALES = (1.0, 1.5, 2.0, 3.0)
 _LARGEST_SIDE_PX = 1920  # assumed; a frame is not enlarged beyond this for detection
-_SEARCH_SCORE = -0.7  # assumed; also what a scale counts that did not see the face
+_SEARCH_SCORE = -0.7  # assumed; also the score of a scale at which the face was not seen
 _SAME_FACE = 0.35  # assumed; overlap (intersection over union) of two detections of one face
-_LANDMARK_BOX_PX = 200.0  # the landmark model answers in whole pixels: a larger face, a finer answer
+_LANDMARK_BOX_PX = 200.0  # the landmark model gives whole pixels, which are finer on an enlarged face
 _BOX_SHIFTS = (-0.05, 0.0, 0.05)
-# Spectacles and beards cost a face its score; a face below this one must convince the cascades as well. Measured hits
-# of such faces: 13 and more; of fabric, prints and badges: up to 5.
+# Spectacles and beards lower the score of a face; below this score the cascades must see it as well. Measured hits of
+# such faces: 13 and more; of fabric, prints and badges: up to 5.
 _SURE_SCORE = 0.75  # assumed
 _CONFIRMING_HITS = 9  # assumed
 _CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 _CASCADE_BOX_PX = 100
 FINDER_FILE = "frontal_face_detector.svm"
-"""dlib's own finder, saved; its licence lies beside it."""
+"""Saved detector of dlib; its licence lies beside it."""
 
 _MODEL_PACKAGE = "face_recognition_models"
 _MODEL_FILE = "models/shape_predictor_68_face_landmarks.dat"
@@ -46,36 +45,24 @@ class FaceDetector(Protocol):
     """Finds faces in a frame."""
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
-        """Return the faces of a grey image ``(height, width)`` uint8, largest first; an empty list for none."""
+        """Return the faces of a grey image ``(height, width)`` uint8, largest first."""
         ...
 
 
-@dataclass(frozen=True)
-class LandmarkModel:
-    """A landmark backend and whether it is installed.
-
-    Attributes:
-        name: Name for :func:`load_detector`.
-        available: Whether it can be used here.
-        path: Its model file, where it has one.
-        licence: What its use is limited to.
-    """
+class LandmarkModel(NamedTuple):
+    """A landmark backend, whether it is installed, and what its use is limited to."""
 
     name: str
     available: bool
-    path: Path | None
     licence: str
 
 
 class DlibDetector:
     """dlib's frontal face detector (HOG) and its 68-point landmark model.
 
-    The frame is searched at several enlargements, because the detector knows no face below about 70 px. A face's score
-    is the mean of its two best scales: prints and shadows that look like a face tend to do so at one scale only. Weak
-    candidates must also be seen by a detector of another kind, OpenCV's Haar cascades.
-
-    Args:
-        min_score: Faces with a lower score are left out.
+    The frame is searched at several enlargements, because the detector knows no face below about 70 px. The score of a
+    face is the mean of its two best scales: prints and shadows that look like a face tend to do so at one scale only.
+    Weak candidates must also be seen by OpenCV's Haar cascades.
 
     Raises:
         MissingDependency: dlib or the landmark model is not installed.
@@ -86,10 +73,15 @@ class DlibDetector:
     def __init__(self, min_score: float) -> None:
         self.min_score = min_score
         self._dlib = _import_dlib()
-        self._model = _landmark_model()
+        model = _landmark_model()
+        if model is None:
+            raise MissingDependency(
+                f"the 68-point landmark model ({_MODEL_PACKAGE}) is missing: {install_hint('faces')}"
+            )
+        self._model = model
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
-        """Faces of a grey image ``(height, width)`` uint8 that score at least ``min_score``, widest box first."""
+        """Return the faces of a grey image that score at least ``min_score``, widest box first."""
         candidates = [c for scale in _scales_for(image) for c in self._search(image, scale)]
         faces = [
             Landmarks(self._place_points(image, box), score, box)
@@ -100,14 +92,14 @@ class DlibDetector:
 
     def _search(self, image: GreyImage, scale: float) -> Iterator[tuple[Box, float, float]]:
         resized = _resize(image, scale)
-        # cv2 rounds the size, so the true factors differ a little from the wanted one.
+        # cv2 rounds the size, so that the true factors differ a little from the scale.
         to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
         boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
         for box, score in zip(boxes, scores, strict=True):
             yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
 
     def _place_points(self, image: GreyImage, box: Box) -> FloatArray:
-        """Median of the landmarks from nine slightly shifted boxes: ``(68, 2)`` with sub-pixel steps."""
+        """Return the median of the landmarks ``(68, 2)`` from nine slightly shifted boxes."""
         left, top, right, bottom = box
         face, x0, y0 = _grown(image, box, 0.6 * (right - left))
         enlarged = _resize(face, _LANDMARK_BOX_PX / max(right - left, 1.0))
@@ -126,17 +118,14 @@ class DlibDetector:
 
 
 class FileDetector:
-    """Landmarks that another program found: a CSV with OpenFace's column names.
+    """Landmarks that another program wrote: a CSV with OpenFace's column names.
 
     Columns ``x_0`` to ``x_67`` and ``y_0`` to ``y_67`` in pixels of the frame are needed; ``frame``, ``face_id`` and
-    ``confidence`` are used where present. The rows of the first frame count. Blanks around names are allowed.
-
-    Args:
-        path: The CSV file.
-        min_score: Rows with a lower ``confidence`` are left out; rows without one are kept.
+    ``confidence`` are used where present. The rows of the first frame count, without those of a ``confidence`` below
+    ``min_score``.
 
     Raises:
-        FaceNotFound: The file cannot be read, lacks a column, or holds no usable row.
+        FaceNotFound: The file cannot be read, lacks a column, or contains no usable row.
     """
 
     def __init__(self, path: Path, min_score: float = -np.inf) -> None:
@@ -144,10 +133,10 @@ class FileDetector:
         self._faces = [f for f in _read_points(self.path) if not f.score < min_score]
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
-        """Faces of the file's first frame whose points lie in the image, largest inter-ocular distance first.
+        """Return the faces of the first frame of the file, largest inter-ocular distance first.
 
         Raises:
-            FaceNotFound: Points lie outside the image, so the file belongs to other frames.
+            FaceNotFound: Eyes lie outside the image, so that the file belongs to other frames.
         """
         height, width = image.shape
         for face in self._faces:
@@ -161,15 +150,11 @@ class FileDetector:
 
 
 def load_detector(name: str, *, min_score: float) -> FaceDetector:
-    """Return a detector by name.
-
-    Args:
-        name: ``"dlib"``, or the path of a landmark CSV.
-        min_score: Score below which a face is not taken.
+    """Return the detector ``"dlib"``, or that of a landmark CSV at the path ``name``.
 
     Raises:
-        MissingDependency: The backend is not installed.
-        FaceNotFound: ``name`` is neither a backend nor a readable landmark file.
+        MissingDependency: dlib is not installed.
+        FaceNotFound: ``name`` is neither ``dlib`` nor a readable landmark file.
     """
     if name == "dlib":
         return DlibDetector(min_score)
@@ -179,25 +164,20 @@ def load_detector(name: str, *, min_score: float) -> FaceDetector:
 
 
 def landmark_models() -> list[LandmarkModel]:
-    """Return every backend with its model file and licence; load none of them."""
-    model = _dlib_model_path()
-    usable = model is not None and importlib.util.find_spec("dlib") is not None
-    licence = "68-point model trained on iBUG 300-W: research only, no commercial use"
+    """Return every landmark backend, without loading it."""
+    usable = _landmark_model() is not None and importlib.util.find_spec("dlib") is not None
     return [
-        LandmarkModel("dlib", usable, model, licence),
-        LandmarkModel("file", True, None, "that of the program that wrote the points"),
+        LandmarkModel("dlib", usable, "68-point model trained on iBUG 300-W: research only, no commercial use"),
+        LandmarkModel("file", True, "that of the program that wrote the points"),
     ]
 
 
 def merge_scales(candidates: Sequence[tuple[Box, float, float]]) -> list[tuple[Box, float]]:
-    """Join detections of one face at several scales; the best one gives the box.
-
-    Args:
-        candidates: ``(box, score, scale)`` of every detection.
+    """Join detections ``(box, score, scale)`` of one face at several scales; the best one gives the box.
 
     Returns:
-        ``(box, score)`` per face, best first; the score is the mean of the two best scales, where a scale that did
-        not see the face counts -0.7.
+        ``(box, score)`` per face, best first; the score is the mean of the two best scales, where a scale at which
+        the face was not seen counts -0.7.
     """
     merged: list[tuple[Box, float]] = []
     waiting = sorted(candidates, key=lambda c: (-c[1], c[0]))
@@ -214,7 +194,7 @@ def merge_scales(candidates: Sequence[tuple[Box, float, float]]) -> list[tuple[B
 
 
 def cascade_hits(image: GreyImage, box: Box) -> int:
-    """Count how often two Haar cascades, ungrouped, see a face in the box of another detector, pixels of the frame.
+    """Count how often two Haar cascades, ungrouped, see a face in a box, pixels of the frame.
 
     Source: Viola and Jones, Robust Real-Time Face Detection, IJCV 57, 2004.
     """
@@ -262,7 +242,7 @@ def _resize(image: GreyImage, scale: float) -> GreyImage:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=kind), dtype=np.uint8)
 
 
-def _dlib_model_path() -> Path | None:
+def _landmark_model() -> Path | None:
     # The package that carries the model fails to import with new setuptools; its folder is all that is needed.
     package = importlib.util.find_spec(_MODEL_PACKAGE)
     for folder in (package.submodule_search_locations or []) if package else []:
@@ -286,23 +266,16 @@ def _import_dlib() -> Any:
         raise MissingDependency(f"the face detector dlib is missing: {install_hint('faces')}") from error
 
 
-def _landmark_model() -> Path:
-    model = _dlib_model_path()
-    if model is None:
-        raise MissingDependency(f"the 68-point landmark model ({_MODEL_PACKAGE}) is missing: {install_hint('faces')}")
-    return model
-
-
 @lru_cache(maxsize=1)
 def _load_finder() -> Any:
-    """Load dlib's frontal face finder from its saved form, which is 500 times as fast as unpacking it from text."""
+    """Load the saved detector of dlib, which is 500 times as fast as unpacking it from text."""
     with as_file(files("stag.faces") / FINDER_FILE) as path:
         return _import_dlib().fhog_object_detector(str(path))
 
 
 @lru_cache(maxsize=1)
 def _load_predictor(model: Path) -> Any:
-    """Load the landmark predictor; once per process (the model is 100 MB)."""
+    """Load the landmark model of 100 MB."""
     return _import_dlib().shape_predictor(str(model))
 
 
@@ -322,7 +295,7 @@ def _read_points(path: Path) -> list[Landmarks]:
             raise FaceNotFound(f"{path}, line {line}: {wrong}")
         table.append(dict(zip(header, cells, strict=False)))
     if not table:
-        raise FaceNotFound(f"{path}: holds no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
+        raise FaceNotFound(f"{path}: contains no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
     missing = [name for name in columns if name not in table[0]]
     if missing:
         raise FaceNotFound(f"{path}: has no column {missing[0]!r}; expected x_0..x_67 and y_0..y_67 in frame pixels")
@@ -340,11 +313,11 @@ def _read_points(path: Path) -> list[Landmarks]:
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         faces.append(Landmarks(points, _number(row.get("confidence")), (left, top, right, bottom)))
     if not faces:
-        raise FaceNotFound(f"{path}: its first frame holds no complete set of 68 points; correct the file")
+        raise FaceNotFound(f"{path}: its first frame contains no complete set of 68 points; correct the file")
     return sorted(faces, key=lambda face: -face.inter_ocular_px)
 
 
 def _number(cell: str | None) -> float:
-    """Return a coordinate, ``nan`` for none; its comma is a decimal comma, also before three digits."""
+    """Return a coordinate, ``nan`` for an empty cell; a comma is a decimal comma, also before three digits."""
     value = number((cell or "").replace(",", "."))
     return float("nan") if value is None else value

@@ -1,9 +1,9 @@
-"""Following a face through a clip: a similarity from its first frame to every other, never chained.
+"""Follow a face through a clip: a similarity from its first frame to every other, never chained.
 
 Each frame is warped by the last estimate onto the crop of the first frame, so that only the newest step is left to
-measure. Where that step is large, pyramidal Lucas-Kanade with a forward-backward check bridges it. Small square patches
-on the stable parts of the face then answer with one Lucas-Kanade step each, free of brightness and contrast, and a
-robust similarity is fitted to their answers, each weighted by what its texture can tell.
+measure. Pyramidal Lucas-Kanade with a forward-backward check bridges a large step. Small square patches on the stable
+parts of the face then give one Lucas-Kanade step each, free of brightness and contrast, and a robust similarity is
+fitted to these, each weighted by the sharpness of its texture.
 
 The patches lie on the ridge of the nose down to its tip and beside the four eye corners. Nothing between or above the
 brows and nothing on nose wings, mouth, cheeks or lids is used: an alignment that follows a muscle hides it. With
@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, CropReader, Window, compose, crop_transform, invert, transform_points, warp_crop
-from stag.faces.turn import TurnFit
 from stag.types import FloatArray, GreyImage, Landmarks
 from stag.utils.values import ArrayValue
 
@@ -28,14 +27,14 @@ NOSE_POINTS = (28, 29, 30)
 EYE_CORNERS = {36: (36, 42), 39: (36, 42), 42: (42, 48), 45: (42, 48)}
 """Eye corner -> the range of points of its eye."""
 
-_REACH_PX = 9.0  # assumed; radius of the discs that hold patch centres
+_REACH_PX = 9.0  # assumed; radius of the discs that contain patch centres
 _AWAY_FROM_EYE_PX = 8.0  # assumed; discs of eye corners are moved outwards, off the lids and the iris
 _SPACING_PX = 5
 _HALF_PATCH_PX = 7
 _BLUR_PX = 1.5  # assumed; balances noise against detail
-_MODEL_ERROR_PX = 0.1  # assumed; how far stable skin strays from a similarity
-_OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
 _BLUR_REACH_PX = 7
+_SIMILARITY_ERROR_PX = 0.1  # assumed; how far stable skin strays from a similarity
+_OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
 _LARGE_STEP_PX = 1.5
 _CONVERGED_PX = 0.2  # a Lucas-Kanade step of a fifth of a pixel leaves about .01 px
 _MAX_ROUNDS = 6
@@ -45,38 +44,37 @@ _LARGEST_RMS_PX = 2.5  # assumed; a turning head strays from a similarity long b
 _SEARCHED = (40, 68, 216, 164)  # eyes and nose on the crop: left, top, right, bottom
 _SEARCH_SCALE = 4
 _CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
-_RIDGE = 1e-9 * np.eye(4)
+_RIDGE = 1e-9
 _CORNERS = np.array([[40.0, 40.0], [216.0, 40.0], [40.0, 216.0], [216.0, 216.0]])
+
+# Landmark -> how far it lies before the inner eye corners, crop pixels.  # assumed
+_DEPTH_PX = {28: 10.0, 29: 15.0, 30: 20.0, 36: -6.0, 39: 0.0, 42: 0.0, 45: -6.0}
+_LEAST_SINE = 0.05  # 3 degrees
+_SIGNIFICANT = 2.0  # assumed; standard errors that an angle must exceed
+_TURN_ERROR_PX = 0.3  # assumed; how far patches stray from the pattern without noise
+_OVERLAP = 5.0  # assumed; patches share pixels: so many of them count as one independent patch
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tracked(ArrayValue):
-    """Where the head is in one frame.
+    """Position of the head in one frame.
 
     Attributes:
         motion: ``(2, 3)`` similarity from coordinates of the first frame to those of this frame. Where the face is
             lost, that of the last frame in which it was not.
-        inliers: Share of the patches that agree with it.
-        rms_px: What the agreeing patches deviate from it, crop pixels.
         lost: Whether the face is no longer recognised.
-        residuals: ``(n, 2)`` what each patch deviates from it, crop pixels.
-        turn_deg: How far the head has turned out of the picture plane since the first frame, degrees.
+        residuals: ``(n, 2)`` deviation of each patch from the similarity, crop pixels.
+        turn_deg: Turn of the head out of the picture plane since the first frame, degrees.
     """
 
     motion: FloatArray
-    inliers: float
-    rms_px: float
     lost: bool
     residuals: FloatArray
     turn_deg: float
 
 
 class FaceTracker:
-    """Follows one face from the frame in which it was detected.
-
-    Args:
-        image: ``(height, width)`` uint8, the first frame.
-        landmarks: The face in that frame.
+    """Follows one face from the frame ``(height, width)`` uint8 in which it was detected.
 
     Example:
         >>> tracker = FaceTracker(first.image, face)  # doctest: +SKIP
@@ -89,30 +87,20 @@ class FaceTracker:
         self._reference = warp_crop(image, self._to_crop)
         self._patches = _Patches(self._reference, transform_points(landmarks.points, self._to_crop))
         left, top, right, bottom = _SEARCHED
-        self._template = cv2.resize(
-            self._reference[top:bottom, left:right],
-            None,
-            fx=1 / _SEARCH_SCALE,
-            fy=1 / _SEARCH_SCALE,
-            interpolation=cv2.INTER_AREA,
-        )
-        self._template_corner = np.array([left, top])
+        scale = 1 / _SEARCH_SCALE
+        searched = self._reference[top:bottom, left:right]
+        self._template = cv2.resize(searched, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         self._motion: FloatArray = np.eye(2, 3)
 
     def update(self, image: GreyImage | CropReader) -> Tracked:
-        """Find the head in the next frame of the clip.
-
-        Args:
-            image: ``(height, width)`` uint8, or a reader of it that is to be used for the crop afterwards.
+        """Find the head in the next frame, given as ``(height, width)`` uint8 or as a reader of it.
 
         Source: Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56, 2004 (inverse compositional form).
         """
         reader = image if isinstance(image, CropReader) else CropReader(image, self._patches.window)
         tracked = self._refine(reader, self._motion)
-        if tracked.lost:
-            found = self._search(reader.image)
-            if found is not None:
-                tracked = self._refine(reader, found)
+        if tracked.lost and (guess := self._search(reader.image)) is not None:
+            tracked = self._refine(reader, guess)
         if tracked.lost:
             return replace(tracked, motion=self._motion.copy())
         self._motion = tracked.motion
@@ -140,7 +128,7 @@ class FaceTracker:
             if step_px < _CONVERGED_PX:
                 break
         lost = likeness < _SAME_SKIN or share < _LEAST_INLIERS or rms_px > _LARGEST_RMS_PX
-        return Tracked(motion, share, rms_px, lost, residuals, self._patches.turn.degrees(residuals))
+        return Tracked(motion, lost, residuals, self._patches.turn.degrees(residuals))
 
     def _search(self, image: GreyImage) -> FloatArray | None:
         """Look for eyes and nose over twice the width of the crop around their last place."""
@@ -153,11 +141,11 @@ class FaceTracker:
         _, best, _, place = cv2.minMaxLoc(cv2.matchTemplate(view, self._template, cv2.TM_CCOEFF_NORMED))
         if best < _SAME_SKIN:
             return None
-        shift = np.array(place) * _SEARCH_SCALE - CROP_PX / 2 - self._template_corner
+        shift = np.array(place) * _SEARCH_SCALE - CROP_PX / 2 - np.array(_SEARCHED[:2])
         return self._moved(self._motion, np.column_stack([np.eye(2), shift]))
 
     def _moved(self, motion: FloatArray, step: FloatArray) -> FloatArray:
-        """The motion after a further step that was measured on the crop."""
+        """Return the motion after a further step that was measured on the crop."""
         return compose(motion, compose(self._from_crop, compose(step, self._to_crop)))
 
 
@@ -166,9 +154,7 @@ class _Patches:
 
     Attributes:
         centres: ``(n, 2)`` on the crop.
-        fit: Fits a similarity to their shifts.
-        turn: Fits a turn of the head to what the similarity leaves.
-        window: The part of the crop that the patches read.
+        window: Part of the crop that the patches read.
     """
 
     def __init__(self, reference: GreyImage, points: FloatArray) -> None:
@@ -179,13 +165,11 @@ class _Patches:
         self.window: Window = (int(low[1]), int(high[1]), int(low[0]), int(high[0]))
         width = int(high[0] - low[0])
         reach = np.arange(-_HALF_PATCH_PX, _HALF_PATCH_PX + 1)
-        offsets = (reach[:, None] * width + reach).ravel()
         inside = (self.centres - low).astype(np.intp)
-        self._pixels = (inside[:, 1] * width + inside[:, 0])[:, None] + offsets
+        self._pixels = (inside[:, 1] * width + inside[:, 0])[:, None] + (reach[:, None] * width + reach).ravel()
         blurred = _blur(np.ascontiguousarray(reference[low[1] : high[1], low[0] : high[0]]))
-        values = self._take(blurred)
-        self._values = values
-        self._centred = values - values.mean(axis=1, keepdims=True)
+        self._values = self._take(blurred)
+        self._centred = self._values - self._values.mean(axis=1, keepdims=True)
         self._energy = float(np.square(self._centred).sum())
         unit = self._centred / np.maximum(np.linalg.norm(self._centred, axis=1, keepdims=True), 1e-6)
         across = self._take(cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1) / 2)
@@ -196,14 +180,11 @@ class _Patches:
         gradient -= unit[:, :, None] * np.einsum("np,npk->nk", unit, gradient)[:, None]
         information = np.einsum("npi,npj->nij", gradient, gradient) + 1e-3 * np.eye(2)
         self.fit = _SimilarityFit(self.centres, information)
-        self.turn = TurnFit(self.centres, points, self.fit.design, information)
+        self.turn = _TurnFit(self.centres, points, self.fit.design, information)
         self._solve = np.asarray(-np.linalg.inv(information) @ gradient.transpose(0, 2, 1), dtype=np.float32)
 
     def compare(self, crop: GreyImage) -> tuple[FloatArray, float]:
-        """Shift of every patch ``(n, 2)`` in the window of another crop, by one Lucas-Kanade step.
-
-        The second answer is the correlation of all patches together.
-        """
+        """Return the shift of every patch ``(n, 2)`` in the window of another crop, and their joint correlation."""
         values = self._take(_blur(crop))
         shifts = (self._solve @ (values - self._values)[:, :, None])[:, :, 0].astype(np.float64)
         # One part of the product has mean 0 already, so that the mean of the other does not count.
@@ -220,7 +201,7 @@ def _blur(crop: GreyImage) -> NDArray[np.float32]:
 
 
 def _patch_centres(points: FloatArray) -> FloatArray:
-    """Grid points within reach of an anatomical anchor, ``(n, 2)`` whole pixels of the crop."""
+    """Return the grid points near the nose and the eye corners, ``(n, 2)`` whole pixels of the crop."""
     anchors = [points[i] for i in NOSE_POINTS]
     for corner, (first, after) in EYE_CORNERS.items():
         outwards = points[corner] - points[first:after].mean(axis=0)
@@ -233,7 +214,7 @@ def _patch_centres(points: FloatArray) -> FloatArray:
 
 
 class _SimilarityFit:
-    """Similarity that best explains the shifts of patches: iteratively reweighted least squares.
+    """Fits a similarity to the shifts of patches by iteratively reweighted least squares.
 
     The covariance of a shift is that of image noise, whose strength is estimated on the way, plus a small model
     error. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the others. Whatever
@@ -241,7 +222,7 @@ class _SimilarityFit:
 
     Args:
         centres: ``(n, 2)`` of the patches.
-        information: ``(n, 2, 2)`` products of the gradients: how sharply a patch tells its shift.
+        information: ``(n, 2, 2)`` products of the gradients: how sharply texture fixes the shift of a patch.
 
     Attributes:
         design: ``(n, 2, 4)`` derivatives of the shifts by the parameters of the similarity.
@@ -263,7 +244,7 @@ class _SimilarityFit:
         self._terms = np.concatenate([squares, np.zeros_like(self._rows)], axis=1)
 
     def __call__(self, shifts: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Shifts ``(n, 2)`` -> the similarity ``(2, 3)``, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``."""
+        """Return the similarity ``(2, 3)`` of shifts ``(n, 2)``, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``."""
         n = len(shifts)
         values = np.einsum("nki,nk->in", self._axes, shifts).ravel()
         np.multiply(values[:, None], self._rows, out=self._terms[:, 16:])
@@ -274,10 +255,10 @@ class _SimilarityFit:
                 if turn:
                     squared = left * left * self._sharpness
                     # The median length of a pair of standard normal numbers is 1.177.
-                    noise = min(max(_median(squared[:n] + squared[n:]) / 1.177**2, 0.1), 1e4)
-                precision = 1 / (noise / self._sharpness + _MODEL_ERROR_PX**2)
+                    noise = min(max(float(np.median(squared[:n] + squared[n:])) / 1.177**2, 0.1), 1e4)
+                precision = 1 / (noise / self._sharpness + _SIMILARITY_ERROR_PX**2)
             weighted = (precision * np.concatenate([weights, weights])) @ self._terms
-            normal = weighted[:16].reshape(4, 4) + _RIDGE
+            normal = weighted[:16].reshape(4, 4) + _RIDGE * np.eye(4)
             theta = cv2.solve(normal, weighted[16:], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
             left = values - self._rows @ theta
             squared = left * left * precision
@@ -286,23 +267,53 @@ class _SimilarityFit:
                 weights = 1 / np.sqrt(np.maximum(deviation2, 0.25))
             else:
                 weights = np.maximum(1 - deviation2 / _OUTLIER**2, 0) ** 2
-        return _as_transform(theta), weights, shifts - self.design @ theta
+        a, b, tx, ty = theta
+        linear = np.array([[1 + a, -b], [b, 1 + a]])
+        similarity = np.column_stack([linear, np.array([tx, ty]) + _CENTRE - linear @ _CENTRE])
+        return similarity, weights, shifts - self.design @ theta
 
 
-def _median(values: FloatArray) -> float:
-    half = len(values) // 2
-    ordered = np.partition(values, (half - 1, half)) if len(values) > 1 else values
-    return float(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
+class _TurnFit:
+    """Fits a turn of the head out of the picture plane to the residuals of the patches after a similarity.
 
+    Under a small turn the patch at depth ``z`` keeps a residual of ``z sin(angle)`` in the direction of the turn. That
+    pattern is fitted, each patch weighted by the sharpness of its texture. Noise, compression and overexposure match it
+    only by chance; how well, is estimated from the residuals of the fit.
 
-def _as_transform(theta: FloatArray) -> FloatArray:
-    a, b, tx, ty = theta
-    linear = np.array([[1 + a, -b], [b, 1 + a]])
-    return np.column_stack([linear, np.array([tx, ty]) + _CENTRE - linear @ _CENTRE])
+    Args:
+        centres: ``(n, 2)`` of the patches, on the crop.
+        points: ``(68, 2)`` landmarks on the crop.
+        design: ``(n, 2, 4)`` derivatives of the patches' shifts by the parameters of the similarity.
+        information: ``(n, 2, 2)`` products of the gradients.
+    """
+
+    def __init__(self, centres: FloatArray, points: FloatArray, design: FloatArray, information: FloatArray) -> None:
+        anchors = list(_DEPTH_PX)
+        nearest = np.linalg.norm(centres[:, None] - points[anchors], axis=2).argmin(axis=1)
+        depth = np.array([_DEPTH_PX[anchors[i]] for i in nearest])
+        columns = np.concatenate([design, depth[:, None, None] * np.eye(2)], axis=2)
+        weighted = np.einsum("nkl,nlj->jnk", information, columns)
+        normal = np.einsum("nki,jnk->ij", columns, weighted)
+        # The similarity is fitted anew beside the turn, for without the turn it has absorbed a part of it.
+        normal += _RIDGE * np.trace(normal) * np.eye(6)
+        self._columns, self._information = columns, information
+        self._solve = np.linalg.solve(normal, weighted.reshape(6, -1))
+        self._variance = _OVERLAP * float(np.trace(np.linalg.inv(normal)[4:, 4:])) / max(2 * len(centres) - 6, 1)
+        self._model2 = _OVERLAP * _TURN_ERROR_PX**2 * float(np.square(self._solve[4:]).sum())
+
+    def degrees(self, residuals: FloatArray) -> float:
+        """Return the angle of residuals ``(n, 2)``, crop pixels, in degrees, 3 to 90; 0 where chance explains it."""
+        fitted = self._solve @ residuals.ravel()
+        sine = float(np.hypot(fitted[4], fitted[5]))
+        if sine < _LEAST_SINE:
+            return 0.0
+        left = residuals - self._columns @ fitted
+        chance2 = self._model2 + self._variance * float(np.einsum("nk,nkl,nl->", left, self._information, left))
+        return float(np.degrees(np.arcsin(min(sine, 1.0)))) if sine**2 > _SIGNIFICANT**2 * chance2 else 0.0
 
 
 def _large_step(reference: GreyImage, crop: GreyImage, centres: FloatArray) -> FloatArray | None:
-    """A step of many pixels, to about half a pixel: ``(2, 3)``, or ``None`` where too few points were followed."""
+    """Return a step of many pixels, to about half a pixel: ``(2, 3)``, or ``None`` with too few points followed."""
     start = centres.astype(np.float32)[:, None]
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
     options = {"winSize": (21, 21), "maxLevel": 4, "criteria": criteria}

@@ -1,4 +1,4 @@
-"""Apply a trained model to the faces of a clip: frames or motion in, predictions out."""
+"""Apply a trained model to the faces of a clip."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ Faces = Literal["largest", "all"]
 class Predictor:
     """Applies a trained model to clips.
 
-    The motion of a clip is extracted with the settings of the model. The model also decides which action units the
-    classifier reads (:meth:`~stag.model.folder.ModelInfo.au_source`) and over which views of the clip probabilities are
-    averaged (:func:`~stag.inference.probabilities.model_views`). Those of a clip of poor quality are softened.
+    The settings of the model decide how motion is extracted, which action units the classifier reads, and over which
+    views of the clip probabilities are averaged. Those of a clip of poor quality are softened.
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
@@ -35,7 +34,7 @@ class Predictor:
         engine: ``torch``, or ``onnx`` to run the model with onnxruntime, which is faster for single clips.
 
     Raises:
-        ModelError: The folder is missing, damaged, or has settings that this program does not know.
+        ModelError: The folder is missing, damaged, or has unknown settings.
         StagError: ``engine`` is ``onnx`` and its packages are not installed.
     """
 
@@ -65,10 +64,10 @@ class Predictor:
 
         Args:
             frames: The clip, in order.
-            file: Name of the clip in the answer.
+            file: Name of the clip in the prediction.
             faces: Every face, or the largest alone.
-            pictures: Keep the crop at each step, for the player of a report.
-            aus: Annotated action units of the clip, such as ``"4+7"``; they count for every face of it.
+            pictures: Whether to keep the crop at each step, for the player of a report.
+            aus: Annotated action units of the clip, such as ``"4+7"``; they count for each of its faces.
 
         Raises:
             VideoError: The clip is too short.
@@ -97,7 +96,7 @@ class Predictor:
         return codes
 
     def classify(self, tensor: MotionTensor, file: str, codes: tuple[int, ...] | None = None) -> Prediction:
-        """Return the prediction for ready motion, with the ``codes`` of :meth:`codes`."""
+        """Return the prediction for ready motion, with action units from :meth:`codes`."""
         source = self.model.info.au_source(coded=codes is not None)
         result = answer(
             self.model,

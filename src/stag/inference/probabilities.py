@@ -1,8 +1,7 @@
 """Apply a trained model to motion: probabilities and attention in one pass, softened by the quality of the clip.
 
 An answer is a mean over views of the clip, cut a little at either end and mirrored (test-time augmentation). Views work
-on tensors, because training applies them to stacked folds on the GPU; tables and spans are those of
-:mod:`stag.motion.transforms`.
+on tensors, because training applies them to stacked folds on the GPU.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _CHUNK = 256
 _LEAST = 1e-12
 
 MOST_UNMEASURED = 0.55
-"""Largest probability of a clip that is not measurable: so often the most probable class was right."""
+"""Largest probability of a clip that is not measurable: the measured share of right answers."""
 
 
 class View(NamedTuple):
@@ -45,7 +44,6 @@ class View(NamedTuple):
 
     Attributes:
         span: First and last position kept, shares of the clip in [0, 1].
-        mirrored: Whether left and right change places.
     """
 
     span: tuple[float, float] = (0.0, 1.0)
@@ -58,11 +56,9 @@ class View(NamedTuple):
         return mirror(motion, layout) if self.mirrored else motion
 
     def back(self, values: Tensor, layout: str) -> Tensor:
-        """Return values of the view's channels and steps as values of those of the clip; the sum stays.
+        """Return values ``(B, T, R)`` of the view as values of the clip; the sum stays.
 
-        Args:
-            values: ``(B, T, R)``. A value goes to the steps that its own step was interpolated from.
-            layout: Region layout of the ``R`` axis.
+        A value goes to the steps that its own step was interpolated from.
         """
         if self.mirrored:
             values = values[..., list(mirror_order(layout))]
@@ -83,21 +79,13 @@ PLAIN = (View(),)
 
 
 def model_views(info: ModelInfo) -> tuple[View, ...]:
-    """Return the views that a model averages over, by its own settings; the first is the unchanged clip."""
+    """Return the views that a model averages over; the first is the unchanged clip."""
     plain = (View(), *map(View, JITTER_SPANS[: info.jitter_tta]))
     return plain + tuple(View(view.span, True) for view in plain) if info.mirror_tta else plain
 
 
 def mirror(motion: Tensor, layout: str) -> Tensor:
-    """Mirror motion: paired channels change places, ``u`` changes sign.
-
-    Args:
-        motion: ``(B, T, R, 2)``.
-        layout: Region layout of the ``R`` axis.
-
-    Returns:
-        ``(B, T, R, 2)``; mirroring twice gives the input back, exactly.
-    """
+    """Mirror motion ``(B, T, R, 2)``: paired channels change places, ``u`` changes sign."""
     order = torch.tensor(mirror_order(layout), device=motion.device)
     return motion.index_select(-2, order) * motion.new_tensor(MIRROR_SIGNS)
 
@@ -109,9 +97,6 @@ def cut_to_span(motion: Tensor, span: Tensor, *, cumulative: bool) -> Tensor:
         motion: ``(B, T, R, 2)``.
         span: ``(B, 2)`` positions in [0, 1].
         cumulative: Whether to count motion from the new first step.
-
-    Returns:
-        ``(B, T, R, 2)``; a span of (0, 1) gives the input back.
     """
     steps = motion.shape[1]
     share = torch.linspace(0, 1, steps, device=motion.device)
@@ -135,8 +120,7 @@ class Answer(NamedTuple):
     Attributes:
         probabilities: ``(B, C)`` float64, calibrated means over the views; rows sum to 1.
         au_probabilities: ``(B, A)`` float64, means over the views, always without AU input.
-        adjacency: ``(B, L, T, R, R)`` float64 graph attention of the clip as it is, from the pass that led to the
-            classes; ``None`` where it was not requested.
+        adjacency: ``(B, L, T, R, R)`` float64 graph attention of the unchanged clip; ``None`` if not requested.
         temporal_attention: ``(B, T)`` float64, likewise.
         au_steps: ``(B, T, A)`` float64 AU probabilities of each step, likewise; of the motion alone.
     """
@@ -149,8 +133,7 @@ class Answer(NamedTuple):
 
 
 Forward = Callable[[Tensor], Sequence[Tensor]]
-"""``(B, T, R, 2)`` -> class logits, AU logits, adjacency, temporal attention and AU logits of each step; for example an
-exported model."""
+"""``(B, T, R, 2)`` -> class logits, AU logits, adjacency, temporal attention and AU logits of each step."""
 
 
 @torch.no_grad()
@@ -171,7 +154,7 @@ def answer(
         motion: ``(B, T, R, 2)`` crop pixels, on the device of the model.
         au_source: From :meth:`stag.model.folder.ModelInfo.au_source`.
         au: ``(B, A)``, read only under ``annotated``; a row with nan is unknown.
-        views: Views to average over; the views of the model where omitted.
+        views: Views to average over; those of the model where omitted.
         attention: Whether to return the attention too.
         forward: Replacement for the forward pass, such as an exported model.
     """
@@ -179,7 +162,7 @@ def answer(
     classes, units, shown = [], [], []
     for number, view in enumerate(model_views(model.info) if views is None else views):
         clips = view.of(motion, model.info.layout, cumulative=model.info.cumulative)
-        # The first view is the clip as it is: only its attention is one of the steps that are shown.
+        # The first view is the unchanged clip: its attention belongs to the steps that are shown.
         wanted = attention and number == 0
         rest: Sequence[Tensor | None]
         if forward is None:
@@ -196,7 +179,8 @@ def answer(
         if wanted:
             adjacency, temporal, steps = (value.double() for value in rest if value is not None)
             shown = [value.cpu().numpy() for value in (adjacency, temporal, torch.sigmoid(steps))]
-    return Answer(torch.stack(classes).mean(dim=0).cpu().numpy(), torch.stack(units).mean(dim=0).cpu().numpy(), *shown)
+    means = (torch.stack(values).mean(dim=0).cpu().numpy() for values in (classes, units))
+    return Answer(*means, *shown)
 
 
 def predict_probabilities(
@@ -214,17 +198,9 @@ def array_probabilities(
     au: NDArray[np.float32] | None = None,
     views: Sequence[View] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return class and AU probabilities of any number of clips, computed on the device of the model.
+    """Return class ``(n, C)`` and AU ``(n, A)`` probabilities of any number of clips, on the device of the model.
 
-    Args:
-        model: A trained model.
-        motion: ``(n, T, R, 2)`` crop pixels.
-        au_source: ``none``, ``annotated`` or ``predicted``.
-        au: ``(n, A)``, read only under ``annotated``.
-        views: Views to average over; the views of the model where omitted.
-
-    Returns:
-        ``(n, C)`` class probabilities and ``(n, A)`` AU probabilities, the latter always free of AU input.
+    Args are those of :func:`answer`, with arrays; AU probabilities never use the AU input.
     """
     device = next(model.parameters()).device
     parts = []
@@ -237,22 +213,11 @@ def array_probabilities(
 
 
 def soften(probabilities: FloatArray, quality: Quality | None) -> FloatArray:
-    """Move probabilities towards equal ones, the further the lower the quality of the clip.
+    """Move probabilities ``(..., C)`` towards equal ones, the further the lower the quality of the clip.
 
     Log probabilities are scaled by :func:`~stag.motion.quality.trust`, as by a temperature: the order of the classes
-    stays, and a clip of full quality keeps its numbers. Where a clip is not measurable none exceeds
+    stays, and a clip of full quality, or ``None``, keeps its numbers. Where a clip is not measurable none exceeds
     :data:`MOST_UNMEASURED`.
-
-    Args:
-        probabilities: ``(..., C)``, each row sums to 1.
-        quality: How well the clip could be measured; ``None`` changes nothing.
-
-    Returns:
-        ``(..., C)`` float64, each row sums to 1.
-
-    Example:
-        >>> soften(np.array([0.9, 0.05, 0.05]), None).tolist()
-        [0.9, 0.05, 0.05]
     """
     scale = trust(quality)
     if scale == 1.0:
@@ -268,11 +233,7 @@ def soften(probabilities: FloatArray, quality: Quality | None) -> FloatArray:
 
 
 def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
-    """Return clips with the regions, the reference and the number of steps of a model.
-
-    Args:
-        motion: Clips of any number of steps; another number is met by linear interpolation between them.
-        info: What the model was made for.
+    """Return clips with the regions, the reference and the number of steps (by linear interpolation) of a model.
 
     Raises:
         ModelError: The file lacks regions that the model needs.
@@ -293,10 +254,6 @@ def conformed(motion: MotionSet, info: ModelInfo) -> MotionSet:
         times = motion_at(places, times[..., None, None])[..., 0, 0].astype(np.float32)
     if not info.cumulative:
         values = between_steps(values)
-    meta = {
-        **motion.meta,
-        "layout": info.layout,
-        "steps": info.steps,
-        "reference": info.motion.get("reference", "first"),
-    }
+    reference = info.motion.get("reference", "first")
+    meta = {**motion.meta, "layout": info.layout, "steps": info.steps, "reference": reference}
     return replace(motion, motion=np.ascontiguousarray(values, np.float32), time_s=times, meta=meta)

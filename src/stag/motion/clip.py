@@ -18,40 +18,43 @@ from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import FaceTracker
-from stag.motion.events import blink_times, mark_cuts
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
-from stag.motion.quality import SourceLook, is_still, not_measurable, quality_of
+from stag.motion.quality import SourceLook, blink_times, is_still, not_measurable, quality_of
 from stag.motion.regions import Pooling, covering_window, empty_channels
-from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
-from stag.motion.transforms import between_steps, motion_at, since_onset
+from stag.motion.transforms import (
+    between_steps,
+    magnitude_positions,
+    motion_at,
+    probe_positions,
+    since_onset,
+    uniform_positions,
+)
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, Landmarks, MotionTensor, Quality
 from stag.utils import limits
-from stag.video import fps_if_untimed, frame_rate, read_frames
+from stag.video import fps_if_untimed, frame_rate, mark_cuts, read_frames
 
-MIN_FRAMES = 3
-LOW_RESOLUTION_PX = 20.0
-LONG_S = 2.0
-REDETECT_S = 0.4
-SEARCH_S = 0.1
-"""Time between searches while no face is followed."""
-GAP_S = 0.5
-"""Longest absence of a face that is bridged."""
-TURNED_DEG = 6.0
-"""Turn out of the picture plane that is worth a remark: docs/measurements/quality.md has what still heads reach."""
-SAME_PLACE = 1.5
-"""Inter-ocular distances within which a detection is a face that is known already."""
+_MIN_FRAMES = 3
+_LOW_RESOLUTION_PX = 20.0
+_LONG_S = 2.0
+_REDETECT_S = 0.4
+_SEARCH_S = 0.1  # time between searches while no face is followed
+_GAP_S = 0.5  # longest absence of a face that is bridged
+_TURNED_DEG = 6.0  # turn that is worth a remark; docs/measurements/quality.md has those of still heads
+_SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
 
 class FaceTrack:
-    """The aligned crops of one face; of every crop the window of the motion channels, the first also as ``picture``.
+    """The aligned crops of one face, each cut to the window of the motion channels; the first also as ``picture``.
 
     Attributes:
+        points: ``(68, 2)`` landmarks on the first crop.
         lost: Whether the face was missing for too long.
-        ended: Whether the scene that it was in is over.
-        gaps: Frames in which it was not followed.
-        cuts_s: Where the video changes its scene, seconds from its start.
-        residuals: ``(n, 2)`` float32 for each crop: how the stable patches deviate from the alignment, crop pixels.
+        ended: Whether its scene is over.
+        gaps: Number of frames in which it was not followed.
+        cuts_s: Times at which the video changes its scene, seconds from its start.
+        reading: Remarks from reading the clip.
+        residuals: ``(n, 2)`` float32 for each crop: deviation of the stable patches from the alignment, crop pixels.
         look: Signs of picture quality in the frames themselves.
     """
 
@@ -73,42 +76,45 @@ class FaceTrack:
         self.points = transform_points(landmarks.points, self._to_crop)
         self.window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
         self.picture = warp_crop(frame.image, self._to_crop)
-        self._motion = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        self._motion: FloatArray = np.eye(2, 3)
         self.look.see(frame.image)
         self.keep(frame, self._to_crop)
+
+    @property
+    def points_in_window(self) -> FloatArray:
+        """Landmarks ``(68, 2)`` in coordinates of the crops."""
+        return self.points - [self.window[2], self.window[0]]
 
     @property
     def turned(self) -> bool:
         """Whether the head has turned out of the picture plane, in two frames in a row."""
         turns = np.array(self._turns_deg)
-        return bool((np.minimum(turns[1:], turns[:-1]) > TURNED_DEG).any())
+        return bool((np.minimum(turns[1:], turns[:-1]) > _TURNED_DEG).any())
 
     def follow(self, frame: Frame) -> None:
-        """Align one more frame; a face that is missing for :data:`GAP_S` is lost."""
+        """Align one more frame, or count a gap; a face that is missing for half a second is lost."""
         reader = CropReader(frame.image, self.window)
         tracked = self._tracker.update(reader)
         if tracked.lost:
-            self.lost = frame.time_s - self.start_s - self.times_s[-1] > GAP_S
+            self.lost = frame.time_s - self.start_s - self.times_s[-1] > _GAP_S
             self.gaps += 1
             return
         self.look.see(frame.image)
         self.residuals.append(tracked.residuals.astype(np.float32))
         self._turns_deg.append(tracked.turn_deg)
         self._motion = tracked.motion
-        self._keep(reader, frame.time_s, compose(self._to_crop, invert(tracked.motion)))
+        self.keep(frame, compose(self._to_crop, invert(tracked.motion)), reader)
 
-    def centre(self) -> FloatArray:
-        """``(2,)`` where the face now is, pixels of the frame."""
+    def near(self, face: Landmarks) -> bool:
+        """Return whether a detection is where this face is, or was last."""
         middle = self.landmarks.points.mean(axis=0)
-        return np.asarray(self._motion[:, :2] @ middle + self._motion[:, 2])
+        distance = self._motion[:, :2] @ middle + self._motion[:, 2] - face.points.mean(axis=0)
+        return float(np.hypot(*distance)) < _SAME_PLACE * face.inter_ocular_px
 
-    def keep(self, frame: Frame, transform: FloatArray) -> None:
+    def keep(self, frame: Frame, transform: FloatArray, reader: CropReader | None = None) -> None:
         """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop."""
-        self._keep(CropReader(frame.image), frame.time_s, transform)
-
-    def _keep(self, reader: CropReader, time_s: float, transform: FloatArray) -> None:
-        self.crops.append(reader.read(transform, self.window))
-        self.times_s.append(time_s - self.start_s)
+        self.crops.append((reader or CropReader(frame.image)).read(transform, self.window))
+        self.times_s.append(frame.time_s - self.start_s)
 
 
 def follow_faces(
@@ -117,11 +123,11 @@ def follow_faces(
     """Detect and track the largest face of a clip, or every face; return one track per face, ordered by id.
 
     Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, when
-    one is lost and every :data:`REDETECT_S` seconds for people who appear later. A face that was lost and is found
-    again near the same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
+    one is lost and every 0.4 seconds for people who appear later. A face that was lost and is found again near the
+    same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
 
     Raises:
-        VideoError: The clip has fewer than :data:`MIN_FRAMES` frames, or more than :data:`limits.FRAMES`.
+        VideoError: The clip has fewer than 3 frames, or more than :data:`limits.FRAMES`.
         FaceNotFound: No face was found.
     """
     tracks: list[FaceTrack] = []
@@ -145,16 +151,18 @@ def follow_faces(
             next_search_s = frame.time_s
         active = [track for track in active if not track.lost]
         if (every_face or not active) and frame.time_s >= next_search_s:
-            next_search_s = frame.time_s + (REDETECT_S if active else SEARCH_S)
-            new = [face for face in detector.detect(frame.image) if not _near(face, active)]
+            next_search_s = frame.time_s + (_REDETECT_S if active else _SEARCH_S)
+            new = [face for face in detector.detect(frame.image) if not any(track.near(face) for track in active)]
             for face in new if every_face else new[:1]:
-                tracks.append(FaceTrack(frame, face, _identity(face, tracks)))
-    if n_frames < MIN_FRAMES:
-        raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {MIN_FRAMES}")
+                here = [track.face_id for track in tracks if (track.lost or track.ended) and track.near(face)]
+                unused = 1 + max((track.face_id for track in tracks), default=-1)
+                tracks.append(FaceTrack(frame, face, here[-1] if here else unused))
+    if n_frames < _MIN_FRAMES:
+        raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {_MIN_FRAMES}")
     longest: dict[int, FaceTrack] = {}
     for track in tracks:
         known = longest.get(track.face_id)
-        if len(track.crops) >= max(MIN_FRAMES, len(known.crops) + 1 if known else 0):
+        if len(track.crops) >= max(_MIN_FRAMES, len(known.crops) + 1 if known else 0):
             longest[track.face_id] = track
     if not longest:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
@@ -175,11 +183,11 @@ def track_motion(
     """Return the motion tensor of one followed face.
 
     Args:
-        track: Crops of at least :data:`MIN_FRAMES` frames.
+        track: Crops of at least 3 frames.
         config: Layout, steps, flow, reference, sampling and smoothing.
         flow: Flow algorithm in place of the configured one.
         kept: Share of strongest pixels in place of each channel's own.
-        pictures: Keep the crop at each step, for a player.
+        pictures: Whether to keep the crop at each step, for a player.
 
     Source: Eq. 8-11.
     """
@@ -190,7 +198,7 @@ def track_motion(
     if config.sampling == "magnitude" and n_frames > config.steps:
         positions = magnitude_positions(*_probed_steps(crops, n_frames), config.steps)
     frames = np.arange(n_frames) if n_frames < config.steps else positions.astype(np.int64)
-    windows = Pooling.of(track.points - [track.window[2], track.window[0]], config.layout, kept)
+    windows = Pooling.of(track.points_in_window, config.layout, kept)
     motion = _displacement(crops, frames, flow or make_flow(config.flow), windows, config)
     if n_frames < config.steps:
         motion = motion_at(positions, motion)
@@ -198,11 +206,17 @@ def track_motion(
     if config.reference == "previous":
         motion = between_steps(motion)
     motion32 = np.nan_to_num(motion).astype(np.float32)
+    step_pictures = None
+    if pictures:
+        top, bottom, left, right = track.window
+        step_pictures = np.repeat(track.picture[None], len(positions), axis=0)
+        for picture, position in zip(step_pictures, positions, strict=True):
+            picture[top:bottom, left:right] = track.crops[int(position + 0.5)]
     return MotionTensor(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n_frames), times_s).astype(np.float32),
         frame_index=positions,
-        flags=_flags(track, config, quality, is_still(motion32, config.reference), times_s[-1]),
+        flags=_flags(track, config, quality, is_still(motion32, config.reference)),
         strength_px=float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64)))),
         crop=track.picture,
         points=track.points,
@@ -211,7 +225,7 @@ def track_motion(
         start_s=track.start_s,
         face_id=track.face_id,
         face_score=track.landmarks.score,
-        pictures=_pictures(track, positions) if pictures else None,
+        pictures=step_pictures,
         quality=quality,
     )
 
@@ -238,7 +252,7 @@ def video_motion(
     Args:
         path: A video, a GIF or a folder of images.
         settings: How to extract.
-        fps: Frames per second where the clip carries no times; a video keeps its own.
+        fps: Frames per second where the clip has no times; a video keeps its own.
         every_face: Whether to measure every face of the clip, or the largest alone.
         pictures: Whether to keep the crop at each step, for the player of a report.
 
@@ -252,17 +266,8 @@ def video_motion(
     return extract_clip(frames, detector, settings, path, every_face=every_face, pictures=pictures)
 
 
-def _pictures(track: FaceTrack, positions: FloatArray) -> NDArray[np.uint8]:
-    """``(T, 256, 256)``: the crop at each step; around the window that is kept, the first one."""
-    top, bottom, left, right = track.window
-    pictures = np.repeat(track.picture[None], len(positions), axis=0)
-    for picture, position in zip(pictures, positions, strict=True):
-        picture[top:bottom, left:right] = track.crops[int(position + 0.5)]
-    return pictures
-
-
 class _Smoothed:
-    """Aligned crops, each averaged with its neighbours in time when asked for."""
+    """Aligned crops, each averaged with its neighbours in time where ``smooth_s`` asks for it."""
 
     def __init__(self, crops: list[GreyImage], fps: float, smooth_s: float) -> None:
         self._crops = crops
@@ -311,22 +316,10 @@ def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArr
     return probes, np.clip(step - np.quantile(step, 0.2), 0, None).astype(np.float64)
 
 
-def _near(face: Landmarks, tracks: list[FaceTrack]) -> list[FaceTrack]:
-    """Return the tracks whose face is, or was last, where a detection is."""
-    centre = face.points.mean(axis=0)
-    reach = SAME_PLACE * face.inter_ocular_px
-    return [track for track in tracks if float(np.hypot(*(track.centre() - centre))) < reach]
-
-
-def _identity(face: Landmarks, tracks: list[FaceTrack]) -> int:
-    """Return the id of the face that was last seen there, or a new one."""
-    here = _near(face, [track for track in tracks if track.lost or track.ended])
-    return here[-1].face_id if here else 1 + max((track.face_id for track in tracks), default=-1)
-
-
-def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool, duration_s: float) -> tuple[str, ...]:
+def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool) -> tuple[str, ...]:
+    duration_s = track.times_s[-1]
     empty = empty_channels(track.points, config.layout)
-    blinks = blink_times(track.crops, track.points - [track.window[2], track.window[0]], track.times_s)
+    blinks = blink_times(track.crops, track.points_in_window, track.times_s)
     reason = not_measurable(quality)
     remarks = (
         (reason is not None, f"{NOT_MEASURABLE}: {reason}"),
@@ -338,8 +331,8 @@ def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool
         (bool(track.cuts_s), "cut in the video at " + ", ".join(f"{at:.2f} s" for at in track.cuts_s)),
         (track.turned, "head turned"),
         (bool(blinks), "blink at " + ", ".join(f"{track.start_s + at:.2f} s" for at in blinks)),
-        (track.landmarks.inter_ocular_px < LOW_RESOLUTION_PX, "low resolution"),
-        (duration_s > LONG_S, "longer than a micro-expression"),
+        (track.landmarks.inter_ocular_px < _LOW_RESOLUTION_PX, "low resolution"),
+        (duration_s > _LONG_S, "longer than a micro-expression"),
         (bool(empty), "outside the picture: " + ", ".join(empty)),
     )
     return (*track.reading, *(text for applies, text in remarks if applies))

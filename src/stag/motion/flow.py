@@ -1,4 +1,4 @@
-"""Dense optical flow between two aligned crops (Eq. 8-9), behind one small protocol."""
+"""Dense optical flow between two aligned crops (Eq. 8-9)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from stag.errors import ConfigError
 from stag.types import GreyImage
 
 Plane = NDArray[np.float32]
-"""One part of a flow, or an image, ``(h, w)``."""
+"""One component of a flow, or an image, ``(h, w)``."""
 
 
 class Flow(Protocol):
-    """Displacement of every pixel from one grey image to another."""
+    """Measures the displacement of every pixel from one grey image to another."""
 
     def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
-        """Flow ``(h, w, 2)`` float32 in pixels: ``u`` right-positive, ``v`` down-positive."""
+        """Return ``(h, w, 2)`` in pixels: ``u`` right-positive, ``v`` down-positive."""
         ...
 
 
 class DisFlow:
     """Dense inverse search (Kroeger et al., ECCV 2016), refined down to full resolution.
 
-    The preset's half-resolution finest scale shrinks motion of a pixel to about two thirds; ending at the finest
-    scale keeps most of it.
+    The preset ends at half resolution, which shrinks motion of a pixel to about two thirds.
     """
 
     def __init__(self) -> None:
@@ -36,24 +35,18 @@ class DisFlow:
         self._engine.setFinestScale(0)
 
     def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
-        """Flow ``(h, w, 2)``."""
+        """Return the flow ``(h, w, 2)``."""
         return np.asarray(self._engine.calc(first, second, None), dtype=np.float32)
 
 
 class FarnebackFlow:
-    """Polynomial expansion (Farneback, SCIA 2003); the defaults are the parameters of He et al. (PRL 163, 2022).
-
-    Args:
-        levels: Levels of the pyramid.
-        window_px: Side of the window.
-        rounds: Rounds at each level.
-    """
+    """Polynomial expansion (Farneback, SCIA 2003); the defaults are the parameters of He et al. (PRL 163, 2022)."""
 
     def __init__(self, levels: int = 3, window_px: int = 15, rounds: int = 5) -> None:
         self._settings = {"levels": levels, "winsize": window_px, "iterations": rounds}
 
     def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
-        """Flow ``(h, w, 2)``."""
+        """Return the flow ``(h, w, 2)``."""
         start = np.zeros((*first.shape, 2), np.float32)
         field = cv2.calcOpticalFlowFarneback(
             first, second, start, pyr_scale=0.5, poly_n=7, poly_sigma=1.5, flags=0, **self._settings
@@ -62,14 +55,13 @@ class FarnebackFlow:
 
 
 class LucasKanadeFlow:
-    """Dense Lucas-Kanade in its inverse form: everything but one difference image belongs to the first image.
+    """Dense Lucas-Kanade in its inverse form: one round at half resolution, then rounds at full resolution.
 
-    One round at half resolution, then rounds at full resolution. Each pixel solves for its shift together with an
-    offset of brightness over a square window; a small term on the diagonal holds pixels without texture back. What is
-    prepared for a first image is kept for further calls with that same array, which must not change meanwhile.
+    Each pixel solves for its shift together with an offset of brightness over a square window; a small term on the
+    diagonal keeps pixels without texture still. What is prepared for a first image serves further calls with that same
+    array, which must not change meanwhile.
 
     Args:
-        window_px: Side of the window.
         damping: Squared gradient (grey levels per pixel) below which a shift is held back.
         rounds: Rounds at full resolution; with 0 the flow stays that of half resolution.
 
@@ -85,7 +77,7 @@ class LucasKanadeFlow:
         self._full: _Prepared
 
     def __call__(self, first: GreyImage, second: GreyImage) -> NDArray[np.float32]:
-        """Flow ``(h, w, 2)``."""
+        """Return the flow ``(h, w, 2)``."""
         height, width = first.shape
         small = (max(width // 2, 1), max(height // 2, 1))
         if first is not self._first:
@@ -105,7 +97,7 @@ class LucasKanadeFlow:
 
 
 class _Prepared:
-    """The first image of a pair: what a round needs of it."""
+    """First image of a pair, prepared for the rounds."""
 
     def __init__(self, image: Plane, window_px: int, damping: float) -> None:
         self._image = image
@@ -122,12 +114,12 @@ class _Prepared:
         self._columns, self._rows = columns, rows
 
     def refine(self, now: Plane, flow: tuple[Plane, Plane] | None) -> tuple[Plane, Plane]:
-        """A better flow to another image: two parts ``(h, w)``, from two such parts or from rest."""
+        """Return a better flow to another image, as two components, from a given flow or from rest."""
         if flow is None:
             difference = now - self._image
         else:
             # cv2.remap reads at multiples of 1/32 px; what is rounded off here is measured again.
-            u, v = (_rounded(part) for part in flow)
+            u, v = (np.rint(part * np.float32(32)) * np.float32(1 / 32) for part in flow)
             x, y = self._columns + u, self._rows + v
             difference = _as_float(cv2.remap(now, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
             difference -= self._image
@@ -148,13 +140,6 @@ class _Prepared:
         return _as_float(cv2.blur(image, self._window, borderType=cv2.BORDER_REPLICATE))
 
 
-def _rounded(part: Plane) -> Plane:
-    whole = part * np.float32(32)
-    np.rint(whole, out=whole)
-    whole *= np.float32(1 / 32)
-    return whole
-
-
 def _as_float(image: object) -> Plane:
     return np.asarray(image, dtype=np.float32)
 
@@ -162,18 +147,14 @@ def _as_float(image: object) -> Plane:
 FLOWS: dict[str, Callable[[], Flow]] = {
     "dis": DisFlow,
     "farneback": FarnebackFlow,
-    # For the few pixels of motion that remain on an aligned crop: measured as exact, in a third of the time.
+    # For the few pixels of motion that remain on an aligned crop; measured to be as exact in a third of the time.
     "farneback-fine": lambda: FarnebackFlow(levels=1, window_px=13, rounds=2),
     "lucas-kanade": LucasKanadeFlow,
 }
 
 
 def make_flow(name: str) -> Flow:
-    """The flow algorithm of that name.
-
-    Raises:
-        ConfigError: There is no such algorithm.
-    """
+    """Return one of :data:`FLOWS`; raise a `ConfigError` for another name."""
     if name not in FLOWS:
         raise ConfigError(f"no flow algorithm {name!r}; there are {', '.join(FLOWS)}")
     return FLOWS[name]()

@@ -1,12 +1,11 @@
-"""How well a clip could be measured, how far an answer about it can be trusted, and why not.
+"""Estimate the quality of a clip's measurement, and how far an answer about the clip can be trusted.
 
-Four things are measured on the way, none of which needs to know what the face does:
-
-- what the stable patches of the face deviate from the head's motion, after the same averaging over time as the crops.
-  They cannot move, so that this is false motion: image noise, compression and lost detail alike (*drift*);
-- second differences of each channel's motion over the steps, which a smooth movement does not have (*roughness*);
-- the detail in each channel's window, without which optical flow sees only a part of a motion (*texture*);
-- the 8-pixel grid of a codec in the frames as they came, and pixels that it leaves unchanged.
+- *drift*: deviation of the stable patches of the face from the motion of the head, averaged over time as the crops are.
+  They cannot move, so that this is false motion from image noise, compression and lost detail;
+- *roughness*: second differences of each channel's motion over the steps, which a smooth movement does not have;
+- *texture*: detail in each channel's window, without which optical flow measures only a part of a motion;
+- the 8-pixel grid of a codec in the original frames, and pixels that it leaves unchanged;
+- blinks, which pull brows and lower lids along.
 
 The factors below are fitted on simulated clips of some people and reported on others: docs/measurements/quality.md.
 """
@@ -23,7 +22,7 @@ from stag.motion.regions import Pooling
 from stag.types import FloatArray, GreyImage, Quality
 
 STILL_RATIO = 1.6
-"""Motion below so many times its own roughness is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
+"""Ratio of motion to its roughness below which it is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
 expressions 1.9."""
 STILL_RMS_PX = 0.05
 LEAST_TRUST = 0.5
@@ -36,7 +35,7 @@ _COARSE, _FULL_TEXTURE = 3.4, 0.75
 _PREDICTED, _LEAST_GRID, _CLEAR_GRID = 0.6, 0.05, 0.25
 _BLOCKY = 26.0  # strength of the grid that halves the trust
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
-_DAMPING = 6.0  # squared gradient at which flow sees half of a motion; as in stag.motion.flow.LucasKanadeFlow
+_DAMPING = 6.0  # squared gradient at which flow measures half of a motion; as in stag.motion.flow.LucasKanadeFlow
 _LARGEST_DRIFT_PX = 3.0
 _WHITE, _MUCH_WHITE = 254, 0.3
 _SOURCE_PX, _FACE = 384, 5  # pixels; distances between the inner eye corners
@@ -46,13 +45,17 @@ _SECOND_DIFFERENCE = np.sqrt(6.0)  # 1 + 4 + 1 independent errors make one secon
 _HARMONICS = np.array([1, 2, 3]) / 8
 _BESIDE = np.array([0.0, -0.03, -0.02, 0.02, 0.03])
 
+_EYES = ((36, 42), (42, 48))
+_GROWN_PX = 2
+_CHANGED = 0.33  # measured on simulated clips: docs/measurements/motion.md
+_LONGEST_BLINK_S = 0.4  # assumed; a blink lasts .1 to .4 s
+_SLOWEST_S = 0.07  # assumed; frames further apart than that may step over a blink or invent one
+_ENOUGH = 24  # frames whose median is the usual picture
+_LEAST_CONTRAST = 2.0  # assumed; grey levels, an eye opening with less shows nothing
+
 
 class SourceLook:
-    """What the frames themselves tell: the grid of a codec and pixels that stand still; read every now and then.
-
-    Args:
-        points: ``(68, 2)`` landmarks in the first frame, pixels of the frame.
-    """
+    """Measures the grid of a codec and unchanged pixels in some of the frames, around landmarks ``(68, 2)``."""
 
     def __init__(self, points: FloatArray) -> None:
         self._centre = points.mean(axis=0)
@@ -63,7 +66,7 @@ class SourceLook:
         self._seen = 0
 
     def see(self, image: GreyImage) -> None:
-        """Look at the next frame."""
+        """Measure the next frame, if its turn has come."""
         turn = self._seen % _LOOK_EVERY
         self._seen += 1
         if turn == 0:
@@ -78,7 +81,7 @@ class SourceLook:
 
     @property
     def grid(self) -> float:
-        """Largest strength of the grid: an encoder that keeps to a rate spends it on the first frame."""
+        """Largest strength of the grid; an encoder with a fixed rate spends it on the first frame."""
         return max(self._grids, default=0.0)
 
     @property
@@ -88,13 +91,13 @@ class SourceLook:
 
 
 def block_grid(image: GreyImage) -> float:
-    """Strength of an 8-pixel grid in a picture: 0 for none, .2 for H.264 at its best, 1 for JPEG of quality 90.
+    """Return the strength of an 8-pixel grid: 0 for none, .2 for H.264 at its best, 1 for JPEG of quality 90.
 
     Second differences across the picture are averaged down its columns (and rows); a codec makes them differ with a
     period of 8. The power at that period and its harmonics counts, less that of periods beside it.
 
     Args:
-        image: ``(h, w)`` uint8 as it was decoded, not resampled.
+        image: ``(h, w)`` uint8 as decoded, not resampled.
     """
     strengths = []
     for lines in (image[::2], image.T[::2]):
@@ -126,13 +129,13 @@ def quality_of(
 
     Args:
         crops: ``N`` aligned crops.
-        first: The first of them as flow sees it.
+        first: The first of them, averaged over time.
         residuals: ``(n, 2)`` of the stable patches for each crop but the first; may be empty.
         frames: Frames that became motion.
-        reach: Frames on either side that each of them is averaged with.
+        reach: Number of frames on either side that each of them is averaged with.
         motion: ``(T, R, 2)`` displacement since the first step.
         windows: Windows of the channels on the crops.
-        look: What the frames tell.
+        look: Measurements of the frames themselves.
     """
     drift_px = _drift_px(residuals, frames, reach)
     bend = np.diff(motion[1:], 2, axis=0) / _SECOND_DIFFERENCE
@@ -153,26 +156,31 @@ def quality_of(
 
 
 def trust(quality: Quality | None) -> float:
-    """How far an answer about a clip can be trusted: 1 where nothing speaks against it, towards 0 for mere noise."""
+    """Return how far an answer about a clip can be trusted: from 1 without any doubt towards 0 for mere noise."""
     return 1.0 if quality is None else 1 / (1 + sum(_doubts(quality).values()))
 
 
 def not_measurable(quality: Quality) -> str | None:
-    """Why a clip is too poor to be judged, for example ``"too dark"``; ``None`` where it is not."""
+    """Return why a clip is too poor for an answer, for example ``"too dark"``; ``None`` where it is not."""
     if trust(quality) >= LEAST_TRUST:
         return None
     doubts = _doubts(quality)
     reason = max(doubts, key=lambda name: doubts[name])
-    if reason in ("drift", "texture"):
-        reason = _cause(quality)
-    return reason
+    if reason not in ("drift", "texture"):
+        return reason
+    causes = (
+        (quality.block_grid > 2 * _LEAST_GRID, "compressed"),
+        (quality.saturated > _MUCH_WHITE, "overexposed"),
+        (quality.brightness < 64, "too dark"),  # assumed
+        (quality.eyes_px < 20, "too small"),  # assumed; as the remark on low resolution
+    )
+    return next((name for applies, name in causes if applies), "too noisy")
 
 
 def is_still(motion: NDArray[np.float32], reference: str) -> bool:
-    """Whether motion ``(T, R, 2)`` does not rise above the noise of extraction.
+    """Return whether motion ``(T, R, 2)`` does not rise above the noise of extraction.
 
-    Noise differs from step to step while a movement goes on, so the second difference in time tells its size; the
-    noise of a still face in front of a noisy camera is large and rough, that of a weak movement small and smooth.
+    Noise differs from step to step while a movement goes on, so that second differences in time measure it.
     """
     strength_px = float(np.sqrt(np.mean(np.square(motion, dtype=np.float64))))
     if reference != "first" or len(motion) < 4:
@@ -182,8 +190,39 @@ def is_still(motion: NDArray[np.float32], reference: str) -> bool:
     return bool(strength_px < max(STILL_RMS_PX, STILL_RATIO * noise_px))
 
 
+def blink_times(crops: Sequence[GreyImage], points: FloatArray, times_s: Sequence[float]) -> list[float]:
+    """Return the times at which both eyes are most closed, one for each blink.
+
+    No channel lies on the upper lids, but a blink pulls brows and lower lids along. A lid moves too far for flow, so
+    that the picture of the eye opening is compared with its median picture. Eyes that look elsewhere, narrow, or close
+    for longer than a blink do not count.
+
+    Args:
+        crops: ``N`` aligned crops ``(h, w)`` of one size.
+        points: ``(68, 2)`` landmarks on them.
+        times_s: ``(N,)`` rising.
+    """
+    times = np.asarray(times_s)
+    if len(times) < 3 or float(np.median(np.diff(times))) > _SLOWEST_S:
+        return []
+    change = np.minimum(*(_eye_change(crops, points[first:after]) for first, after in _EYES))
+    blinks: list[float] = []
+    for peak in np.flatnonzero(change >= _CHANGED):
+        since = times - times[peak]
+        before, after = (change[(side * since > 0) & (side * since <= _LONGEST_BLINK_S)] for side in (-1, 1))
+        near = change[np.abs(since) <= _LONGEST_BLINK_S / 2]
+        # Where the clip begins or ends amid a blink, half the way is enough to be sure of the direction.
+        rise = _CHANGED if times[peak] - times[0] > _LONGEST_BLINK_S / 2 else _CHANGED / 2
+        fall = _CHANGED if times[-1] - times[peak] > _LONGEST_BLINK_S / 2 else _CHANGED / 2
+        rises = before.size > 0 and change[peak] - before.min() >= rise
+        falls = after.size > 0 and change[peak] - after.min() >= fall
+        if rises and falls and change[peak] >= near.max():
+            blinks.append(float(times[peak]))
+    return blinks
+
+
 def _doubts(quality: Quality) -> dict[str, float]:
-    """What speaks against an answer, each 0 or more; 1 alone halves the trust."""
+    """Return the doubts about an answer, each 0 or more; 1 alone halves the trust."""
     grid = max(quality.block_grid, 0.0)
     # A codec that predicts from frame to frame freezes small motion; one that codes each frame leaves a stronger grid.
     # Alone it softens and no more: a photograph that was once a JPEG, moved without any noise, looks the same.
@@ -196,19 +235,8 @@ def _doubts(quality: Quality) -> dict[str, float]:
     }
 
 
-def _cause(quality: Quality) -> str:
-    """What makes noise large against detail."""
-    causes = (
-        (quality.block_grid > 2 * _LEAST_GRID, "compressed"),
-        (quality.saturated > _MUCH_WHITE, "overexposed"),
-        (quality.brightness < 64, "too dark"),  # assumed
-        (quality.eyes_px < 20, "too small"),  # assumed; as the remark on low resolution
-    )
-    return next((name for applies, name in causes if applies), "too noisy")
-
-
 def _drift_px(residuals: Sequence[NDArray[np.float32]], frames: NDArray[np.int64], reach: int) -> float:
-    """RMS over steps and patches of what the patches deviate, averaged over time as the crops are."""
+    """Return the RMS of the residuals over steps and patches, averaged over time as the crops are."""
     if not residuals:
         return 0.0
     left = np.concatenate([np.zeros_like(residuals[0])[None], np.stack(residuals)])
@@ -220,13 +248,13 @@ def _drift_px(residuals: Sequence[NDArray[np.float32]], frames: NDArray[np.int64
 
 
 def _around(image: GreyImage, centre: FloatArray, side: int) -> GreyImage:
-    """The part of a frame within a square, as far as the frame reaches; at least one pixel."""
+    """Return the part of a frame within a square; at least one pixel."""
     low = np.clip(np.floor(centre).astype(int) - side // 2, 0, np.maximum(np.array(image.shape[::-1]) - side, 0))
     return image[low[1] : low[1] + max(side, 1), low[0] : low[0] + max(side, 1)]
 
 
 def _texture(first: GreyImage, windows: Pooling) -> FloatArray:
-    """Share of a motion that the detail of each window shows, ``(R,)``."""
+    """Return the share of a motion that the detail of each window shows, ``(R,)``."""
     image = first.astype(np.float32)
     across = np.asarray(cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
     down = np.asarray(cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
@@ -237,9 +265,22 @@ def _texture(first: GreyImage, windows: Pooling) -> FloatArray:
 
 
 def _noise_grey(crops: Sequence[GreyImage]) -> float:
-    """Standard deviation of the image noise: second differences of the crops over time, grey levels."""
+    """Return the standard deviation of the image noise, grey levels, from second differences over time."""
     squares = []
     for i in np.unique(np.linspace(1, len(crops) - 2, 6).astype(int)):
         before, now, after = (crops[j].astype(np.int16) for j in (i - 1, i, i + 1))
         squares.append(float(np.square(before - 2 * now + after, dtype=np.float32).mean()))
     return float(np.sqrt(np.median(squares)) / _SECOND_DIFFERENCE)
+
+
+def _eye_change(crops: Sequence[GreyImage], eye: FloatArray) -> FloatArray:
+    """Return how far an eye opening differs from its median picture, ``(N,)``, in units of its contrast."""
+    height, width = crops[0].shape
+    left, top = np.clip(np.floor(eye.min(axis=0)) - [0, _GROWN_PX], 0, [width - 1, height - 1]).astype(int)
+    high = np.ceil(eye.max(axis=0)) + np.array([1, _GROWN_PX + 1])
+    right, bottom = np.clip(high, [left + 1, top + 1], [width, height]).astype(int)
+    boxes = np.stack([crop[top:bottom, left:right] for crop in crops]).astype(np.float32)
+    boxes -= boxes.mean(axis=(1, 2), keepdims=True)
+    usual = np.median(boxes[:: max(1, len(boxes) // _ENOUGH)], axis=0)
+    contrast = max(float(usual.std()), _LEAST_CONTRAST)
+    return np.asarray(np.sqrt(np.square(boxes - usual).mean(axis=(1, 2))) / contrast, dtype=np.float64)

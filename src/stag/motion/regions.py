@@ -1,11 +1,8 @@
-"""The motion channels: windows around landmarks on the 256 x 256 crop (Eq. 5-7), and their pooling.
-
-The channels are data. Two layouts choose among them: ``roi18`` takes all, ``roi14`` drops the three whole regions
-and the lip seam.
-"""
+"""The motion channels: windows around landmarks on the 256 x 256 crop (Eq. 5-7), and their pooling."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,36 +19,32 @@ class Channel:
         name: Name in reports; "left" is the left of the image.
         points: Landmarks whose bounding box the window grows from.
         grow: Pixels added to that box: up, down, left, right.
-        inset: Pixels taken off all four sides afterwards.
         kept: Share of strongest pixels that is averaged (Eq. 10).
-        below_eye: The rows are those of a lower eyelid: from a quarter to three quarters of the eye width below
-            the middle of the box.
+        inset: Pixels taken off all four sides afterwards.
+        below_eye: Whether the rows are those of a lower eyelid: from a quarter to three quarters of the eye width
+            below the middle of the box.
     """
 
     name: str
-    points: tuple[int, ...]
+    points: Sequence[int]
     grow: tuple[float, float, float, float]
     kept: float
     inset: float = 0.0
     below_eye: bool = False
 
 
-def _span(first: int, last: int) -> tuple[int, ...]:
-    return tuple(range(first, last + 1))
-
-
 _POINT = (10.0, 10.0, 10.0, 10.0)
 
 CHANNELS: tuple[Channel, ...] = (
-    Channel("left brow", _span(17, 21), (15, 5, 5, 0), 0.2, inset=10),
+    Channel("left brow", range(17, 22), (15, 5, 5, 0), 0.2, inset=10),
     Channel("left inner brow", (20,), _POINT, 0.2),
     Channel("left mid brow", (19,), _POINT, 0.2),
     Channel("left outer brow", (18,), _POINT, 0.2),
-    Channel("right brow", _span(22, 26), (15, 5, 0, 0), 0.3, inset=10),
+    Channel("right brow", range(22, 27), (15, 5, 0, 0), 0.3, inset=10),
     Channel("right inner brow", (23,), _POINT, 0.3),
     Channel("right mid brow", (24,), _POINT, 0.3),
     Channel("right outer brow", (25,), _POINT, 0.3),
-    Channel("mouth", _span(48, 66), (15, 10, 20, 20), 0.3, inset=10),
+    Channel("mouth", range(48, 67), (15, 10, 20, 20), 0.3, inset=10),
     Channel("left mouth corner", (48,), (10, 10, 10, 20), 0.2),
     Channel("right mouth corner", (54,), (10, 10, 20, 10), 0.2),
     Channel("upper lip", (51,), _POINT, 0.2),
@@ -59,8 +52,8 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("lip seam", (62,), _POINT, 0.2),
     Channel("left nose wing", (31,), (20, 5, 20, 10), 0.2),
     Channel("right nose wing", (35,), (20, 5, 10, 20), 0.2),
-    Channel("left lower eyelid", _span(36, 41), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
-    Channel("right lower eyelid", _span(42, 47), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
+    Channel("left lower eyelid", range(36, 42), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
+    Channel("right lower eyelid", range(42, 48), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
 )
 """All 18 channels in order; the index is the channel id."""
 
@@ -68,13 +61,13 @@ LAYOUTS: dict[str, tuple[int, ...]] = {
     "roi18": tuple(range(18)),
     "roi14": (1, 2, 3, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17),
 }
-"""Layout name -> channel ids, in the order of the motion tensor's region axis."""
+"""Layout name -> channel ids, in the order of the region axis; ``roi14`` drops whole regions and the lip seam."""
 
 MIRROR_PAIRS: tuple[tuple[int, int], ...] = ((0, 4), (1, 5), (2, 6), (3, 7), (9, 10), (14, 15), (16, 17))
 """Channel ids that change places when the image is mirrored left to right."""
 
 HEAD_MOTION = Channel("nose bridge", (29, 30), (13, 13, 13, 13), 0.7)
-"""The box whose flow is residual head motion; it is subtracted from every channel."""
+"""Box whose flow is residual head motion, which is subtracted from every channel."""
 
 
 def channel_names(layout: str) -> tuple[str, ...]:
@@ -83,11 +76,7 @@ def channel_names(layout: str) -> tuple[str, ...]:
 
 
 def channel_window(channel: Channel, points: FloatArray) -> Window:
-    """Return the window of one channel, clipped to the crop; empty (``bottom <= top``) where nothing is left.
-
-    Args:
-        channel: Which channel.
-        points: ``(68, 2)`` landmarks on the crop, x and y.
+    """Return the window of one channel on landmarks ``(68, 2)``, clipped to the crop; it may be empty.
 
     Source: Eq. 5-7; extents after He et al. 2022, Micro-expression spotting based on optical flow features.
     """
@@ -134,9 +123,6 @@ class Pooling:
     Attributes:
         windows: Window and kept share of each of the ``R`` channels.
         head: Window of residual head motion.
-
-    Example:
-        >>> motion = Pooling.of(points, "roi18").static(flow_px)  # doctest: +SKIP
     """
 
     windows: tuple[tuple[Window, float], ...]
@@ -144,19 +130,13 @@ class Pooling:
 
     @classmethod
     def of(cls, points: FloatArray, layout: str = "roi18", kept: float | None = None) -> Pooling:
-        """Return the windows of a layout.
-
-        Args:
-            points: ``(68, 2)`` landmarks in coordinates of the flow.
-            layout: Region layout.
-            kept: Share of strongest pixels in place of each channel's own.
-        """
+        """Return the windows of a layout on landmarks ``(68, 2)``; ``kept`` replaces each channel's own share."""
         chosen = (CHANNELS[i] for i in LAYOUTS[layout])
         windows = tuple((channel_window(c, points), c.kept if kept is None else kept) for c in chosen)
         return cls(windows, channel_window(HEAD_MOTION, points))
 
     def caught(self, factor: float) -> Pooling:
-        """Return the same windows with ``factor`` times the share of pixels, all of them at most."""
+        """Return the same windows with ``factor`` times the share of pixels, at most 1."""
         windows = tuple((window, min(1.0, factor * kept)) for window, kept in self.windows)
         return Pooling(windows, self.head)
 

@@ -1,4 +1,4 @@
-"""Predictions as tables and plain data, and as files inside a page: links that need no server."""
+"""Predictions as tables and plain data, and as download links inside a page."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stag import __version__
 from stag.explanation.explain import Attribution
 from stag.motion.regions import channel_names
 from stag.report.wording import all_flags, headline
-from stag.types import Prediction
+from stag.types import FloatArray, MotionTensor, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TYPES = {"csv": "text/csv", "json": "application/json", "html": "text/html"}
 LARGEST = 900_000
-"""A link over this many characters is left out of a page, which then says so."""
+"""Longest link of a page, characters; a page states which links it leaves out."""
 
 CAVEAT = "An attribution tells what moved the model, not what a person felt."
 
 View = dict[str, Any]
+"""The values that a template shows."""
+
+STEP_COLUMNS = ("step", "time_s", "channel", "u_px", "v_px", "attribution")
 _HEAD = ("file", "face_id", "face_score", "start_s", "end_s", "frames", "predicted")
 
 
@@ -36,22 +40,22 @@ def data_link(name: str, text: str, about: str) -> View:
 
 
 def fitting(links: Sequence[View], elsewhere: str) -> list[View]:
-    """Return the links as a page can carry them; one that is too large loses its target and says why.
-
-    Args:
-        links: From :func:`data_link`.
-        elsewhere: Where the reader finds a file that is left out, for example ``"it lies in the run folder"``.
-    """
-    return [link if len(link["href"]) <= LARGEST else _left_out(link, elsewhere) for link in links]
+    """Return the links with an empty target where one is too large, and ``elsewhere`` to say where its content is."""
+    fitted = []
+    for link in links:
+        size_mb = 0.75 * len(link["href"]) / 1e6
+        about = f"{link['about']}; left out, because its {size_mb:.1f} MB would make this page too large: {elsewhere}"
+        fitted.append(link if len(link["href"]) <= LARGEST else link | {"href": "", "about": about})
+    return fitted
 
 
 def weight(links: Sequence[View]) -> int:
-    """Return bytes that the links take of a page."""
+    """Return the bytes that the links take of a page."""
     return sum(len(link["href"]) for link in links)
 
 
 def to_json(content: Any) -> str:
-    """Return JSON text for a download; numbers that JSON cannot hold become ``null``."""
+    """Return JSON text for a download; numbers without a JSON form become ``null``."""
     return json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
@@ -59,30 +63,62 @@ def prediction_rows(predictions: Sequence[Prediction], failures: Sequence[tuple[
     """Return the rows that ``stag predict --csv`` writes.
 
     Args:
-        predictions: What the model said, one per face.
-        failures: ``(file, reason)`` of every file without a usable face.
+        predictions: One per face.
+        failures: ``(file, reason)`` of every file without a usable face; the reason goes into ``flags``.
 
     Returns:
-        Columns file, face_id, face_score, start_s, end_s, frames, predicted, ``p_<class>``..., ``au_<n>``..., flags.
-        A failed file has its reason in ``flags`` and nothing in the other columns; flags are joined by ``"; "``.
+        Columns file, face_id, face_score, start_s, end_s, frames, predicted, ``p_<class>``..., ``au_<n>``..., and
+        flags, joined by ``"; "``.
     """
     import pandas as pd
 
     classes = dict.fromkeys(f"p_{name}" for p in predictions for name in p.classes)
-    units = dict.fromkeys(f"au_{number}" for p in predictions for number in p.au_vocabulary)
-    rows = [_prediction_row(p) for p in predictions] + [{"file": file, "flags": reason} for file, reason in failures]
+    units = dict.fromkeys(f"au_{n}" for p in predictions for n in p.au_vocabulary)
+    rows: list[dict[str, Any]] = [
+        {
+            "file": p.file,
+            "face_id": p.face_id,
+            "face_score": p.motion.face_score,
+            "start_s": p.start_s,
+            "end_s": p.end_s,
+            "frames": p.motion.n_frames,
+            "predicted": p.predicted,
+            **{f"p_{name}": value for name, value in zip(p.classes, p.probabilities.tolist(), strict=True)},
+            **{f"au_{n}": value for n, value in zip(p.au_vocabulary, p.au_probabilities.tolist(), strict=True)},
+            "flags": "; ".join(all_flags(p)),
+        }
+        for p in predictions
+    ]
+    rows += [{"file": file, "flags": reason} for file, reason in failures]
     table = pd.DataFrame(rows, columns=[*_HEAD, *classes, *units, "flags"])
     return table.astype({"face_id": "Int64", "frames": "Int64", "face_score": float, "start_s": float, "end_s": float})
 
 
 def rows_csv(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the rows of ``stag predict --csv``."""
+    """Return :func:`prediction_rows` as CSV."""
     return str(prediction_rows(predictions, failures).to_csv(index=False))
 
 
-def motion_csv(p: Prediction, attribution: Attribution | None = None) -> str:
-    """Return one row per step and channel: ``step, time_s, channel, u_px, v_px, attribution``."""
-    return step_csv(p, attribution, ("step", "time_s", "channel", "u_px", "v_px", "attribution"))
+def step_columns(motion: MotionTensor, layout: str, attribution: FloatArray | None) -> dict[str, NDArray[Any]]:
+    """Return columns of one row per step and channel: ``step, time_s, channel, u_px, v_px, attribution``."""
+    steps, regions = motion.motion.shape[:2]
+    return {
+        "step": np.repeat(np.arange(steps), regions),
+        "time_s": np.repeat(motion.time_s, regions),
+        "channel": np.tile(channel_names(layout), steps),
+        "u_px": motion.motion[..., 0].ravel(),
+        "v_px": motion.motion[..., 1].ravel(),
+        "attribution": np.full(steps * regions, np.nan) if attribution is None else attribution.ravel(),
+    }
+
+
+def step_csv(p: Prediction, why: Attribution | None = None, columns: Sequence[str] = STEP_COLUMNS) -> str:
+    """Return :func:`step_columns` as CSV; ``attribution`` is blank without an explanation."""
+    # Not pandas: an explanation takes half a second without it.
+    formats = dict.fromkeys(("time_s", "u_px", "v_px"), "{:.6f}") | {"attribution": "" if why is None else "{:.8g}"}
+    table = step_columns(p.motion, p.layout, None if why is None else why.values)
+    cells = [[formats.get(name, "{}").format(value) for value in table[name].tolist()] for name in columns]
+    return "\n".join(",".join(row) for row in [columns, *zip(*cells, strict=True)]) + "\n"
 
 
 def explanation_dict(why: Attribution, prediction: Prediction) -> dict[str, Any]:
@@ -120,27 +156,8 @@ def explanation_dict(why: Attribution, prediction: Prediction) -> dict[str, Any]
     }
 
 
-def step_csv(prediction: Prediction, why: Attribution | None, columns: Sequence[str]) -> str:
-    """Return one row per step and channel as CSV.
-
-    Args:
-        prediction: Its motion gives ``step``, ``time_s``, ``channel``, ``u_px`` and ``v_px``.
-        why: What spoke for the answer; ``attribution`` is blank without it.
-        columns: Columns in order, of those named here.
-    """
-    motion, names = prediction.motion, channel_names(prediction.layout)
-    lines = [",".join(columns)]
-    for t, r in np.ndindex(*motion.motion.shape[:2]):
-        u, v = motion.motion[t, r]
-        attribution = "" if why is None else f"{why.values[t, r]:.8g}"
-        cells = {"step": f"{t}", "time_s": f"{motion.time_s[t]:.6f}", "channel": names[r], "attribution": attribution}
-        cells |= {"u_px": f"{u:.6f}", "v_px": f"{v:.6f}"}
-        lines.append(",".join(cells[column] for column in columns))
-    return "\n".join(lines) + "\n"
-
-
 def prediction_dict(p: Prediction, attribution: Attribution | None = None) -> dict[str, Any]:
-    """Return a prediction, and why, as plain data."""
+    """Return a prediction and its explanation as plain data for a JSON file."""
     return {
         "file": p.file,
         "face_id": p.face_id,
@@ -167,27 +184,6 @@ def prediction_dict(p: Prediction, attribution: Attribution | None = None) -> di
         "caveat": CAVEAT,
         "version": __version__,
     }
-
-
-def _prediction_row(p: Prediction) -> dict[str, Any]:
-    return {
-        "file": p.file,
-        "face_id": p.face_id,
-        "face_score": p.motion.face_score,
-        "start_s": p.start_s,
-        "end_s": p.end_s,
-        "frames": p.motion.n_frames,
-        "predicted": p.predicted,
-        **{f"p_{name}": float(value) for name, value in zip(p.classes, p.probabilities, strict=True)},
-        **{f"au_{number}": float(value) for number, value in zip(p.au_vocabulary, p.au_probabilities, strict=True)},
-        "flags": "; ".join(all_flags(p)),
-    }
-
-
-def _left_out(link: View, elsewhere: str) -> View:
-    size_mb = 0.75 * len(link["href"]) / 1e6
-    about = f"{link['about']}; left out, because its {size_mb:.1f} MB would make this page too large: {elsewhere}"
-    return {"name": link["name"], "about": about, "href": ""}
 
 
 def _finite(value: Any) -> Any:

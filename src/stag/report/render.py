@@ -1,4 +1,4 @@
-"""Render the templates of the reports; everything that a user or a file supplied is escaped."""
+"""Render the templates of the reports; every supplied text is escaped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def render(template: str, **values: Any) -> str:
 
 @cache
 def script_and_hash(package: str, name: str) -> tuple[Markup, str]:
-    """Return a script of a package's ``templates/``, and the hash by which a content security policy allows it."""
+    """Return a script of a package's ``templates/``, and its hash for a content security policy."""
     text = resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
     return Markup(text), f"sha256-{digest}"

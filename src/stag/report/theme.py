@@ -1,7 +1,6 @@
-"""The look of every figure, and the ways out of it: SVG and PNG files, and SVG inside a page.
+"""The style of every figure, and its output as an SVG or PNG file, or as SVG inside a page.
 
-Figures are drawn with a few named colours. Inside a page those colours become CSS variables, so that one drawing
-serves light paper, dark screens and print; in a file they stay what they are, on a paper-coloured ground.
+Inside a page the named colours become CSS variables, so that one drawing suits light and dark screens and print.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from stag.types import FloatArray
 INK, MUTED, RULE, PAPER = "#1c1f24", "#5b626d", "#dedbd5", "#fdfcfa"
 ACCENT = "#1a66a8"
 SERIES = (ACCENT, "#c2500a", "#00795a", "#9a4a8c", "#8a6500")
-"""Line colours after Okabe and Ito, darkened until each stands 3:1 against paper."""
+"""Line colours after Okabe and Ito, darkened to a contrast of at least 3:1 against paper."""
 
 STYLE: Any = {
     "font.family": ["DejaVu Sans"],
@@ -61,37 +60,37 @@ STYLE: Any = {
     "svg.image_inline": True,
     "path.simplify": False,
 }
-"""One style for all figures, as matplotlib settings; ``Any`` because matplotlib types the names as one long literal."""
+"""Matplotlib settings of all figures; ``Any`` because matplotlib types the names as one long literal."""
 
 INTENSITY = LinearSegmentedColormap.from_list("intensity", [to_rgba(ACCENT, 0.02), to_rgba(ACCENT, 1.0)])
-"""From nearly nothing to the accent, by opacity alone: it fades into whatever ground it lies on."""
+"""From transparent to the accent colour, so that it suits every background."""
 
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"} | {
     colour: f"--series-{i}" for i, colour in enumerate(SERIES)
 }
 FULL_PX = 0.25
-"""Motion maps and curves span at least this, crop pixels, so that the noise of a still face stays small on the page."""
+"""Smallest span of motion maps and curves, crop pixels, so that the noise of a still face looks small."""
 
 _FILE_DPI = 160
-_PAGE_DPI = 110  # a little over the 96 of CSS, so that the names read at 12 px
+_PAGE_DPI = 110  # above the 96 of CSS, so that names are 12 px high
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows, although it is not one of pyplot's."""
+    """A figure that a notebook shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
         return figure_png(self)
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Return an empty figure in the house style, on an Agg canvas; call it inside the style context."""
+    """Return an empty figure on an Agg canvas; call it inside ``rc_context(STYLE)``."""
     figure = NotebookFigure(figsize=(width_in, height_in), **options)
     FigureCanvasAgg(figure)
     return figure
 
 
 def figure_png(figure: Figure) -> bytes:
-    """Return the figure as PNG on its paper-coloured ground; equal figures give equal bytes."""
+    """Return the figure as PNG on its paper-coloured background; equal figures give equal bytes."""
     stream = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="png", dpi=_FILE_DPI, metadata={"Software": None})
@@ -99,19 +98,19 @@ def figure_png(figure: Figure) -> bytes:
 
 
 def figure_svg(figure: Figure) -> str:
-    """Return the figure as a stand-alone SVG file on its paper-coloured ground; equal figures give equal text."""
-    return _svg(figure, transparent=False)
+    """Return the figure as an SVG file on its paper-coloured background; equal figures give equal text."""
+    return _svg(figure, "auto")
 
 
 def figure_inline(figure: Figure, prefix: str, alternative: str) -> str:
     """Return the figure as an ``<svg>`` element for a page that defines the colour variables.
 
     Args:
-        figure: The drawing.
-        prefix: Put before every id, so that ids stay unique on the page.
-        alternative: What a reader who cannot see the figure hears.
+        figure: The figure.
+        prefix: Prefix of every id, so that ids stay unique on the page.
+        alternative: Text for readers who cannot see the figure.
     """
-    text = _svg(figure, transparent=True)
+    text = _svg(figure, "none")
     text = text[text.index("<svg") :].strip()
     text = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r"<g id=\"[a-zA-Z_]+\d*\">", "<g>", text)
@@ -132,32 +131,35 @@ def figure_inline(figure: Figure, prefix: str, alternative: str) -> str:
 
 
 def spread(targets: Sequence[float] | FloatArray, gap: float, low: float, high: float) -> FloatArray:
-    """Return positions in ``[low, high]`` at least ``gap`` apart, in the order of ``targets`` and as near as can be.
+    """Return positions in ``[low, high]`` at least ``gap`` apart, in the order of ``targets`` and nearest to them.
 
-    The least-squares answer, by isotonic regression; where the span is too short for all, the gap shrinks.
+    Least squares by isotonic regression; if the span is too short for all, the gap shrinks.
     """
     places = np.asarray(targets, dtype=float)
     if places.size < 2:
-        only: FloatArray = np.clip(places, low, high)
-        return only
+        return np.asarray(np.clip(places, low, high))
     gap = min(gap, (high - low) / (places.size - 1))
     order = np.argsort(places, kind="stable")
     steps = gap * np.arange(places.size)
     placed = np.empty_like(places)
-    fitted = isotonic_regression(places[order] - steps).x
-    placed[order] = np.clip(fitted, low, high - steps[-1]) + steps
+    placed[order] = np.clip(isotonic_regression(places[order] - steps).x, low, high - steps[-1]) + steps
     return placed
 
 
-def intensity_scale(axis: Axes, low: str, high: str, label: str) -> None:
-    """Turn an empty axes into a small legend of the intensity map: five swatches between two numbers."""
+def colour_scale(axis: Axes, colours: FloatArray, low: str, high: str, colour: str = MUTED) -> None:
+    """Draw the legend of a colour map on empty axes: swatches ``(n, 4)`` between two texts."""
     axis.set_axis_off()
-    axis.set_xlim(0, 5)
+    axis.set_xlim(0, len(colours))
     axis.set_ylim(0, 1)
-    for i in range(5):
-        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=INTENSITY((i + 0.5) / 5), linewidth=0))
+    for i, swatch in enumerate(colours):
+        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=swatch, linewidth=0))
     axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
-    axis.text(5.2, 0.5, f"{high}  {label}", ha="left", va="center_baseline", fontsize=8, color=MUTED)
+    axis.text(len(colours) + 0.2, 0.5, high, ha="left", va="center_baseline", fontsize=8, color=colour)
+
+
+def intensity_scale(axis: Axes, top: float, unit: str) -> None:
+    """Draw the legend of :data:`INTENSITY` on empty axes, from 0 to ``top``."""
+    colour_scale(axis, INTENSITY((np.arange(5) + 0.5) / 5), "0", f"{share(top)}  {unit}")
 
 
 def unit_ticks(axis: Axes, *directions: Literal["x", "y"]) -> None:
@@ -168,23 +170,22 @@ def unit_ticks(axis: Axes, *directions: Literal["x", "y"]) -> None:
 
 
 def time_axis(time_s: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-    """Return the places of the steps ``(T,)``, the edges between them ``(T + 1,)``, and the label of the axis.
+    """Return the positions of the steps ``(T,)``, the edges between them ``(T + 1,)``, and the label of the axis.
 
-    Places are seconds where time moves on at every step, else numbers of steps.
+    Positions are seconds if time increases at every step, else numbers of steps.
     """
     moves = len(time_s) > 1 and bool((np.diff(time_s) > 0).all())
-    # Rounded, so that a tick at the end of float32 time lies inside.
+    # Rounded, so that a tick at the end of float32 time is inside.
     at = np.round(np.asarray(time_s, dtype=float), 6) if moves else np.arange(float(len(time_s)))
     middle = (at[1:] + at[:-1]) / 2
     first, last = (at[0], at[-1]) if middle.size else (at[0] - 0.5, at[0] + 0.5)
     return at, np.r_[first, middle, last], "time, s" if moves else "step"
 
 
-def _svg(figure: Figure, *, transparent: bool) -> str:
+def _svg(figure: Figure, facecolor: str) -> str:
     stream = io.StringIO()
     with mpl.rc_context(STYLE):
-        ground = "none" if transparent else "auto"
-        figure.savefig(stream, format="svg", facecolor=ground, metadata={"Date": None, "Creator": None})
+        figure.savefig(stream, format="svg", facecolor=facecolor, metadata={"Date": None, "Creator": None})
     return stream.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Simulated data sets on disk, in the layout of the manifest.
+"""Write simulated data sets in the layout of the manifest.
 
 ::
 
@@ -32,10 +32,9 @@ from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.clip_script import draw_script
 from stag.simulate.emotions import draw_emotions
 from stag.simulate.face import Face, Portrait, astronaut, make_face
-from stag.simulate.render import ClipRenderer, ClipTruth
+from stag.simulate.render import ClipRenderer, ClipTruth, draw_script
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.utils.files import TEMPORARY_PREFIX, write_json, write_npz, write_text
@@ -50,8 +49,6 @@ COLUMNS = ("clip_id", "subject", "frames", "emotion", "dataset", "onset", "apex"
 
 FACE, STYLE, EMOTIONS, SCRIPT, NOISE = range(5)
 """Purposes of randomness; see :func:`subject_generator`."""
-
-
 _Written = tuple[tuple[str | int, ...], float, ClipTruth]
 """Row of the manifest, strength (crop pixels) and true motion of a clip."""
 
@@ -69,7 +66,7 @@ def simulate_corpus(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write a simulated data set; the same arguments give the same bytes, whatever ``jobs`` is.
+    """Write a simulated data set; the same arguments give the same bytes for any ``jobs``.
 
     The folder appears whole, by rename. ``truth.npz`` contains, for clip ``i``, the frames ``first[i]`` to
     ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 4)`` and
@@ -78,18 +75,14 @@ def simulate_corpus(
     Args:
         out: Folder to write; it must be new or empty.
         subjects: Number of people.
-        clips: Clips of each.
+        clips: Clips of each person.
         seed: Seed of everything; person ``i`` is the same in every corpus of that seed.
         fps: Frames per second.
-        settings: What the clips are like; the defaults where omitted.
+        settings: Strength, timing and nuisance.
         scheme: Label scheme whose classes the emotions come from.
-        portrait: Photograph that the people are made from, or several, which they take in turn; the astronaut of
-            scikit-image where omitted.
+        portrait: Photograph that the people are made from, or several in turn; the scikit-image astronaut if omitted.
         jobs: Number of worker processes.
         progress: Called with (clips done, clips in all).
-
-    Returns:
-        The folder.
 
     Raises:
         DatasetError: The folder is not empty, or there is no such scheme.
@@ -134,12 +127,11 @@ def simulate_corpus(
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which is renamed to ``out`` at the end; an error removes it.
+    """Yield a folder to fill, which becomes ``out`` at the end; an error removes it.
 
     Raises:
-        DatasetError: ``out`` is there already and is not an empty folder.
+        DatasetError: ``out`` exists and is not an empty folder.
     """
-    out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out}: already exists and is not an empty folder; name a new one")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -156,11 +148,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 
 def require_numbers(seed: int, **counts: int | None) -> None:
-    """Refuse a negative seed, and a count below 1; ``None`` is accepted.
-
-    Raises:
-        ConfigError: A number is out of range.
-    """
+    """Raise :class:`ConfigError` for a negative seed and for a count below 1; ``None`` is accepted."""
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ConfigError(f"simulation {name} = {count} is not accepted: expected 1 or more")
@@ -175,7 +163,7 @@ def clips_of_all(
     n_clips: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[_Clip]:
-    """Write the clips of all people, one call each, and report progress after every person."""
+    """Call a writer for each person, report progress after every person, and return all clips."""
     written: list[_Clip] = []
     for clips in spread(write_person, calls, jobs):
         written += clips
@@ -186,26 +174,17 @@ def clips_of_all(
 
 def portraits_of(portrait: Portrait | Sequence[Portrait] | None) -> tuple[Portrait, ...]:
     """Return the photographs that people are made from, in turn; the astronaut by default."""
-    if portrait is None:
-        return (astronaut(),)
-    given = (portrait,) if isinstance(portrait, Portrait) else tuple(portrait)
-    if not given:
+    if portrait is None or isinstance(portrait, Portrait):
+        return (portrait or astronaut(),)
+    if not portrait:
         raise ConfigError("simulation portrait is an empty list: expected at least one portrait, or none at all")
-    return given
+    return tuple(portrait)
 
 
 def write_truth(
     path: Path, clip_ids: Sequence[str], strengths_px: Sequence[float], truths: Sequence[ClipTruth], **more: Any
 ) -> None:
-    """Write ``truth.npz``: the frames of all clips one after the other, clip ``i`` from ``first[i]`` on.
-
-    Args:
-        path: File to write.
-        clip_ids: Names of the clips.
-        strengths_px: Peak displacement of each.
-        truths: What happens in the frames of each.
-        **more: Further arrays.
-    """
+    """Write ``truth.npz``: the frames of all clips in a row, clip ``i`` from ``first[i]`` on, and further arrays."""
     first = np.concatenate([[0], np.cumsum([len(truth.motion) for truth in truths])])
     write_npz(
         path,
@@ -222,30 +201,20 @@ def write_truth(
 
 
 def subject_generator(seed: int, number: int, *purpose: int) -> np.random.Generator:
-    """Return a source of randomness for one purpose of one person, independent of every other."""
+    """Return a random generator for one purpose of one person, independent of all others."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, *purpose)))
-
-
-def subject_style(seed: int, number: int) -> DisplayStyle:
-    """Draw how a person of a corpus shows emotions."""
-    return DisplayStyle.draw(subject_generator(seed, number, STYLE))
 
 
 def subject_face(
     portrait: Portrait, settings: SimulationSettings, seed: int, number: int
 ) -> tuple[Face, ActionFields, DisplayStyle]:
-    """Return the face of a person, how it moves, and how the person shows emotions."""
+    """Return the face of a person, its displacement fields, and how the person shows emotions."""
     face = make_face(portrait, settings, subject_generator(seed, number, FACE))
-    return face, action_fields(face.points), subject_style(seed, number)
-
-
-def subject_emotions(seed: int, number: int, clips: int, scheme: Scheme) -> list[str]:
-    """Draw the emotion of each clip of a person."""
-    return draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))
+    return face, action_fields(face.points), DisplayStyle.draw(subject_generator(seed, number, STYLE))
 
 
 def numbered(letter: str, number: int, count: int) -> str:
-    """Return a name such as ``"s07"``, as wide as the largest number needs."""
+    """Return a name such as ``"s07"``, as wide as ``count`` needs."""
     return f"{letter}{number + 1:0{max(2, len(str(count)))}d}"
 
 
@@ -264,14 +233,14 @@ def _simulate_subject(
     subject = numbered("s", number, subjects)
     face, face_fields, style = subject_face(portrait, settings, seed, number)
     written: list[_Written] = []
-    for index, emotion in enumerate(subject_emotions(seed, number, clips, scheme)):
+    for index, emotion in enumerate(draw_emotions(clips, scheme, subject_generator(seed, number, EMOTIONS))):
         clip_id = f"{subject}_{numbered('c', index, clips)}"
         script = draw_script(emotion, style, settings, fps, subject_generator(seed, number, SCRIPT, index))
         renderer = ClipRenderer(face, face_fields, script, settings)
         frames = renderer.frames(subject_generator(seed, number, NOISE, index))
         write_video(folder / "clips" / f"{clip_id}.mkv", frames, fps)
         row = (
-            clip_id, subject, f"clips/{clip_id}.mkv", script.emotion, DATASET_NAME,
+            clip_id, subject, f"clips/{clip_id}.mkv", emotion, DATASET_NAME,
             script.onset, script.apex, script.offset, f"{fps:g}", script.facs,
         )  # fmt: skip
         written.append((row, script.strength_px, renderer.truth()))

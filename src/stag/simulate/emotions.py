@@ -1,4 +1,4 @@
-"""Action units of each emotion, as shares merged over three public sets, and how clips draw from them."""
+"""Draw emotions and their action units, by shares merged over three public sets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EMOTION_CLIPS: dict[str, int] = {
     "happiness": 264, "surprise": 338, "disgust": 620, "anger": 218, "sadness": 291, "fear": 275, "contempt": 112,
     "repression": 27, "others": 125,
 }  # fmt: skip
-"""Clips of each emotion in the sets that the shares were counted in."""
+"""Clips of each emotion in the sets in which the shares were counted."""
 
 UNIT_SHARES: dict[str, dict[int, float]] = {
     "happiness": {12: 0.81, 6: 0.44, 24: 0.08, 10: 0.06, 1: 0.05, 7: 0.04, 2: 0.03, 14: 0.03, 17: 0.03},
@@ -36,18 +36,13 @@ UNIT_SHARES: dict[str, dict[int, float]] = {
 CLASS_SHARES: dict[str, dict[str, float]] = {
     "megc3": {"negative": 0.45, "positive": 0.28, "surprise": 0.27},  # assumed; less skewed than the composite
 }
-"""Share of clips per class; schemes that are not named here follow the clip counts."""
-
+"""Share of clips per class; other schemes follow the clip counts."""
 _PREFERENCE = 0.3  # assumed; how far a person's habit overrides the common shares
 _CERTAIN = 0.98
 
 
 def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
-    """Return class -> emotion -> share of all clips; all shares sum to 1.
-
-    Raises:
-        DatasetError: A class of the scheme has no emotion that the simulator can show.
-    """
+    """Return class -> emotion -> share of all clips; a class without a simulated emotion is a :class:`DatasetError`."""
     shares: dict[str, dict[str, float]] = {}
     for name in scheme.classes:
         members = {e: float(n) for e, n in EMOTION_CLIPS.items() if scheme.class_of(e) == name}
@@ -59,15 +54,13 @@ def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
         shares[name] = members
     clips = {name: sum(members.values()) for name, members in shares.items()}
     class_shares = CLASS_SHARES.get(scheme.name, {name: n / sum(clips.values()) for name, n in clips.items()})
-    return {
-        name: {e: class_shares[name] * n / clips[name] for e, n in members.items()} for name, members in shares.items()
-    }
+    return {c: {e: class_shares[c] * n / clips[c] for e, n in members.items()} for c, members in shares.items()}
 
 
 def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) -> list[str]:
-    """Draw the emotions of the clips of one person; every class occurs where there are enough clips.
+    """Draw the emotions of the clips of one person; every class occurs if there are enough clips.
 
-    Each class gets its share of the clips, rounded up or down at random such that the mean is right.
+    Each class gets its share of the clips, rounded up or down at random, with the right mean.
     """
     shares = emotion_shares(scheme)
     expected = np.array([sum(members.values()) for members in shares.values()])
@@ -83,7 +76,7 @@ def draw_emotions(n_clips: int, scheme: Scheme, generator: np.random.Generator) 
 
 
 def draw_preference(generator: np.random.Generator) -> dict[str, int]:
-    """Draw, for each emotion, the action unit that a person shows more often than others do."""
+    """Draw emotion -> action unit that a person shows more often than others do."""
     drawn = generator.random(len(UNIT_SHARES))
     return {e: _pick(shares, drawn[i : i + 1])[0] for i, (e, shares) in enumerate(UNIT_SHARES.items())}
 
@@ -94,26 +87,22 @@ def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
     if preferred is None:
         return dict(shares)
     total = sum(shares.values())
-    # A habit that would make a unit more than certain is weakened, or the average over persons would sink.
+    # A habit that makes a unit more than certain is weakened; otherwise the average over persons sinks.
     weight = min(_PREFERENCE, *((_CERTAIN - share) / (total - share) for share in shares.values()))
-    return {
-        unit: (1 - weight) * share + (weight * total if unit == preferred else 0.0) for unit, share in shares.items()
-    }
+    extra = {preferred: weight * total}
+    return {unit: (1 - weight) * share + extra.get(unit, 0.0) for unit, share in shares.items()}
 
 
 def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.bool_]:
-    """Choose the action units of ``B`` clips that fire, at least one of each clip.
+    """Choose the action units ``(B, K)`` that fire, at least one of each clip.
 
-    Systematic sampling in random order: every unit fires with exactly its probability, and since the probabilities of
-    an emotion sum to more than 1, hardly a clip stays empty; such a clip shows its most probable unit.
+    Systematic sampling in random order: every unit fires with exactly its probability. The probabilities of an emotion
+    sum to more than 1, so few clips stay empty; such a clip shows its most probable unit.
 
     Args:
         odds: ``(B, K)`` probabilities; 0 for no unit.
         order: ``(B, K)`` uniform, the random order.
-        mark: ``(B,)`` uniform, where the sampling begins.
-
-    Returns:
-        ``(B, K)``.
+        mark: ``(B,)`` uniform, the start of the sampling.
     """
     turn = np.argsort(np.where(odds > 0, order, 2.0), axis=1)
     edges = np.cumsum(np.take_along_axis(odds, turn, axis=1), axis=1)
@@ -140,7 +129,7 @@ def _pick(odds: Mapping[_Name, float], uniform: FloatArray) -> list[_Name]:
 
 
 def _round_at_random(expected: FloatArray, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Round each number up or down at random, such that the sum is kept and the mean is right."""
+    """Round each number up or down at random; the sum stays, and the mean is right."""
     order = generator.permutation(len(expected))
     edges = np.concatenate([[0.0], np.cumsum(expected[order])])
     counts = np.empty(len(expected), np.int64)

@@ -1,4 +1,4 @@
-"""Extraction of scripted clips without pixels: responses of the channels, times, and extraction errors."""
+"""Model the extraction of scripted clips without pixels: channel responses, times, and extraction errors."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, Pooling, channel_window
-from stag.motion.sampling import magnitude_positions, probe_positions, uniform_positions
-from stag.motion.transforms import motion_at
+from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
-from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws
+from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
 from stag.types import FloatArray
 from stag.utils.values import ArrayValue
 
 CATCHES = 3
-"""Catches of each face: which pixels a window happens to see."""
+"""Random window placements of each face."""
 
 _SHAPES = 12
 _PEAK_STEP_PX = 8
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
+_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
+"""Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,10 +35,10 @@ class ChannelBank(ArrayValue):
     """Response of the channels of a few faces to each action unit.
 
     Attributes:
-        response: ``(S, J, A, 2, 18, 2)`` float32: face, catch (which pixels a window happens to see), unit, side of
-            the image, channel, ``(u, v)``; crop pixels per crop pixel of peak displacement.
-        surface: ``(S, A, 2, P, 2)`` float32: displacement at ``P`` places on the crop, to measure peaks.
-        centre: ``(S, 18, 2)`` middle of each window on the crop.
+        response: ``(S, J, A, 2, 18, 2)``: face, window placement, unit, side of the image, channel, ``(u, v)``; crop
+            pixels per crop pixel of peak displacement.
+        surface: ``(S, A, 2, P, 2)`` displacement at ``P`` places on the crop, to measure peaks.
+        centre: ``(S, 18, 2)`` centre of each window on the crop.
     """
 
     response: NDArray[np.float32]
@@ -47,17 +48,13 @@ class ChannelBank(ArrayValue):
 
 @lru_cache(maxsize=16)
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
-    """Compute the bank of a variety of faces and catches, once; it takes a few seconds.
-
-    Args:
-        shape: Spread of face shapes, see :class:`SimulationSettings`.
-        window_px: Standard deviation of the place of a window, see :class:`ExtractionErrors`.
-        kept: Range of the factor on the share of pixels that is averaged.
-    """
+    """Compute the bank in a few seconds; see :class:`SimulationSettings` and :class:`ExtractionErrors`."""
     responses, surfaces, centres = [], [], []
+    original = astronaut().points
     for number in range(_SHAPES):
-        points, fields, generator = _face(shape, number)
-        dense = np.stack([on_pixels(field) for field in fields])
+        generator = np.random.default_rng([_SHAPES, number])
+        points = vary_shape(transform_points(original, crop_transform(original)), shape, generator)
+        dense = np.stack([on_pixels(field) for field in _fields(points.tobytes())])
         catches = []
         for _ in range(CATCHES):
             seen = points + window_px * generator.standard_normal((1, 2))
@@ -71,38 +68,26 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
     return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
 
 
-def _face(shape: float, number: int) -> tuple[FloatArray, NDArray[np.float32], np.random.Generator]:
-    """Return landmarks and unit fields of one face, and the generator that its catches are drawn from."""
-    generator = np.random.default_rng([_SHAPES, number])
-    original = astronaut().points
-    points = vary_shape(transform_points(original, crop_transform(original)), shape, generator)
-    return points, _fields(points.tobytes()), generator
-
-
 @lru_cache(maxsize=4 * _SHAPES)
 def _fields(points: bytes) -> NDArray[np.float32]:
-    """Return the unit fields of a face; they take seconds, so other windows on the same face share them."""
+    """Return the unit fields of a face, which take seconds to compute."""
     landmarks = np.frombuffer(points).reshape(-1, 2)
     return np.asarray(action_fields(landmarks, _SHOWN).unit_px.reshape(-1, GRID_SIZE, GRID_SIZE, 2))
 
 
-_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
-"""How far each channel lies before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
-
-
 @dataclass(frozen=True)
 class ExtractionErrors:
-    """What extraction adds to the true motion; ranges are drawn per clip.
+    """Errors that extraction adds to the true motion; ranges are drawn per clip.
 
     Attributes:
         noise_share: Noise of the channels, relative to the RMS of the clip's motion.
-        noise_px: Noise that does not depend on the motion, crop pixels: false motion on a still face.
-        gain: Factor below 1: optical flow smooths over the edges of small regions.
-        head_leak: Largest share of the head motion in the picture plane that is left after alignment.
-        turn_deg: Largest turn of the head out of the picture plane, degrees; what sticks out moves against the rest.
-        window_px: Standard deviation of the place of a channel's window.
+        noise_px: Noise on a still face, crop pixels.
+        gain: Factor below 1, because optical flow smooths over the edges of small regions.
+        head_leak: Largest share of the head motion in the picture plane that remains after alignment.
+        turn_deg: Largest turn of the head out of the picture plane, degrees.
+        window_px: Standard deviation of the position of a channel's window.
         kept: Smallest and largest factor on the share of pixels that a channel averages.
-        person_spread: How differently a channel of two people answers to the same action unit; relative.
+        person_spread: Relative spread of channel responses between people.
         annotation_s: Largest error of the annotated onset and offset.
     """
 
@@ -119,12 +104,9 @@ class ExtractionErrors:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClipDraws(ArrayValue):
-    """Randomness and styles of ``B`` clips.
+    """Random numbers, emotions and styles of ``B`` clips.
 
     Attributes:
-        emotions: What each shows.
-        styles: Who shows it.
-        script: Randomness of the scripts.
         fps: ``(B,)`` frames per second.
         face: ``(B,)`` face of the bank.
         person: ``(B,)`` row of ``answer``.
@@ -156,7 +138,7 @@ class ClipDraws(ArrayValue):
         frame_rates: Sequence[float],
         generator: np.random.Generator,
     ) -> ClipDraws:
-        """Draw the randomness of some clips of one person."""
+        """Draw the numbers of some clips of one person."""
         n = len(emotions)
         return cls(
             emotions,
@@ -173,7 +155,7 @@ class ClipDraws(ArrayValue):
 
     @classmethod
     def joined(cls, parts: Sequence[ClipDraws]) -> ClipDraws:
-        """Join the randomness of the clips of several people."""
+        """Join the numbers of the clips of several people."""
         names = ("fps", "face", "answer", "one", "channel", "noise")
         return cls(
             emotions=[emotion for part in parts for emotion in part.emotions],
@@ -187,11 +169,11 @@ class ClipDraws(ArrayValue):
 def observed(
     script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors, steps: int, sampling: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the motion as extraction would report it, and the part of the expression.
+    """Return the motion that extraction reports, and the motion of the expression alone.
 
     Returns:
-        ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and of the same channels at the
-        same times what the action units of the expression alone do: no blink, head, gain or noise.
+        ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and the motion
+        ``(B, T, 18, 2)`` without blink, head, gain and noise.
     """
     one = drawn.one
     early, late = np.rint((2 * one[:, :2] - 1) * errors.annotation_s * script.fps[:, None]).astype(np.int64).T
@@ -207,24 +189,23 @@ def observed(
     positions = uniform_positions(n_frames, steps)
     if sampling == "magnitude":
         probes = probe_positions(n_frames)
-        change = np.diff(script.levels(seconds(probes)), axis=1)
+        change = np.diff(firing_levels(script.shape, seconds(probes)), axis=1)
         positions = magnitude_positions(probes, _step_px(change, response), steps)
-    # Clips with fewer frames than steps are observed at their frames and then interpolated.
+    # Clips with fewer frames than steps are measured at their frames and then interpolated.
     known = np.minimum(np.arange(steps), n_frames[:, None] - 1).astype(np.float64)
     times = seconds(np.where(few[:, None], known, positions))
-    shown = script.levels(times)
+    shown = firing_levels(script.shape, times)
     signal = _weighted(shown[:, :, :-1], response[:, :-1])
     real = (np.arange(steps) < np.where(few, n_frames, steps)[:, None]) / np.minimum(n_frames, steps)[:, None]
     strength = np.sqrt((np.square(signal).mean(axis=(2, 3)) * real).sum(axis=1))
     truth = signal - signal[:, :1]
     signal += _weighted(shown[:, :, -1:], response[:, -1:])
-    gain = errors.gain[0] + (errors.gain[1] - errors.gain[0]) * one[:, 2]
-    signal *= (gain[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
-    pose = script.pose(times)
+    signal *= (between(errors.gain, one[:, 2])[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
+    pose = head_pose(script.head, times)
     signal += _head_leak(pose, bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
     signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])
-    # Noise of the first frame sits in every later displacement; that of each frame only in its own.
-    share = errors.noise_share[0] + (errors.noise_share[1] - errors.noise_share[0]) * one[:, 7]
+    # Noise of the first frame is in every later displacement; noise of another frame only in its own.
+    share = between(errors.noise_share, one[:, 7])
     noise = 0.8 * drawn.noise + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
     spread_px = np.hypot(strength * share, errors.noise_px)[:, None] * np.exp(0.3 * drawn.channel[:, 1])
     noise *= spread_px[:, None, :, None]
@@ -242,7 +223,7 @@ def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors:
     own = np.exp(errors.person_spread * drawn.answer[drawn.person[:, None], unit])[..., None]
     response = (script.sides[..., None, None] * own * bank.response[face, catch, unit]).sum(axis=2)
     apex_s = ((script.apex - script.onset) / script.fps)[:, None]
-    amount = (script.levels(apex_s)[:, 0, :, None] * script.sides)[:, :-1].astype(np.float32)
+    amount = (firing_levels(script.shape, apex_s)[:, 0, :, None] * script.sides)[:, :-1].astype(np.float32)
     moved = np.zeros((len(unit), *bank.surface.shape[3:]), np.float32)
     for slot in range(amount.shape[1]):
         used = np.flatnonzero(amount[:, slot].any(axis=1))
@@ -268,10 +249,9 @@ def _step_px(change: FloatArray, response: FloatArray) -> FloatArray:
 
 
 def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
-    """Return the motion of the channels as the head nods and turns while it sways ``(B, M, 4)``: ``(B, M, 18, 2)``.
+    """Return the motion of the channels as a swaying head ``(B, M, 4)`` nods and turns: ``(B, M, 18, 2)``.
 
-    A similarity cannot follow such a turn: what lies before or behind the plane of the eyes shifts by its depth times
-    the angle.
+    A similarity cannot follow such a turn: a point shifts by its depth before the plane of the eyes times the angle.
     """
     course = pose[..., :2] / np.maximum(np.abs(pose[..., :2]).max(axis=(1, 2), keepdims=True), 1e-9)
     angle = course * largest_rad[:, None, None]

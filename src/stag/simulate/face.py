@@ -1,8 +1,6 @@
-"""Faces: a portrait with its landmarks, and the many people that are made from it.
+"""Make people from a portrait with landmarks, by random variation of proportions, skin and light.
 
-A simulated person is one fixed random variation of the portrait: other proportions, other skin, other light. The face
-is kept as a texture of four pixels per frame pixel, so that a frame can be drawn from it by bilinear reading at any
-fraction of a pixel.
+A face is a texture of four pixels per frame pixel: bilinear reading draws a frame at any fraction of a pixel.
 """
 
 from __future__ import annotations
@@ -20,8 +18,7 @@ from numpy.typing import NDArray
 
 from stag.errors import DatasetError
 from stag.faces.crop import INTER_OCULAR_CROP_PX, compose, crop_transform, invert, transform_points
-from stag.simulate.actions import CROP_TO_GRID, smooth_field
-from stag.simulate.anatomy import MIRROR_68
+from stag.simulate.actions import CROP_TO_GRID, MIRROR_68, smooth_field
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
 from stag.utils.values import ArrayValue
@@ -35,18 +32,12 @@ _GREY_RANGE = (10.0, 240.0)  # assumed; room for noise on both sides
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Portrait(ArrayValue):
-    """A photograph of a face.
-
-    Attributes:
-        image: ``(height, width)`` uint8, grey.
-        points: ``(68, 2)`` landmarks, pixels of the image.
-    """
+    """A photograph of a face: grey ``(height, width)``, and ``(68, 2)`` landmarks in pixels of the image."""
 
     image: GreyImage
     points: FloatArray
 
     def __post_init__(self) -> None:
-        """Validate shapes."""
         if self.image.ndim != 2 or self.image.dtype != np.uint8:
             raise ValueError(f"portrait is {self.image.dtype} of shape {self.image.shape}; expected a grey uint8 image")
         if self.points.shape != (68, 2):
@@ -90,13 +81,7 @@ def astronaut() -> Portrait:
 
 
 def vary_shape(points: FloatArray, amount: float, generator: np.random.Generator) -> FloatArray:
-    """Draw landmarks of another person: ``(68, 2)`` on the crop, upright, 64 px between the inner eye corners.
-
-    Args:
-        points: ``(68, 2)`` landmarks on the crop.
-        amount: 0 for the same face, 1 for the default variety.
-        generator: Source of randomness.
-    """
+    """Draw landmarks of another person, ``(68, 2)`` on the upright crop; an ``amount`` of 0 changes nothing."""
 
     def spread(deviation: float) -> float:
         return amount * deviation * float(np.clip(generator.standard_normal(), -2, 2))
@@ -121,13 +106,7 @@ def vary_shape(points: FloatArray, amount: float, generator: np.random.Generator
 
 
 def make_face(portrait: Portrait, settings: SimulationSettings, generator: np.random.Generator) -> Face:
-    """Draw a person.
-
-    Args:
-        portrait: The photograph to start from.
-        settings: Frame size, face size and variety of shapes.
-        generator: Source of randomness; the same state gives the same person.
-    """
+    """Draw a person from a portrait; the same state of the generator gives the same person."""
     source = portrait.mirrored() if generator.random() < 0.5 else portrait
     to_crop = crop_transform(source.points)
     original = transform_points(source.points, to_crop)
@@ -139,7 +118,7 @@ def make_face(portrait: Portrait, settings: SimulationSettings, generator: np.ra
 
 
 def _placement(settings: SimulationSettings, generator: np.random.Generator) -> FloatArray:
-    """Draw the place of the face in the frame: similarity from crop to frame."""
+    """Draw the position of the face in the frame: similarity from crop to frame."""
     scale = generator.uniform(*settings.inter_ocular_px) / INTER_OCULAR_CROP_PX
     roll = np.deg2rad(generator.uniform(-4, 4))  # assumed
     x = settings.width * (0.5 + generator.uniform(-0.02, 0.02))  # assumed
@@ -178,9 +157,9 @@ def _warped_portrait(
     image: NDArray[Any] = source.image.astype(np.float32)
     per_frame_px = float(np.hypot(*linear[:, 0]) / np.hypot(*to_frame[:, 0]))
     if per_frame_px > 1:
-        # A frame cannot carry the finest detail of a larger portrait; kept, it would flicker as the skin moves.
+        # The finest detail of a larger portrait does not fit a frame and would flicker as the skin moves.
         image = cv2.GaussianBlur(image, (0, 0), 0.5 * np.sqrt(per_frame_px**2 - 1))
-    # Reading a small portrait directly would show steps of the 1/32 px to which OpenCV rounds coordinates.
+    # A small portrait is enlarged first, because OpenCV rounds coordinates to 1/32 px.
     finer = int(np.clip(np.ceil(TEXTURE_SCALE / per_frame_px), 1, 2 * TEXTURE_SCALE))
     low = np.clip(np.floor([x.min(), y.min()]).astype(int) - 4, 0, np.array(image.shape[::-1]) - 1)
     high = np.clip(np.ceil([x.max(), y.max()]).astype(int) + 5, low + 1, image.shape[::-1])
@@ -237,18 +216,15 @@ def load_portrait(image_path: str | Path, points_path: str | Path) -> Portrait:
 
     Args:
         image_path: Photograph of one upright, frontal face; colour becomes grey.
-        points_path: CSV of its 68 landmarks (the order of iBUG 300-W), ``x,y`` in pixels of the photograph, one point
-            a line; a header line may come first.
+        points_path: CSV of its 68 landmarks in the order of iBUG 300-W: a line ``x,y`` for each point, in pixels of the
+            photograph, below an optional header.
 
     Raises:
         DatasetError: A file is missing or unreadable, or the points are not those of an upright face in the image.
-
-    Example:
-        >>> simulate_corpus("corpus", portrait=load_portrait("face.png", "face.csv"))  # doctest: +SKIP
     """
     image_path, points_path = Path(image_path), Path(points_path)
-    data = _bytes(image_path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
+    data = np.frombuffer(_bytes(image_path), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if image is None:
         raise DatasetError(f"{image_path}: is not a readable image; save the portrait as PNG or JPEG")
     points = _points(points_path)
@@ -265,24 +241,22 @@ def _bytes(path: Path) -> bytes:
 
 def _points(path: Path) -> FloatArray:
     lines = [line.strip() for line in _bytes(path).decode("utf-8-sig", "replace").splitlines() if line.strip()]
-    if lines and _numbers(lines[0]) is None:
-        lines = lines[1:]
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        values = _numbers(line)
-        if values is None or len(values) != 2:
+    rows = [_numbers(line) for line in lines]
+    if rows and not rows[0]:
+        lines, rows = lines[1:], rows[1:]
+    for number, (line, values) in enumerate(zip(lines, rows, strict=True), start=1):
+        if len(values) != 2:
             raise DatasetError(f"{path}, point {number}: {line[:40]!r} is not x,y; write two numbers with a comma")
-        rows.append(values)
     if len(rows) != 68:
         raise DatasetError(f"{path}: contains {len(rows)} points; write the 68 landmarks, one x,y a line")
     return np.array(rows, dtype=np.float64)
 
 
-def _numbers(line: str) -> list[float] | None:
+def _numbers(line: str) -> list[float]:
     try:
         return [float(piece) for piece in line.split(",")]
     except ValueError:
-        return None
+        return []
 
 
 def _require_face(points: FloatArray, shape: tuple[int, ...], image_path: Path, points_path: Path) -> None:

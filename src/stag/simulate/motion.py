@@ -1,7 +1,6 @@
-"""Simulated motion without pixels: thousands of clips a second, with the errors that extraction makes.
+"""Simulate motion without pixels: thousands of clips a second, with random extraction errors.
 
-The same laws as for video clips write the scripts; the responses of the channels to each action unit are taken once
-from the dense fields of a few faces. What a camera, a tracker and a flow algorithm would add is drawn at random.
+Scripts follow the same laws as video clips; the responses of the channels come from the dense fields of a few faces.
 """
 
 from __future__ import annotations
@@ -20,9 +19,10 @@ from stag.faces.crop import CROP_PX
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
 from stag.motion_set import MotionSet
-from stag.simulate.corpus import DATASET_NAME, numbered, subject_emotions, subject_generator, subject_style
+from stag.simulate.corpus import DATASET_NAME, EMOTIONS, STYLE, numbered, subject_generator
+from stag.simulate.emotions import draw_emotions
 from stag.simulate.extraction_model import ChannelBank, ClipDraws, ExtractionErrors, channel_bank, observed
-from stag.simulate.script import draw_scripts
+from stag.simulate.script import DisplayStyle, draw_scripts
 from stag.simulate.settings import FRAME_RATES, SimulationSettings
 from stag.types import SIMULATED_FLOW
 
@@ -43,22 +43,19 @@ def simulate_motion(
     sampling: Literal["magnitude", "uniform"] = "magnitude",
     frame_rates: Sequence[float] = FRAME_RATES,
 ) -> MotionSet:
-    """Draw a motion set without drawing a face; motion is displacement since the first frame of a clip.
+    """Simulate a motion set without video; motion is displacement since the first frame of a clip.
 
     Args:
         n_subjects: Number of people.
-        clips_per_subject: Clips of each.
+        clips_per_subject: Clips of each person.
         steps: Motion steps ``T``.
         seed: Seed of everything.
-        settings: Strength, timing and nuisance; the defaults where omitted.
-        errors: What extraction adds; the defaults where omitted.
+        settings: Strength, timing and nuisance.
+        errors: Errors that extraction adds to the true motion.
         scheme: Label scheme.
         layout: Region layout.
-        sampling: How frames become steps, as in :mod:`stag.motion.sampling`.
+        sampling: How frames become steps, as in :mod:`stag.motion.transforms`.
         frame_rates: Frame rates to draw from, one per clip.
-
-    Returns:
-        ``n_subjects * clips_per_subject`` clips, marked as simulated.
 
     Raises:
         ConfigError: A number is out of range.
@@ -69,17 +66,9 @@ def simulate_motion(
         (120, 16, 18, 2)
     """
     return simulate_motion_and_truth(
-        n_subjects,
-        clips_per_subject,
-        steps=steps,
-        seed=seed,
-        settings=settings,
-        errors=errors,
-        scheme=scheme,
-        layout=layout,
-        sampling=sampling,
-        frame_rates=frame_rates,
-    )[0]
+        n_subjects, clips_per_subject, steps=steps, seed=seed, settings=settings, errors=errors, scheme=scheme,
+        layout=layout, sampling=sampling, frame_rates=frame_rates,
+    )[0]  # fmt: skip
 
 
 def simulate_motion_and_truth(
@@ -95,11 +84,10 @@ def simulate_motion_and_truth(
     sampling: Literal["magnitude", "uniform"] = "magnitude",
     frame_rates: Sequence[float] = FRAME_RATES,
 ) -> tuple[MotionSet, NDArray[np.float32]]:
-    """As :func:`simulate_motion`, with the motion of the expression alone, to score explanations against.
+    """Simulate as :func:`simulate_motion`, and return the motion of the expression alone, too.
 
     Returns:
-        The set, and ``(n, T, R, 2)`` crop pixels: what the action units of the expression move at each channel and
-        step, without blink, head, gain or noise.
+        The set, and ``(n, T, R, 2)`` crop pixels: the motion without blink, head, gain or noise.
     """
     if n_subjects < 1 or clips_per_subject < 1 or steps < 2 or seed < 0:
         raise ConfigError(
@@ -162,14 +150,14 @@ def _blocks(
     steps: int,
     frame_rates: Sequence[float],
 ) -> Iterator[ClipDraws]:
-    """Draw all clips in order, some hundred at a time; no clip depends on how many others there are."""
+    """Draw all clips in order, some hundred at a time; no clip depends on the number of clips."""
     waiting: list[ClipDraws] = []
     for number in range(n_subjects):
-        style = subject_style(seed, number)
+        style = DisplayStyle.draw(subject_generator(seed, number, STYLE))
         person = subject_generator(seed, number, _PERSON)
         face = int(person.integers(len(bank.response)))
         answer = person.standard_normal((1, *bank.response.shape[2:5]))
-        emotions = subject_emotions(seed, number, clips_per_subject, scheme)
+        emotions = draw_emotions(clips_per_subject, scheme, subject_generator(seed, number, EMOTIONS))
         for begin in range(0, clips_per_subject, _BLOCK):
             part = emotions[begin : begin + _BLOCK]
             waiting.append(ClipDraws.draw(part, style, face, answer, steps, frame_rates, person))

@@ -1,9 +1,9 @@
-"""Render the frames of a script and a face, and their true motion."""
+"""Write the script of one clip, and render its frames and their true motion."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -11,24 +11,104 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.faces.crop import compose, invert, transform_points
+from stag.facs import AU_VOCABULARY
 from stag.motion.regions import pool_static
-from stag.simulate.actions import (
-    CROP_TO_GRID,
-    ActionFields,
-    at_points,
-    forward_flow,
-    on_pixels,
-    peak_px,
-)
-from stag.simulate.clip_script import ClipScript
+from stag.simulate.actions import CROP_TO_GRID, ActionFields, at_points, forward_flow, on_pixels, peak_px
 from stag.simulate.face import Face, texture_transform
+from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts, firing_levels, head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
 from stag.utils.values import ArrayValue
 
 _SHUTTER_SAMPLES = 3
 _NO_MAP = np.empty(0)  # both coordinates are in the first map
-_FACE_CENTRE = (128.0, 128.0)
+_FACE_CENTRE = np.array([128.0, 128.0])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipScript(ArrayValue):
+    """Script of a clip of ``N`` frames: one row of a :class:`~stag.simulate.script.ScriptBlock`, and the camera.
+
+    Attributes:
+        unit: ``(K,)``; ``sides`` is ``(K, 2)``, ``shape`` ``(5, K)``, ``head`` ``(3, 4, 3)``.
+        noise_grey: Standard deviation of the sensor noise.
+        flicker: Amplitude, frequency (Hz) and phase of the lamp flicker.
+        drift_grey: Change of brightness from the first frame to the last.
+    """
+
+    unit: NDArray[np.int64]
+    sides: FloatArray
+    shape: FloatArray
+    head: FloatArray
+    strength_px: float
+    fps: float
+    n_frames: int
+    onset: int
+    apex: int
+    offset: int
+    noise_grey: float = 0.0
+    flicker: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    drift_grey: float = 0.0
+
+    @property
+    def time_s(self) -> FloatArray:
+        """``(N,)`` time of each frame since the onset."""
+        return (np.arange(self.n_frames) - self.onset) / self.fps
+
+    @property
+    def facs(self) -> str:
+        """FACS string such as ``"L12+6"``; as in FACS, L is the person's left, the right of the image."""
+        letter = {(True, False): "R", (False, True): "L", (True, True): ""}
+        fired = [(AU_VOCABULARY[unit], *(sides > 0)) for unit, sides in zip(self.unit, self.sides, strict=True)]
+        return "+".join(f"{letter[left, right]}{unit}" for unit, left, right in sorted(fired[:-1]) if left or right)
+
+    def expression(self, time_s: FloatArray) -> FloatArray:
+        """Return the relative amount of each action unit and side without the blink: ``(N,) -> (N, A, 2)``."""
+        return self._amounts(slice(None, -1), time_s)
+
+    def blinking(self, time_s: FloatArray) -> FloatArray:
+        """Return the amount of the blink in crop pixels: ``(N,) -> (N, A, 2)``."""
+        return self._amounts(slice(-1, None), time_s)
+
+    def pose(self, time_s: FloatArray) -> FloatArray:
+        """Return the head pose at each moment: ``(N,) -> (N, 4)``."""
+        return np.asarray(head_pose(self.head[:, None], time_s[None])[0])
+
+    def _amounts(self, slots: slice, time_s: FloatArray) -> FloatArray:
+        amounts = np.zeros((len(time_s), len(AU_VOCABULARY), 2))
+        levels = firing_levels(self.shape[:, None, slots], time_s[None])[0]
+        for unit, sides, level in zip(self.unit[slots], self.sides[slots], levels.T, strict=True):
+            amounts[:, unit] += level[:, None] * sides
+        return amounts
+
+
+def draw_script(
+    emotion: str, style: DisplayStyle, settings: SimulationSettings, fps: float, generator: np.random.Generator
+) -> ClipScript:
+    """Write the script of a new clip with an emotion of :data:`~stag.simulate.emotions.EMOTION_CLIPS`, or ``a+b``."""
+    draws = ScriptDraws.draw(1, generator, emotions=emotion.count("+") + 1)
+    block = draw_scripts([emotion], [style], np.array([fps]), settings, draws)
+    script = ClipScript(
+        unit=block.unit[0],
+        sides=block.sides[0],
+        shape=block.shape[:, 0],
+        head=block.head[:, 0],
+        strength_px=float(block.strength_px[0]),
+        fps=fps,
+        n_frames=int(block.n_frames[0]),
+        onset=int(block.onset[0]),
+        apex=int(block.apex[0]),
+        offset=int(block.offset[0]),
+        noise_grey=float(generator.uniform(*settings.noise_grey)),
+        flicker=(
+            float(generator.uniform(0, settings.flicker)),
+            float(generator.uniform(2, 12)),  # assumed; beat of the mains with the camera, Hz
+            float(generator.uniform(0, 2 * np.pi)),
+        ),
+        drift_grey=float(generator.uniform(-1, 1) * settings.drift_grey),
+    )
+    # The block places the apex at the resolution of its probes.
+    return replace(script, apex=int(np.argmax(script.expression(script.time_s).sum(axis=(1, 2)))))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,12 +116,12 @@ class ClipTruth(ArrayValue):
     """True motion of the ``N`` frames of a clip.
 
     Attributes:
-        motion: ``(N, 18, 2)`` float32, motion of the channels since the onset without head motion, crop pixels: the
-            true dense flow, pooled over the true windows (Eq. 10-11).
-        landmarks: ``(N, 68, 2)`` float32, pixels of the frame, head motion included.
-        head_pose: ``(N, 4)`` float32: shift right and down (crop pixels), clockwise turn (degrees), relative size.
-        action_units: ``(N, A, 2)`` float32, amount of each action unit on the left and right of the image: peak
-            displacement in crop pixels, blinks included.
+        motion: ``(N, 18, 2)`` true dense flow since the onset without head motion, pooled over the true windows
+            (Eq. 10-11), crop pixels.
+        landmarks: ``(N, 68, 2)`` pixels of the frame, with head motion.
+        head_pose: ``(N, 4)`` shift right and down (crop pixels), clockwise turn (degrees), relative size.
+        action_units: ``(N, A, 2)`` amount on the left and right of the image: peak displacement in crop pixels, with
+            blinks.
     """
 
     motion: NDArray[np.float32]
@@ -55,22 +135,10 @@ class ClipTruth(ArrayValue):
 
 
 class ClipRenderer:
-    """Draws one clip of one person.
-
-    Args:
-        face: The person at rest.
-        fields: How this face moves.
-        script: What happens.
-        settings: Motion blur and compression.
-
-    Example:
-        >>> renderer = ClipRenderer(face, action_fields(face.points), script, settings)  # doctest: +SKIP
-        >>> frames = list(renderer.frames(np.random.default_rng(0)))  # doctest: +SKIP
-    """
+    """Draw one clip of one person; of the settings, motion blur and compression count."""
 
     def __init__(self, face: Face, fields: ActionFields, script: ClipScript, settings: SimulationSettings) -> None:
-        self.face, self.script, self.settings = face, script, settings
-        self._fields = fields
+        self.face, self.script, self.settings, self._fields = face, script, settings, fields
         peak = max(peak_px(fields.combine(amount)) for amount in script.expression(script.time_s))
         self._scale = script.strength_px / peak
         width, height = face.size
@@ -83,7 +151,7 @@ class ClipRenderer:
         return self._scale * self.script.expression(time_s) + self.script.blinking(time_s)
 
     def displacement(self, time_s: float) -> NDArray[np.float32]:
-        """Return the backward displacement ``d (G, G, 2)``: skin seen at a grid point ``y`` was at ``y - d(y)``."""
+        """Return the backward displacement ``d (G, G, 2)``: skin at a grid point ``y`` comes from ``y - d(y)``."""
         return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
 
     def flow(self, time_s: float) -> NDArray[np.float32]:
@@ -92,7 +160,7 @@ class ClipRenderer:
 
     def clean_frame(self, time_s: float) -> NDArray[np.float32]:
         """Render one moment without camera noise or rounding: ``(height, width)`` float32 grey."""
-        pose = self.script.head.at(np.array([time_s]))[0]
+        pose = self.script.pose(np.array([time_s]))[0]
         to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
         place: NDArray[Any] = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
         field = self.displacement(time_s)
@@ -104,11 +172,7 @@ class ClipRenderer:
         return np.asarray(drawn, dtype=np.float32)
 
     def frames(self, generator: np.random.Generator) -> Iterator[GreyImage]:
-        """Render the frames as a camera would record them.
-
-        Args:
-            generator: Source of the sensor noise.
-        """
+        """Render the frames as a camera records them; the generator draws the sensor noise."""
         script = self.script
         amplitude, hz, phase = script.flicker
         open_s = self.settings.motion_blur / script.fps
@@ -119,13 +183,16 @@ class ClipRenderer:
             light += np.float32(script.drift_grey * index / (script.n_frames - 1))
             light += np.float32(script.noise_grey) * generator.standard_normal(light.shape, np.float32)
             frame = np.clip(np.rint(light), 0, 255).astype(np.uint8)
-            yield frame if self.settings.jpeg_quality is None else _compressed(frame, self.settings.jpeg_quality)
+            if self.settings.jpeg_quality is not None:
+                data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.settings.jpeg_quality])[1]
+                frame = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+            yield frame
 
     def truth(self) -> ClipTruth:
         """Return the true motion of the frames."""
         times = self.script.time_s
         amounts = self.amounts_px(times)
-        poses = self.script.head.at(times)
+        poses = self.script.pose(times)
         points = self.face.points
         motion = np.zeros((len(times), 18, 2), np.float32)
         landmarks = np.empty((len(times), 68, 2), np.float32)
@@ -140,14 +207,8 @@ class ClipRenderer:
 
 
 def head_transform(pose: FloatArray) -> FloatArray:
-    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)``, about the face's middle."""
+    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)`` about the face centre."""
     shift_x, shift_y, degrees, size = (float(value) for value in pose)
     angle, scale = np.deg2rad(degrees), 1 + size
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    centre = np.array(_FACE_CENTRE)
-    return np.column_stack([linear, centre - linear @ centre + [shift_x, shift_y]])
-
-
-def _compressed(frame: GreyImage, quality: int) -> GreyImage:
-    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+    return np.column_stack([linear, _FACE_CENTRE - linear @ _FACE_CENTRE + [shift_x, shift_y]])

@@ -1,9 +1,9 @@
-"""Scripts of simulated clips: which action unit moves when and how strongly, for many clips at once as arrays."""
+"""Write scripts of simulated clips as arrays: which action unit moves when and how strongly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.facs import AU_VOCABULARY
-from stag.motion.sampling import PROBES
-from stag.simulate.anatomy import one_sided_share
+from stag.motion.transforms import PROBES
+from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import UNIT_SHARES, draw_preference, fires, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
@@ -44,7 +44,7 @@ class DisplayStyle:
         asymmetry: How much stronger the left of the image moves than the right, -1 to 1.
         left_share: Share of one-sided action units that fire on the left of the image.
         speed: Factor on every duration.
-        preferred: Emotion -> action unit shown more often than by others.
+        preferred: Emotion -> action unit that this person shows more often than others do.
     """
 
     strength: float = 1.0
@@ -68,15 +68,15 @@ class DisplayStyle:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScriptDraws(ArrayValue):
-    """The randomness of ``B`` clips, drawn in bulk from the generators of their people.
+    """Random numbers of ``B`` clips, drawn in bulk from the generators of their people.
 
     Attributes:
-        one: ``(B, 14)`` uniform, one for each single decision.
+        one: ``(B, 14)`` uniform, one for each decision.
         slot: ``(B, 7, U)`` uniform, for each of the ``U`` action units that may fire.
         normal: ``(B, 2 + 2 U)`` standard normal.
         beta: ``(B,)`` place of the apex.
         head: ``(B, 4, 3)`` standard normal, swings of the head.
-        swing: ``(2, B, 4, 3)`` uniform, frequencies and phases of the head.
+        swing: ``(B, 2, 4, 3)`` uniform, frequencies and phases of the head.
     """
 
     one: FloatArray
@@ -88,7 +88,7 @@ class ScriptDraws(ArrayValue):
 
     @classmethod
     def draw(cls, clips: int, generator: np.random.Generator, *, emotions: int = 1) -> ScriptDraws:
-        """Draw the randomness of some clips of one person, each of so many ``emotions`` at most."""
+        """Draw the numbers of ``clips`` clips of one person, with at most ``emotions`` emotions each."""
         units = emotions * _MOST
         return cls(
             one=generator.random((clips, 14)),
@@ -96,30 +96,26 @@ class ScriptDraws(ArrayValue):
             normal=generator.standard_normal((clips, 2 + 2 * units)),
             beta=generator.beta(*_APEX_BETA, size=clips),
             head=generator.standard_normal((clips, 4, 3)),
-            swing=generator.random((2, clips, 4, 3)),
+            swing=np.moveaxis(generator.random((2, clips, 4, 3)), 0, 1),
         )
 
     @classmethod
     def joined(cls, draws: Sequence[ScriptDraws]) -> ScriptDraws:
-        """Join the randomness of the clips of several people."""
-        names = ("one", "slot", "normal", "beta", "head")
-        parts = {name: np.concatenate([getattr(some, name) for some in draws]) for name in names}
-        return cls(**parts, swing=np.concatenate([some.swing for some in draws], axis=1))
+        """Join the numbers of the clips of several people."""
+        return cls(*(np.concatenate([getattr(some, f.name) for some in draws]) for f in fields(cls)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScriptBlock(ArrayValue):
-    """Scripts of ``B`` clips with ``K`` firings each, of which the last is the blink; unused ones have no amount.
+    """Scripts of ``B`` clips with ``K`` firings each; the last is the blink, unused ones have no amount.
 
     Attributes:
         unit: ``(B, K)`` positions in :data:`~stag.facs.AU_VOCABULARY`.
         sides: ``(B, K, 2)`` amounts on the left and right of the image; relative, of the blink crop pixels.
-        shape: ``(5, B, K)``: start, peak and end in seconds since the onset, exponents of rise and fall.
+        shape: ``(5, B, K)`` start, peak, end (seconds since the onset), exponents of rise and fall.
         onset: ``(B,)`` last frame at rest.
         apex: ``(B,)`` frame at which the action units together are strongest, at the resolution of the probes.
         offset: ``(B,)`` first frame back at rest.
-        n_frames: ``(B,)`` number of frames.
-        fps: ``(B,)`` frames per second.
         strength_px: ``(B,)`` peak displacement of the expression.
         head: ``(3, B, 4, 3)`` amplitudes, frequencies and phases of the head.
     """
@@ -134,14 +130,6 @@ class ScriptBlock(ArrayValue):
     fps: FloatArray
     strength_px: FloatArray
     head: FloatArray
-
-    def levels(self, time_s: FloatArray) -> FloatArray:
-        """Return the share of the full amount of every firing: ``(B, M) -> (B, M, K)``."""
-        return firing_levels(self.shape, time_s)
-
-    def pose(self, time_s: FloatArray) -> FloatArray:
-        """Return the head pose: ``(B, M) -> (B, M, 4)``."""
-        return head_pose(self.head, time_s)
 
     @property
     def action_units(self) -> NDArray[np.float32]:
@@ -159,15 +147,7 @@ def draw_scripts(
     settings: SimulationSettings,
     draws: ScriptDraws,
 ) -> ScriptBlock:
-    """Write the scripts of ``B`` clips.
-
-    Args:
-        emotions: What each shows; several emotions are joined by ``+``.
-        styles: Who shows it.
-        fps: ``(B,)`` frames per second.
-        settings: Strength, timing and nuisance.
-        draws: Their randomness.
-    """
+    """Write the scripts of ``B`` clips at ``(B,)`` frame rates; ``+`` joins several emotions of one clip."""
     habit = np.array([(style.strength, style.speed, style.asymmetry, style.left_share) for style in styles])
     one, slot, normal = draws.one, draws.slot, draws.normal
     number, count = _units(emotions, styles, slot[:, 0], one[:, 0])
@@ -227,7 +207,7 @@ def head_pose(head: FloatArray, time_s: FloatArray) -> FloatArray:
 def _units(
     emotions: Sequence[str], styles: Sequence[DisplayStyle], order: FloatArray, mark: FloatArray
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Action units ``(B, K)``, rising, and how many there are of each clip: systematic sampling in random order."""
+    """Choose the action units ``(B, K)``, rising, and their number ``(B,)``, by systematic sampling."""
     tables = [
         _odds(e, tuple((style.preferred or {}).get(one) for one in e.split("+")), order.shape[1])
         for e, style in zip(emotions, styles, strict=True)
@@ -240,7 +220,7 @@ def _units(
 
 @lru_cache(maxsize=256)
 def _odds(emotion: str, preferred: tuple[int | None, ...], most: int) -> tuple[NDArray[np.int64], FloatArray]:
-    """Units and their odds, padded with units that never occur; those of joined emotions fire independently."""
+    """Return units and their odds, padded with units that never fire; joined emotions fire independently."""
     quiet: dict[int, float] = {}
     for one, habit in zip(emotion.split("+"), preferred, strict=True):
         for unit, share in unit_odds(one, habit).items():
@@ -263,33 +243,29 @@ def _shape(
     apex_s = duration_s * np.clip(draws.beta, 0.15, 0.85)
     lag_s = np.minimum(settings.lag_s, 0.4 * np.minimum(apex_s, duration_s - apex_s))[:, None]
     end_s = duration_s[:, None]
-    low, high = _RISE
-    slow, fast = _FALL
     shape = np.stack(
         [
             np.where(first, 0.0, early * lag_s),
             apex_s[:, None] + (middle - 0.5) * 0.5 * lag_s,
             np.where(last, end_s, end_s - late * lag_s),
-            low + (high - low) * rise,
-            slow + (fast - slow) * fall,
+            between(_RISE, rise),
+            between(_FALL, fall),
         ]
     )
     return np.where(firing, shape, np.array([0.0, 1.0, 2.0, 1.0, 1.0])[:, None, None])
 
 
 def _blink(duration_s: FloatArray, settings: SimulationSettings, one: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Shape ``(5, B)`` and amount ``(B,)`` of the blinks; 0 where there is none."""
+    """Return shape ``(5, B)`` and amount ``(B,)`` of the blinks, 0 for none."""
     start_s = 0.9 * duration_s * one[:, 6]
-    length_s = _BLINK_S[0] + (_BLINK_S[1] - _BLINK_S[0]) * one[:, 7]
-    amount = _BLINK_PX[0] + (_BLINK_PX[1] - _BLINK_PX[0]) * one[:, 8]
+    length_s = between(_BLINK_S, one[:, 7])
     even = np.ones_like(start_s)
     shape = np.stack([start_s, start_s + length_s / 3, start_s + length_s, even, even])
-    return shape, np.where(one[:, 5] < settings.blink_share, amount, 0.0)
+    return shape, np.where(one[:, 5] < settings.blink_share, between(_BLINK_PX, one[:, 8]), 0.0)
 
 
 def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws) -> FloatArray:
-    low, high = _HEAD_HZ
-    head: NDArray[Any] = np.stack([draws.head, low + (high - low) * draws.swing[0], 2 * np.pi * draws.swing[1]])
+    head: NDArray[Any] = np.stack([draws.head, between(_HEAD_HZ, draws.swing[:, 0]), 2 * np.pi * draws.swing[:, 1]])
     poses = head_pose(head, probe_s)
     reach = np.abs(poses).max(axis=1)
     reach[:, :2] = np.hypot(poses[..., 0], poses[..., 1]).max(axis=1)[:, None]
@@ -299,6 +275,11 @@ def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws)
     return np.asarray(head)
 
 
+def between(limits: tuple[float, float], share: FloatArray) -> FloatArray:
+    """Return the point at a share of the way between two limits."""
+    return limits[0] + (limits[1] - limits[0]) * share
+
+
 def _ease(t: FloatArray) -> FloatArray:
-    """Minimum-jerk step from 0 to 1."""
+    """Return a minimum-jerk step from 0 to 1."""
     return t * t * t * (10 - t * (15 - 6 * t))

@@ -9,11 +9,9 @@ from stag.errors import ConfigError
 FRAME_RATES = (30.0, 100.0, 200.0, 500.0)
 """Frame rates of the public sets, frames per second."""
 
-_RANGES = ("inter_ocular_px", "strength_clip_px", "noise_grey")
 _AT_LEAST_ZERO = (
     "head_px", "head_deg", "head_scale", "strength_spread", "lag_s", "lead_s", "flicker", "drift_grey", "shape",
 )  # fmt: skip
-_SHARES = ("blink_share", "motion_blur")
 
 
 @dataclass(frozen=True)
@@ -21,25 +19,22 @@ class SimulationSettings:
     """Settings of the simulator; the defaults follow what is published about real micro-expressions.
 
     Attributes:
-        width: Width of a frame, pixels.
-        height: Height of a frame, pixels.
         inter_ocular_px: Smallest and largest distance between the inner eye corners, frame pixels; drawn per subject.
-        shape: Spread of face shapes; 1 is the default variety, 0 gives everybody the face of the portrait.
+        shape: Spread of face shapes; 0 gives everybody the face of the portrait.
         strength_px: Median peak displacement of a clip, crop pixels.
         strength_spread: Standard deviation of its logarithm, within a subject.
         strength_clip_px: Smallest and largest peak displacement, crop pixels.
         duration_s: Median time from onset to offset.
         lag_s: Largest difference between the starts of the action units of a clip.
-        lead_s: Still time before the onset and after the offset; at least one frame.
+        lead_s: Still time before the onset and after the offset, at least one frame.
         head_px: Largest head translation within a clip, crop pixels.
         head_deg: Largest head rotation within a clip, degrees.
         head_scale: Largest change of head size within a clip, relative.
-        blink_share: Share of clips with a blink.
         noise_grey: Smallest and largest standard deviation of the sensor noise, grey levels; drawn per clip.
         flicker: Largest amplitude of the lamp flicker, relative to the brightness.
         drift_grey: Largest change of brightness over a clip, grey levels.
         motion_blur: Share of the frame interval during which the shutter is open.
-        jpeg_quality: Quality of a JPEG compression of each frame, or ``None`` for none.
+        jpeg_quality: JPEG quality of each frame, or ``None`` for no compression.
 
     Raises:
         ConfigError: A value is out of range.
@@ -66,12 +61,11 @@ class SimulationSettings:
     jpeg_quality: int | None = None
 
     def __post_init__(self) -> None:
-        """Validate once, at the seam."""
         for name in _AT_LEAST_ZERO:
             self._require(name, getattr(self, name) >= 0, "expected 0 or more")
-        for name in _SHARES:
+        for name in ("blink_share", "motion_blur"):
             self._require(name, 0 <= getattr(self, name) <= 1, "expected 0 to 1")
-        for name in _RANGES:
+        for name in ("inter_ocular_px", "strength_clip_px", "noise_grey"):
             low, high = getattr(self, name)
             self._require(name, 0 <= low <= high, "expected two rising numbers, 0 or more")
         self._require("strength_px", self.strength_px > 0, "expected more than 0")
@@ -80,10 +74,12 @@ class SimulationSettings:
         self._require("jpeg_quality", quality is None or 1 <= quality <= 100, "expected 1 to 100, or none")
         # The crop spans four inter-ocular distances each way; a head that does not fit cannot be detected.
         needed = 4.2 * self.inter_ocular_px[1]
-        self._require("width", self.width >= needed, f"expected at least {needed:.0f} for this inter_ocular_px")
-        self._require("height", self.height >= needed, f"expected at least {needed:.0f} for this inter_ocular_px")
+        for name in ("width", "height"):
+            self._require(
+                name, getattr(self, name) >= needed, f"expected at least {needed:.0f} for this inter_ocular_px"
+            )
         self._require("inter_ocular_px", self.inter_ocular_px[0] >= 8, "expected at least 8")
 
-    def _require(self, name: str, fulfilled: bool, expectation: str) -> None:
-        if not fulfilled:
+    def _require(self, name: str, accepted: bool, expectation: str) -> None:
+        if not accepted:
             raise ConfigError(f"simulation setting {name} = {getattr(self, name)!r} is not accepted: {expectation}")

@@ -1,4 +1,4 @@
-"""Ablation: the paper's Table 5, further rows, and regions by AU sources; the rows are in ``tables/ablation.csv``."""
+"""Ablation: the paper's Table 5, further rows, and regions by AU sources; ``tables/ablation.csv`` lists the rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from stag.config import Config
 from stag.errors import ConfigError, DatasetError, MotionFileError
 from stag.evaluation.evaluate import Progress
-from stag.motion.regions import LAYOUTS
+from stag.motion.transforms import between_steps, layout_order, since_onset
 from stag.motion_set import MotionSet
 from stag.studies.key_frames import PART as KEY_FRAMES
 from stag.studies.key_frames import TrainedOnWholeClips, key_frame_rows, refuse_shared_subjects, with_changes
@@ -26,23 +26,14 @@ Change = Callable[[MotionSet], MotionSet]
 
 
 class Row(NamedTuple):
-    """One configuration of an ablation, a line of ``tables/ablation.csv``.
+    """One configuration of an ablation, a line of ``tables/ablation.csv``."""
 
-    Attributes:
-        part: What ``only`` takes.
-        category: Heading of the part.
-        configuration: Name of the row.
-        settings: What it sets, ``section.key=value``; all else is as in the full model.
-        motion: Name of a change of the clips in :data:`CHANGES`, or ``None``.
-        paper: Whether the paper's Table 5 has this row.
-    """
-
-    part: str
-    category: str
-    configuration: str
-    settings: list[str]
-    motion: str | None
-    paper: bool
+    part: str  # group of rows, a value of `only`
+    category: str  # heading of the part
+    configuration: str  # name of the row
+    settings: list[str]  # differences from the full model, each section.key=value
+    motion: str | None  # key of CHANGES
+    paper: bool  # whether the paper's Table 5 has this row
 
 
 ROWS = [
@@ -67,33 +58,18 @@ def ablate(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> AblationResult:
-    """Evaluate the full model and its variants on the same folds; a second call does only what is missing.
+    """Evaluate the full model and its variants on the same folds; a second call computes only what is missing.
 
     Rows of equal settings share one run. A row that the clips do not allow (no AU codes, too few regions) is kept with
-    the reason.
-
-    Args:
-        motion: The clips.
-        config: The full model.
-        out: Folder; ``ablation.json``, ``ablation.csv``, and a run folder for each run under ``runs``.
-        only: Parts of :data:`PARTS`; all where empty.
-        paper_rows: Whether to keep to the rows of the paper's Table 5.
-        protocol: As for :func:`~stag.evaluation.evaluate.evaluate`.
-        folds: Number of folds.
-        seeds: Seeds of training.
-        jobs: Worker processes.
-        device: Where STAG trains.
-        progress: Called with (done, total) as rows finish.
+    the reason. ``out`` gets ``ablation.json``, ``ablation.csv``, and a run folder for each run under ``runs``; ``only``
+    selects parts of :data:`PARTS`, ``paper_rows`` the rows of the paper's Table 5. Further arguments are those of
+    :func:`~stag.evaluation.evaluate.evaluate`.
 
     Raises:
         ConfigError: There is no such part.
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`, with the row that failed.
-
-    Example:
-        >>> ablate(motion, Config(), only=["architecture"], out="runs/ablation").rows  # doctest: +SKIP
     """
-    unknown = [part for part in only if part not in PARTS]
-    if unknown:
+    if unknown := [part for part in only if part not in PARTS]:
         raise ConfigError(f"`only={unknown[0]}`: no such part of an ablation; there are {', '.join(PARTS)}")
     parts = list(only) or [part for part in PARTS if not (paper_rows and part == KEY_FRAMES)]
     if KEY_FRAMES in parts:
@@ -101,7 +77,7 @@ def ablate(
     study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
     chosen = [row for part in parts for row in ROWS if row.part == part and (row.paper or not paper_rows)]
     with naming("full model"):
-        base, full = study.run("full-model", variant=_variant(motion), baselines=True)
+        base, full = study.run("full-model", baselines=True)
     rows = []
     for done, row in enumerate(chosen, start=1):
         with naming(row.configuration):
@@ -111,7 +87,7 @@ def ablate(
     if KEY_FRAMES in parts:
         with naming(KEY_FRAMES):
             clips, learner = with_changes(motion), TrainedOnWholeClips()
-            run, changed = study.run(KEY_FRAMES, motion=clips, variant=KEY_FRAMES, learner=learner)
+            run, changed = study.run(KEY_FRAMES, motion=clips, learner=learner)
         rows += key_frame_rows(changed, f"runs/{run}")
     head = study.head("ablation", full)
     return write_study(study.out, AblationResult(**head, full=StudyScores.of(full.content), rows=rows))
@@ -123,7 +99,7 @@ def _evaluated(study: Study, row: Row, base: str, full: pd.DataFrame) -> Ablatio
     try:
         motion = CHANGES[row.motion](study.motion) if row.motion else study.motion
         config = study.config.override(row.settings)
-        run, result = study.run(name, config=config, motion=motion, variant=_variant(motion))
+        run, result = study.run(name, config=config, motion=motion)
     except (DatasetError, MotionFileError) as error:
         return AblationRow(**texts, skipped=str(error))
     return AblationRow(
@@ -136,30 +112,22 @@ def _evaluated(study: Study, row: Row, base: str, full: pd.DataFrame) -> Ablatio
 
 
 def with_layout(motion: MotionSet, layout: str) -> MotionSet:
-    """Return the motion of a smaller layout.
-
-    Raises:
-        MotionFileError: The motion lacks regions of it.
-    """
-    here, wanted = LAYOUTS[motion.layout], LAYOUTS[layout]
-    if not set(wanted) <= set(here):
+    """Return the motion of a smaller layout; raise :class:`MotionFileError` where regions of it are missing."""
+    order = layout_order(motion.layout, layout)
+    if order is None:
         raise MotionFileError(
             f"the motion has layout {motion.layout}, which lacks regions of {layout}; extract it again with "
             f"`motion.layout={layout}`"
         )
-    chosen = np.ascontiguousarray(motion.motion[:, :, [here.index(region) for region in wanted]])
+    chosen = np.ascontiguousarray(motion.motion[:, :, order])
     return replace(motion, motion=chosen, meta={**motion.meta, "layout": layout})
 
 
 def with_reference(motion: MotionSet, reference: str) -> MotionSet:
-    """Return motion since the first step, or between consecutive steps; each is the sum or difference of the other."""
-    if _reference(motion) == reference:
+    """Return motion since the first step, or between consecutive steps."""
+    if motion.reference == reference:
         return motion
-    values = motion.motion
-    if reference == "first":
-        values = np.cumsum(values, axis=1, dtype=np.float32)
-    else:
-        values = np.diff(values, axis=1, prepend=np.zeros_like(values[:, :1]))
+    values = since_onset(motion.motion) if reference == "first" else between_steps(motion.motion)
     return replace(motion, motion=values, meta={**motion.meta, "reference": reference})
 
 
@@ -181,7 +149,7 @@ def with_even_times(motion: MotionSet) -> MotionSet:
         moved[clip] = summed.motion[clip, after - 1] * (1 - share) + summed.motion[clip, after] * share
     meta = {**summed.meta, "sampling": "uniform"}
     changed = replace(summed, motion=moved, time_s=even.astype(np.float32), meta=meta)
-    return with_reference(changed, _reference(motion))
+    return with_reference(changed, motion.reference)
 
 
 CHANGES: Mapping[str, Change] = {
@@ -191,12 +159,4 @@ CHANGES: Mapping[str, Change] = {
     "previous": lambda motion: with_reference(motion, "previous"),
     "uniform": lambda motion: motion if motion.meta.get("sampling") == "uniform" else with_even_times(motion),
 }
-"""Changes of ready motion: regions left out, another reference, another sampling."""
-
-
-def _reference(motion: MotionSet) -> str:
-    return str(motion.meta.get("reference", "first"))
-
-
-def _variant(motion: MotionSet) -> str:
-    return f"{motion.layout} {_reference(motion)} {motion.meta.get('sampling')}"
+"""Name of a change of ready motion -> the change."""

@@ -1,13 +1,12 @@
 """How much of a score is leakage: the same clips and the same model, honest and with one leak at a time.
 
 Published work often leaks in these ways (Varanka et al., *Data leakage and evaluation issues in micro-expression
-analysis*, arXiv 2211.11425). The evaluation itself stays honest: no learner gets the test labels. A leaky learner
-has them from the start, and both its name and its result say so.
+analysis*, arXiv 2211.11425). The evaluation itself gives no learner the test labels; a leaky learner has them from
+the start, and both its name and its result say so.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from stag.errors import ConfigError, DatasetError
 from stag.evaluation.evaluate import Progress
 from stag.evaluation.metrics import DIGITS, METRICS
 from stag.evaluation.results import Result, RunResult
-from stag.evaluation.units import Answers, Learner, classify
+from stag.evaluation.units import Answers, Learner, classify, stag_learner
 from stag.motion_set import MotionSet
 from stag.studies.results import AuditResult, AuditRow, Gap, StudyScores
 from stag.studies.study import Study, naming, paired_difference, write_study
@@ -31,11 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LeakyTestFoldSelection:
-    """STAG, with the epoch that gets most of the test fold right; all else as in the honest run.
-
-    Attributes:
-        answers: Clip key -> class of every clip, the test clips included.
-    """
+    """STAG, with the epoch that gets most of the test fold right; ``answers`` maps clip key -> class of all clips."""
 
     answers: Mapping[str, str]
     selection: ClassVar[str] = "test-fold (leaky)"
@@ -57,86 +52,66 @@ class LeakyTestFoldSelection:
         return classify(fit_many(train, [part], config, device="cpu")[0], test, config)
 
 
-class ChangedClips(ABC):
-    """STAG after a change of its clips, made within the training clips or, as a leak, over all of them."""
-
-    leak: ClassVar[str] = ""
-
-    @abstractmethod
-    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
-        """Return the clips to learn from and those to classify."""
+class InterpolatedOversampling:
+    """STAG after rare classes were filled up by interpolation (SMOTE) among the training clips: the honest way."""
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-        """Change the clips, train, classify."""
-        return _trained(*self._changed(train, test, seed), config, seed)
-
-
-class InterpolatedOversampling(ChangedClips):
-    """Rare classes are filled up by interpolation (SMOTE) among the training clips: the honest way."""
-
-    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
-        return filled_up(train, seed), test
+        """Fill up, train, classify."""
+        return stag_learner(filled_up(train, seed), test, config, seed)
 
 
 @dataclass(frozen=True)
-class LeakyOversampling(ChangedClips):
-    """All clips are filled up before the test clips leave, so training contains mixtures of them."""
+class LeakyOversampling:
+    """STAG after all clips were filled up before the test clips leave, so training contains mixtures of them."""
 
     whole: MotionSet
-    leak: ClassVar[str] = "rare classes are filled up before the split, so training holds mixtures of test clips"
+    leak: ClassVar[str] = "rare classes are filled up before the split, so training contains mixtures of test clips"
 
-    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Fill up, train, classify."""
         filled = filled_up(self.whole, seed)
-        return filled.subset(~np.isin(filled.key, test.key)), test
+        return stag_learner(filled.subset(~np.isin(filled.key, test.key)), test, config, seed)
 
 
-class TrainingNormalisation(ChangedClips):
-    """Channels are standardised by the training clips: the honest way."""
+class TrainingNormalisation:
+    """STAG after channels were standardised by the training clips: the honest way."""
 
-    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
-        return _standardised(train, train), _standardised(test, train)
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Standardise, train, classify."""
+        return stag_learner(_standardised(train, train), _standardised(test, train), config, seed)
 
 
-class LeakyNormalisation(ChangedClips):
-    """Channels are standardised by all clips, those of the test fold included."""
+class LeakyNormalisation:
+    """STAG after channels were standardised by all clips, those of the test fold included."""
 
     leak: ClassVar[str] = "channels are standardised by all clips, those of the test fold included"
 
-    def _changed(self, train: MotionSet, test: MotionSet, seed: int) -> tuple[MotionSet, MotionSet]:
+    def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
+        """Standardise, train, classify."""
         everything = MotionSet.concatenate([train, test])
-        return _standardised(train, everything), _standardised(test, everything)
+        return stag_learner(_standardised(train, everything), _standardised(test, everything), config, seed)
 
 
 def filled_up(motion: MotionSet, seed: int) -> MotionSet:
     """Return the clips, and for each class as many mixtures of two of its clips as it lacks to the largest.
 
-    A mixture ``a + s (b - a)`` with ``s`` uniform in [0, 1) (Chawla et al., SMOTE, 2002; any two clips of the class
-    here, not neighbours only) takes the person and the codes of ``a``.
-
-    Args:
-        motion: Clips in any order.
-        seed: Seed of the mixtures.
+    A mixture ``a + s (b - a)`` with ``s`` uniform in [0, 1) (Chawla et al., SMOTE, 2002; here of any two clips of the
+    class, not only neighbours) takes the subject and the codes of ``a``.
     """
     generator = np.random.default_rng([seed, 17])
     motion = motion.subset(np.argsort(motion.key, kind="stable"))
     names, counts = np.unique(motion.label, return_counts=True)
     added = [motion]
     for name, count in zip(names, counts, strict=True):
-        members, wanted = np.flatnonzero(motion.label == name), int(counts.max() - count)
-        if wanted == 0:
+        members, missing = np.flatnonzero(motion.label == name), int(counts.max() - count)
+        if missing == 0:
             continue
-        pairs = members[generator.integers(len(members), size=(2, wanted))]
-        share = generator.random((wanted, 1, 1, 1)).astype(np.float32)
+        pairs = members[generator.integers(len(members), size=(2, missing))]
+        share = generator.random((missing, 1, 1, 1)).astype(np.float32)
         first = motion.subset(pairs[0])
         mixed = first.motion + share * (motion.motion[pairs[1]] - first.motion)
-        added.append(replace(first, motion=mixed, clip_id=np.array([f"mixed {name} {i:05d}" for i in range(wanted)])))
+        added.append(replace(first, motion=mixed, clip_id=np.array([f"mixed {name} {i:05d}" for i in range(missing)])))
     return MotionSet.concatenate(added)
-
-
-def _trained(train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
-    from stag.training import fit
-
-    return classify(fit.train(train, config, seed=seed, device="cpu"), test, config)
 
 
 def _standardised(motion: MotionSet, by: MotionSet) -> MotionSet:
@@ -148,27 +123,16 @@ def _standardised(motion: MotionSet, by: MotionSet) -> MotionSet:
 
 @dataclass(frozen=True)
 class Leak:
-    """One leak that ``stag audit`` measures.
-
-    Attributes:
-        name: What it is called.
-        explanation: What it is, in one line.
-        folder: Name of its run folder.
-        learner: Makes the leaky learner from all clips; ``None`` where the leak is elsewhere.
-        fair: The same step done after the split, to compare with; the honest run where ``None``.
-        against: What the difference is to.
-        protocol: Protocol in place of the honest one.
-        settings: Settings in place of the study's, as for ``--set``.
-    """
+    """One leak that ``stag audit`` measures."""
 
     name: str
     explanation: str
-    folder: str = ""
-    learner: Callable[[MotionSet], Learner] | None = None
-    fair: Learner | None = None
-    against: str = "honest"
-    protocol: str | None = None
-    settings: tuple[str, ...] = ()
+    folder: str = ""  # name of its run folder; the honest run scored differently where empty
+    learner: Callable[[MotionSet], Learner] | None = None  # makes the leaky learner from all clips
+    fair: Learner | None = None  # the same step done after the split, to compare with; the honest run where None
+    against: str = "honest"  # name of the reference
+    protocol: str | None = None  # protocol in place of the honest one
+    settings: tuple[str, ...] = ()  # settings in place of the study's, as for --set
 
 
 LEAKS = (
@@ -180,8 +144,8 @@ LEAKS = (
     ),
     Leak(
         "oversampling before the split (leaky)",
-        "Rare classes are filled up by mixing clips before the folds are dealt, so training holds mixtures of test "
-        "clips with their labels.",
+        "Rare classes are filled up by mixing clips before the split, so training contains mixtures of test clips with "
+        "their labels.",
         "leaky-oversampling",
         learner=LeakyOversampling,
         fair=InterpolatedOversampling(),
@@ -197,14 +161,14 @@ LEAKS = (
     ),
     Leak(
         "subject-dependent folds (leaky)",
-        "Clips are dealt, not people, so the model knows everybody it is tested on.",
+        "Folds divide clips, not people, so the model knows everybody it is tested on.",
         "leaky-subject-dependent",
         protocol="skf",
     ),
     Leak(
         "mean-of-folds reporting (leaky)",
-        "The same answers, scored fold by fold over the classes that occur there, then averaged: no other prediction, "
-        "another number.",
+        "The same answers, scored fold by fold over the classes that occur there, then averaged: equal predictions, "
+        "another score.",
     ),
     Leak(
         "annotated AUs at test time (leaky)",
@@ -213,7 +177,6 @@ LEAKS = (
         settings=("au=annotated",),
     ),
 )
-"""What is measured, in this order; a leak without a run folder is the honest run, reported otherwise."""
 
 
 def leak_audit(
@@ -227,28 +190,16 @@ def leak_audit(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> AuditResult:
-    """Measure what each leak would be worth on these clips; a second call does only what is missing.
+    """Measure what each leak would be worth on these clips; a second call computes only what is missing.
 
-    Every difference is to the honest run, but for oversampling and normalisation, which stand beside the same step
-    done after the split, within the training clips. Annotated AUs as the configured source are a leak themselves, so
-    the honest runs then go without.
-
-    Args:
-        motion: The clips.
-        config: Settings of model and training.
-        out: Folder; ``audit.json``, ``audit.csv``, and a run folder for each run under ``runs``.
-        protocol: ``loso`` or ``gkf``, the honest ones.
-        folds: Number of folds, for ``gkf``.
-        seeds: Seeds of training.
-        jobs: Worker processes.
-        progress: Called with (done, total) as rows finish.
+    The reference is the honest run; for oversampling and normalisation, the same step done within the training clips.
+    Annotated AUs are a leak themselves, so the honest runs do not read them even where ``config`` does.
+    ``out`` gets ``audit.json``, ``audit.csv``, and a run folder for each run under ``runs``. Further arguments are
+    those of :func:`~stag.evaluation.evaluate.evaluate`.
 
     Raises:
-        ConfigError: The protocol shares subjects between training and test, so nothing honest is left to compare with.
+        ConfigError: The protocol is ``skf``, which shares subjects, so nothing honest is left to compare with.
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`.
-
-    Example:
-        >>> leak_audit(motion, Config.preset("quick"), out="runs/audit").rows  # doctest: +SKIP
     """
     if protocol == "skf":
         raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
@@ -260,7 +211,7 @@ def leak_audit(
     rows = []
     for done, leak in enumerate(LEAKS, start=1):
         with naming(leak.name):
-            rows.append(_row(leak, study, honest) if leak.folder else _mean_of_folds(leak, honest.content))
+            rows.append(_row(leak, study, honest))
         if progress is not None:
             progress(done, len(LEAKS))
     content, notes = honest.content, list(honest.content.notes)
@@ -272,6 +223,8 @@ def leak_audit(
 
 def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
     texts = {"leak": leak.name, "explanation": leak.explanation, "against": leak.against}
+    if not leak.folder:
+        return _mean_of_folds(texts, honest.content)
     reference = honest
     if leak.fair is not None:
         _, reference = study.run(leak.folder.replace("leaky", "honest"), learner=leak.fair)
@@ -294,14 +247,11 @@ def _row(leak: Leak, study: Study, honest: Result) -> AuditRow:
     )
 
 
-def _mean_of_folds(leak: Leak, honest: RunResult) -> AuditRow:
-    """Return the row of the honest run, scored fold by fold."""
+def _mean_of_folds(texts: Mapping[str, str], honest: RunResult) -> AuditRow:
     pooled, folds = StudyScores.of(honest), honest.folds.plain()
     means = {metric: folds[f"{metric}_mean"] for metric in METRICS}
     return AuditRow(
-        leak=leak.name,
-        explanation=leak.explanation,
-        against=leak.against,
+        **texts,
         run="runs/honest",
         reference=pooled,
         scores=StudyScores(**means, mean_of_folds=honest.folds),

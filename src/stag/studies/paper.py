@@ -1,4 +1,4 @@
-"""The paper's tables on the user's own data: what was published and what is measured, side by side."""
+"""Reproduce the paper's tables on the user's own data: published and measured numbers side by side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from stag.utils.files import write_json, write_text
 PAPER_PARTS = ("architecture", "graph-depth", "transformer-depth", "augmentation", "tta", "au")
 """Parts of an ablation that make up Table 5."""
 
-
 ACROSS = ("table6", "table7")
 """Tables whose models train on one data set and are tested on another."""
 
@@ -36,14 +35,12 @@ SPLIT = {"dfme": "test_a"}
 """Data set -> the split that the paper means by it; its DFME of 474 clips is test split A."""
 _NO_CODES = ("au=none", "train.au_weight=0")
 _DEPTHS = ("model.graph_layers=3", "model.transformer_layers=5")
-
-
 Record = Mapping[Hashable, Any]
 """A row of a published table, by column name."""
 
 
 class Measured(NamedTuple):
-    """What was measured for one row of a table: scores, or a note that says why there are none."""
+    """Scores measured for one row of a table, or a note that says why there are none."""
 
     scores: StudyScores | None = None
     simulated: bool = False
@@ -62,7 +59,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Bench:
-    """How the runs of a table are made: settings, protocol, folder, and the data sets."""
+    """Settings, protocol, folder and data sets of the runs of a table."""
 
     sources: Sources
     config: Config
@@ -74,7 +71,7 @@ class Bench:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Protocol and seeds, as the evaluations take them."""
+        """Arguments of an evaluation by the protocol."""
         return {"protocol": self.protocol, "folds": self.folds, "seeds": self.seeds, "jobs": self.jobs}
 
     def motion(self, name: str, classes: str) -> MotionSet | None:
@@ -92,8 +89,8 @@ class Bench:
 
     def across(self, name: str, train: MotionSet, test: MotionSet) -> Result:
         """Train on one set and test on the other."""
-        train, test = common_classes(train, test)
-        return evaluate_split(train, test, self.config, seeds=self.seeds, out=self.out / "runs" / name, jobs=self.jobs)
+        pair = common_classes(train, test)
+        return evaluate_split(*pair, self.config, seeds=self.seeds, out=self.out / "runs" / name, jobs=self.jobs)
 
 
 def reproduce(
@@ -108,21 +105,12 @@ def reproduce(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> PaperTable:
-    """Run what a table of the paper needs, and set published and measured numbers side by side.
+    """Run what a table of the paper needs, and show published and measured numbers side by side.
 
-    Rows whose data sets are not named stay without a measured number and say so. What is extracted and what is trained
-    is kept; the same call does only what is missing.
-
-    Args:
-        table: ``table2`` to ``table10``.
-        sources: The data sets.
-        config: Settings; the paper's AU source is ``annotated``.
-        out: Folder for the runs, and the table as JSON, CSV, LaTeX and HTML.
-        protocol: ``gkf`` gives the paper's five folds.
-        folds: Number of folds.
-        seeds: Seeds of training.
-        jobs: Worker processes.
-        progress: Called with (done, total) as rows finish.
+    Rows of unnamed data sets get a note instead of a measured number. Extracted and trained results are kept; the same
+    call computes only what is missing. ``out`` gets the runs, and the table as JSON, CSV, LaTeX and HTML. The
+    paper's AU source is ``annotated``, and ``gkf`` gives its five folds. Further arguments are those of
+    :func:`~stag.evaluation.evaluate.evaluate`.
 
     Raises:
         ConfigError: The paper has no such table.
@@ -131,7 +119,9 @@ def reproduce(
     """
     rows_published, folder = published(table), Path(out)
     bench = Bench(sources, config, folder, protocol, folds, seeds, jobs)
-    needed = _sets_of(table)
+    columns = [rows_published[name] for name in ("dataset", "source", "target") if name in rows_published]
+    alone = "samm" if table == "table5" else "dfme"  # tables of a single data set do not name it
+    needed = list(dict.fromkeys(SETS[str(name)] for column in columns for name in column)) or [alone]
     named = {*sources.roots, *(name.partition(":")[0] for name in sources.files)}
     missing = [name for name in needed if name not in named]
     if len(missing) == len(needed):
@@ -164,24 +154,23 @@ def reproduce(
 
 
 def _class_counts(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
-    """Table 2: clips of each class, and classes that the paper does not name."""
+    """Table 2: number of clips of each class, with classes that the paper does not name."""
     rows: list[PaperRow] = []
     groups = list(table.groupby(["dataset", "classes"], sort=False))
     for done, (key, part) in enumerate(groups, start=1):
-        dataset, classes = (str(part) for part in key)
+        dataset, classes = map(str, key)
         counts, simulated, note = _counts(bench.sources, SETS[dataset], classes)
         published = dict(zip((str(name).lower() for name in part["class"]), part["count"], strict=True))
-        for name in [*published, *sorted(set(counts or ()) - set(published))]:
-            extra = name not in published
-            rows.append(
-                PaperRow(
-                    labels={"data set": dataset, "classes": int(classes), "class": name},
-                    published={} if extra else {"clips": int(published[name])},
-                    measured=None if counts is None else {"clips": counts.get(name, 0)},
-                    simulated=simulated,
-                    note="not in the paper" if extra else note,
-                )
+        rows += [
+            PaperRow(
+                labels={"data set": dataset, "classes": int(classes), "class": name},
+                published={"clips": int(published[name])} if name in published else {},
+                measured=None if counts is None else {"clips": counts.get(name, 0)},
+                simulated=simulated,
+                note=note if name in published else "not in the paper",
             )
+            for name in [*published, *sorted(set(counts or ()) - set(published))]
+        ]
         progress(done, len(groups))
     return rows
 
@@ -200,28 +189,23 @@ def _counts(sources: Sources, name: str, classes: str) -> tuple[dict[str, int] |
 
 
 def _scores(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
-    """Tables 3 and 4: the row of STAG is measured for each set and number of classes, the others are quoted."""
+    """Tables 3 and 4: STAG is measured for each set and number of classes, other methods are quoted."""
 
     def label(row: Record) -> dict[str, Any]:
-        return {"data set": row["dataset"], "classes": _setting(row), "method": row["method"]}
+        setting = str(row.get("setting") or f"{row['classes']}-class")
+        return {"data set": row["dataset"], "classes": setting, "method": row["method"]}
 
     def measure(row: Record) -> Measured:
-        if not str(row["method"]).startswith("STAG"):
-            return Measured()
-        return _one_set(bench, SETS[str(row["dataset"])], _setting(row))
+        dataset, setting, method = label(row).values()
+        return _one_set(bench, SETS[dataset], setting) if method.startswith("STAG") else Measured()
 
     return _rows_of(table, progress, label, measure)
-
-
-def _setting(row: Record) -> str:
-    return str(row.get("setting") or f"{row['classes']}-class")
 
 
 def _one_set(bench: Bench, name: str, setting: str) -> Measured:
     if setting.startswith("Test"):
         split = "test_" + setting[-1].lower()
-        train = bench.sources.motion(name, "7", "train")
-        test = bench.sources.motion(name, "7", split)
+        train, test = (bench.sources.motion(name, "7", part) for part in ("train", split))
         if train is None or test is None:
             return Measured(note="data set not given, or not with these splits")
         return Measured.of(bench.across(f"{name}-{split}", train, test))
@@ -229,10 +213,9 @@ def _one_set(bench: Bench, name: str, setting: str) -> Measured:
     motion = bench.motion(name, classes)
     if motion is None:
         return Measured(note=NOT_GIVEN)
-    if bench.config.au == "annotated" and not has_codes(motion):
-        bare = bench.changed(["au=none"])
-        return Measured.of(bare.within(f"{name}-{classes}", motion), "without AUs: the set has no codes")
-    return Measured.of(bench.within(f"{name}-{classes}", motion))
+    bare = bench.config.au == "annotated" and not has_codes(motion)
+    result = (bench.changed(["au=none"]) if bare else bench).within(f"{name}-{classes}", motion)
+    return Measured.of(result, "without AUs: the set has no codes" if bare else "")
 
 
 def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -246,21 +229,21 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
 
     def measure(record: Record) -> Measured:
         row = by_name.get((record["category"], record["configuration"]))
-        return (
-            Measured() if row is None else Measured(row.scores, study.simulated and bool(row.scores), row.skipped or "")
-        )
+        if row is None:
+            return Measured()
+        return Measured(row.scores, study.simulated and bool(row.scores), row.skipped or "")
 
     return _rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
 
 
 def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
-    """Tables 6 and 7: trained on one set and tested on another."""
+    """Tables 6 and 7: train on one set and test on another."""
     classes = "basic5" if "f1_anger" in table else "3"
 
     def measure(row: Record) -> Measured:
         source, target = SETS[str(row["source"])], SETS[str(row["target"])]
         try:
-            train, test = bench.motion(source, classes), bench.motion(target, classes)
+            train, test = (bench.motion(name, classes) for name in (source, target))
             if train is None or test is None:
                 return Measured(note="data set not given")
             bare = bench.config.au == "annotated" and not (has_codes(train) and has_codes(test))
@@ -354,25 +337,11 @@ def _silent(done: int, total: int) -> None:
 
 _MAKERS: dict[str, Callable[[Bench, pd.DataFrame, Progress], list[PaperRow]]] = {
     "table2": _class_counts,
-    "table3": _scores,
-    "table4": _scores,
+    **dict.fromkeys(("table3", "table4"), _scores),
     "table5": _ablation,
-    "table6": _across,
-    "table7": _across,
-    "table8": _regions,
-    "table9": _regions,
-    "table10": _regions,
+    **dict.fromkeys(ACROSS, _across),
+    **dict.fromkeys(("table8", "table9", "table10"), _regions),
 }
-
-
-def _sets_of(table: str) -> list[str]:
-    rows = published(table)
-    if table == "table5":
-        return ["samm"]
-    if table in ("table8", "table9", "table10"):
-        return ["dfme"]
-    columns = [rows[name] for name in ("dataset", "source", "target") if name in rows]
-    return list(dict.fromkeys(SETS[str(name)] for column in columns for name in column))
 
 
 def _notes(table: str, config: Config, protocol: str, simulated: bool, missing: Sequence[str]) -> list[str]:
@@ -387,4 +356,4 @@ def _notes(table: str, config: Config, protocol: str, simulated: bool, missing: 
         notes.append("subject-dependent: train and test share subjects")
     if config.au == "annotated":
         notes.append("annotated action units are read at test time, as in the paper; nobody has them for a new video")
-    return [*notes, "measured UF1 and UAR are means over folds, as the paper reports; pooled UF1 stands beside them"]
+    return [*notes, "measured UF1 and UAR are means over folds, as the paper reports; pooled UF1 is given beside them"]

@@ -19,7 +19,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "table9": ("table9_dfme_roi_au_5class", "Regions and action units on DFME, five classes"),
     "table10": ("table10_dfme_roi_au_7class", "Regions and action units on DFME, seven classes"),
 }
-"""Name of a table -> its file, and what it is about."""
+"""Name of a table -> its file and its title."""
 
 _REGIONS = (
     "Without action units 18 regions beat 14 in all of Tables 8 to 10, by .07, .02 and .11 UF1; the text prefers 14."
@@ -63,15 +63,11 @@ CONFLICTS: dict[str, tuple[str, ...]] = {
 """Where a table contradicts another, the data, or itself."""
 
 SETS = {"CASME II": "casme2", "SAMM": "samm", "SMIC-HS": "smic", "4DME": "fourdme", "DFME": "dfme", "NaME": "name"}
-"""Data set as the paper writes it -> as this program does."""
+"""Name of a data set in the paper -> its name in this program."""
 
 
 def published(table: str) -> pd.DataFrame:
-    """Return a table of the paper; empty cells are nan or empty text.
-
-    Raises:
-        ConfigError: The paper has no such table of scores.
-    """
+    """Return a table of the paper; empty cells are nan. Raises :class:`ConfigError` where there is no such table."""
     if table not in TABLES:
         raise ConfigError(f"{table}: no such table; there are {', '.join(TABLES)}")
     return read_table(TABLES[table][0])

@@ -1,4 +1,4 @@
-"""Types of what the studies write, and their readers: ablation, audit, and the tables of the paper."""
+"""Types and readers of what the studies write: ablation, audit, and the tables of the paper."""
 
 from __future__ import annotations
 
@@ -26,16 +26,13 @@ class Gap(Part):
 
     @property
     def is_clear(self) -> bool:
-        """Return whether the interval leaves zero out."""
+        """Return whether the interval excludes zero."""
         return self.ends is not None and (self.ends[0] > 0 or self.ends[1] < 0)
 
 
-class StudyScores(Part):
+class StudyScores(Scores):
     """Scores of one row of a study, or of its reference."""
 
-    uf1: float | None = None
-    uar: float | None = None
-    war: float | None = None
     ci95: dict[str, Interval | None] | None = None
     f1: dict[str, float | None] | None = None
     mean_of_folds: FoldScores | None = None
@@ -65,12 +62,12 @@ class AblationRow(Part):
 
     @property
     def name(self) -> str:
-        """What the row is called."""
+        """Name of the row."""
         return self.configuration
 
 
 class AuditRow(Part):
-    """One leak of an audit; what could not be measured is ``None``."""
+    """One leak of an audit; ``None`` where it was not measured."""
 
     leak: str
     explanation: str = ""
@@ -83,7 +80,7 @@ class AuditRow(Part):
 
     @property
     def name(self) -> str:
-        """What the row is called."""
+        """Name of the row."""
         return self.leak
 
 
@@ -91,13 +88,14 @@ StudyRow = AblationRow | AuditRow
 
 
 class _Study(Part):
-    """What an ablation and an audit say of themselves before their rows."""
+    """What an ablation and an audit have in common."""
 
     kind: str
     protocol: str = ""
     subject_dependent: bool = False
     classes: list[str] = Field(default_factory=list)
     au_source: str = ""
+    au_supervision: bool | None = None
     selection: str = ""
     seeds: list[int] = Field(default_factory=list)
     n_clips: int = 0
@@ -116,7 +114,7 @@ class AblationResult(_Study):
 
     @property
     def base(self) -> StudyScores:
-        """What every row is compared with."""
+        """Scores that every row is compared with."""
         return self.full
 
 
@@ -129,7 +127,7 @@ class AuditResult(_Study):
 
     @property
     def base(self) -> StudyScores:
-        """What rows are compared with that have no reference of their own."""
+        """Scores that rows without a reference of their own are compared with."""
         return self.honest
 
 
@@ -139,7 +137,7 @@ STUDIES: dict[str, type[AblationResult] | type[AuditResult]] = {"ablation": Abla
 
 
 class PaperRow(Part):
-    """One row of a table of the paper; ``measured`` is ``None`` where nothing was."""
+    """One row of a table of the paper; ``measured`` is ``None`` where nothing was measured."""
 
     labels: dict[str, Any]
     published: dict[str, Any]
@@ -167,11 +165,7 @@ class PaperTable(Part):
 
 
 def parse_study(content: Mapping[str, Any] | StudyResult, where: str = "study") -> StudyResult:
-    """Return the content of ``ablation.json`` or ``audit.json``, checked.
-
-    Raises:
-        RunError: The kind is not known, or a key is missing or malformed; the message names the first problem.
-    """
+    """Return the checked content of ``ablation.json`` or ``audit.json``; :class:`RunError` names the first problem."""
     if isinstance(content, AblationResult | AuditResult):
         return content
     kind = content.get("kind", "")
@@ -181,9 +175,5 @@ def parse_study(content: Mapping[str, Any] | StudyResult, where: str = "study") 
 
 
 def read_study(path: Path) -> StudyResult:
-    """Read ``ablation.json`` or ``audit.json``.
-
-    Raises:
-        RunError: The file cannot be read, or is not as documented.
-    """
+    """Read ``ablation.json`` or ``audit.json``; raise :class:`RunError` where it is not as documented."""
     return parse_study(read_json_object(path, "run the study again"), str(path))

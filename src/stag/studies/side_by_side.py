@@ -1,4 +1,4 @@
-"""Tables for a reader: aligned text, LaTeX and HTML, and the tables of scores and studies for a terminal."""
+"""Tables of studies and scores as aligned text, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFr
 
 
 def cell(value: Any) -> str:
-    """Return a value as a reader sees it: four decimals of a score, nothing where there is nothing.
+    """Return a value as text: four decimals of a score, empty where there is none.
 
     Example:
         >>> cell(0.91123), cell(None), cell(255)
@@ -49,7 +49,7 @@ def cell(value: Any) -> str:
 
 
 def interval_text(ends: Interval | None) -> str:
-    """Return ``[.8123, .9034]``, or nothing."""
+    """Return ``[.8123, .9034]``, or empty text."""
     return f"[{cell(ends[0])}, {cell(ends[1])}]" if ends else ""
 
 
@@ -95,19 +95,18 @@ def study_lines(study: StudyResult) -> list[str]:
 
 def score_lines(found: ScoredFile) -> list[str]:
     """Return the result of :func:`stag.evaluation.prediction_file.score_predictions` for a terminal."""
-    pooled, folds, seeds = found.pooled, found.folds, len(found.seeds)
-    rows: list[list[Any]] = [["pooled", *(getattr(pooled, metric) for metric in METRICS)]]
-    rows.append(["  95 % over subjects", *(interval_text(found.ci95[metric]) for metric in METRICS)])
-    if folds:
-        rows.append(["mean of folds", *(getattr(folds, f"{metric}_mean") for metric in METRICS)])
-        rows.append(["  deviation of folds", *(getattr(folds, f"{metric}_std") for metric in METRICS)])
+    pooled, seeds = found.pooled, len(found.seeds)
+
+    def row(name: str, values: Any, field: str = "{}") -> list[Any]:
+        return [name, *(getattr(values, field.format(metric)) for metric in METRICS)]
+
+    rows = [row("pooled", pooled), ["  95 % over subjects", *(interval_text(found.ci95[m]) for m in METRICS)]]
+    if found.folds:
+        rows += [row("mean of folds", found.folds, "{}_mean"), row("  deviation of folds", found.folds, "{}_std")]
     if seeds > 1:
-        rows.append(["deviation of seeds", *(getattr(found.seeds_spread, metric) for metric in METRICS)])
+        rows.append(row("deviation of seeds", found.seeds_spread))
     if len(found.per_dataset) > 1:
-        rows += [
-            [f"data set {name}", *(getattr(scores, metric) for metric in METRICS)]
-            for name, scores in found.per_dataset.items()
-        ]
+        rows += [row(f"data set {name}", scores) for name, scores in found.per_dataset.items()]
     each = [[name, found.class_counts[name], pooled.f1[name], pooled.recall[name]] for name in found.classes]
     counted = f"{found.n_clips} clips, {found.n_subjects} subjects, {found.n_folds} folds"
     return [
@@ -120,18 +119,16 @@ def score_lines(found: ScoredFile) -> list[str]:
 
 def printed(rows: Sequence[PaperRow]) -> pd.DataFrame:
     """Return the table for a reader: labels, published and measured numbers, remarks."""
-    labels = list(rows[0].labels)
-    triples = [(row, row.published, row.measured or {}) for row in rows]
-    if "clips" in rows[0].published:
-        cells = [[*row.labels.values(), paper.get("clips"), own.get("clips"), row.note] for row, paper, own in triples]
-        return table_of([*labels, "published", "measured", "remark"], cells)
+    counted = "clips" in rows[0].published
     scores = ["UF1 published", "UF1 measured", "UAR published", "UAR measured", "UF1 pooled", "95 %"]
     cells = []
-    for row, paper, own in triples:
+    for row in rows:
+        paper, own = row.published, row.measured or {}
         spread = interval_text((own.get("ci95") or {}).get("uf1"))
-        values = (paper.get("uf1"), own.get("uf1"), paper.get("uar"), own.get("uar"), own.get("uf1_pooled"), spread)
-        cells.append([*row.labels.values(), *values, row.note])
-    return table_of([*labels, *scores, "remark"], cells)
+        values = [paper.get("uf1"), own.get("uf1"), paper.get("uar"), own.get("uar"), own.get("uf1_pooled"), spread]
+        clips = [paper.get("clips"), own.get("clips")]
+        cells.append([*row.labels.values(), *(clips if counted else values), row.note])
+    return table_of([*rows[0].labels, *(["published", "measured"] if counted else scores), "remark"], cells)
 
 
 def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
@@ -146,9 +143,8 @@ def in_full(rows: Sequence[PaperRow]) -> pd.DataFrame:
             for metric, (low, high) in value.items():
                 flat |= {f"measured_{metric}_low": low, f"measured_{metric}_high": high}
         table.append({**flat, "simulated": row.simulated, "note": row.note})
-    full = pd.DataFrame(table)
-    ends = ["simulated", "note"]
-    return full[[*(name for name in full if name not in ends), *ends]]
+    full, ends = pd.DataFrame(table), ["simulated", "note"]
+    return full[[*full.columns.drop(ends), *ends]]
 
 
 def _plain(value: Any) -> Any:
@@ -162,6 +158,6 @@ def signed(value: float | None) -> str:
 
 
 def _numeric(table: pd.DataFrame) -> set[str]:
-    """Return the columns that hold numbers only, cells without a value aside."""
+    """Return the columns that contain only numbers and empty cells."""
     filled = {name: [value for value in table[name] if value is not None] for name in table}
     return {str(n) for n, values in filled.items() if values and all(isinstance(v, int | float) for v in values)}

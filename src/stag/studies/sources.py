@@ -1,4 +1,4 @@
-"""Where the data sets of a reproduction come from: trees that are extracted once, or ready motion files."""
+"""Data sets of a reproduction: trees that are extracted once, or ready motion files."""
 
 from __future__ import annotations
 
@@ -30,26 +30,18 @@ SCHEMES_OF = {
     "7": ("paper7",),
     "basic5": ("basic5", "paper7"),
 }
-"""What a table asks for -> label schemes that answer it, the paper's own first."""
+"""Classes of a table -> matching label schemes, the paper's own first."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The user's data sets.
+    """The user's data sets."""
 
-    Attributes:
-        roots: Data set -> its folder.
-        files: Data set, or ``dfme:test_a`` for one split of it -> motion files, one a label scheme.
-        out: Folder for what is extracted: motion files and finished clips.
-        config: How motion is extracted.
-        jobs: Worker processes.
-    """
-
-    roots: Mapping[str, Path]
-    files: Mapping[str, Sequence[Path]]
-    out: Path
-    config: Config
-    jobs: int = 1
+    roots: Mapping[str, Path]  # data set -> its folder
+    files: Mapping[str, Sequence[Path]]  # data set, or a split such as dfme:test_a -> motion files, one per scheme
+    out: Path  # folder for extracted motion files and their cache
+    config: Config  # settings of extraction
+    jobs: int = 1  # worker processes
     _extracted: dict[str, MotionSet] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -57,18 +49,13 @@ class Sources:
         known = set(SETS.values())
         for name in (*self.roots, *(name.partition(":")[0] for name in self.files)):
             if name not in known:
-                raise ConfigError(f"{name}=...: no data set of the paper; there are {', '.join(sorted(known))}")
+                raise ConfigError(f"{name}=...: not a data set of the paper; there are {', '.join(sorted(known))}")
 
     def motion(self, name: str, classes: str, split: str | None = None) -> MotionSet | None:
-        """Return the motion of a data set under a scheme of so many classes; ``None``: set not named by the user.
+        """Return the motion of a data set, or of one split of it; ``None`` where the user did not name the set.
 
-        Args:
-            name: Data set, as this program writes it.
-            classes: Key of :data:`SCHEMES_OF`.
-            split: One split of it.
-
-        Raises:
-            DatasetError: The set cannot be read, or has no clip under such a scheme.
+        ``classes`` is a key of :data:`SCHEMES_OF`. Raises :class:`DatasetError` where the set cannot be read, or has no
+        clip under such a scheme.
         """
         schemes = SCHEMES_OF[classes]
         for path in self.files.get(f"{name}:{split}" if split else name, ()):
@@ -104,19 +91,15 @@ class Sources:
 
 
 def common_classes(train: MotionSet, test: MotionSet) -> tuple[MotionSet, MotionSet]:
-    """Return both sets, the test set without clips of a class that the training set lacks.
-
-    Raises:
-        DatasetError: No test clip is left.
-    """
+    """Return both sets, the test set without classes that the training set lacks; refuse an empty test set."""
     kept = np.isin(test.label, np.unique(train.label))
     if not kept.any():
         raise DatasetError("no clip of the test set has a class of the training set; extract both with one `scheme`")
-    names = sorted({*train.label.tolist()})
-    return (
-        replace(train, meta={**train.meta, "classes": names}),
-        replace(test.subset(kept), meta={**test.meta, "classes": names}),
+    train, test = (
+        replace(motion, meta={**motion.meta, "classes": sorted({*train.label.tolist()})})
+        for motion in (train, test.subset(kept))
     )
+    return train, test
 
 
 def _basic(motion: MotionSet) -> MotionSet:
@@ -126,10 +109,10 @@ def _basic(motion: MotionSet) -> MotionSet:
 
 
 def has_codes(motion: MotionSet) -> bool:
-    """Whether any clip has action unit codes."""
+    """Return whether any clip has action unit codes."""
     return bool((~np.isnan(motion.action_units)).all(axis=1).any())
 
 
 def _named(motion: MotionSet, name: str) -> MotionSet:
-    """Return simulated clips under the name that the user gives them, so that two simulated sets share no people."""
+    """Return simulated clips under the user's name for the set, so that two simulated sets share no people."""
     return replace(motion, dataset=np.full(len(motion), name)) if motion.simulated else motion

@@ -26,23 +26,12 @@ _TEXTS = {
     "ablation": ("category", "configuration", "paper", "is_full", "skipped"),
     "audit": ("leak", "against", "skipped", "explanation"),
 }
-"""Kind of a study -> the texts that its table begins with."""
+"""Kind of a study -> the first columns of its table."""
 
 
 @dataclass
 class Study:
-    """Settings that all evaluations of a study share; equal rows share one run.
-
-    Attributes:
-        motion: The clips.
-        config: The settings that rows change.
-        out: Folder of the study; run folders lie in ``out/runs``.
-        protocol: As for :func:`~stag.evaluation.evaluate.evaluate`, and so are the others.
-        folds: Number of folds.
-        seeds: Seeds of training.
-        jobs: Worker processes.
-        device: Where STAG trains.
-    """
+    """Settings that all evaluations of a study share; run folders lie in ``out/runs``."""
 
     motion: MotionSet
     config: Config
@@ -60,35 +49,25 @@ class Study:
         *,
         config: Config | None = None,
         motion: MotionSet | None = None,
-        variant: str = "",
         learner: Learner | None = None,
         protocol: str | None = None,
         folds: int | None = None,
         baselines: bool = False,
     ) -> tuple[str, Result]:
-        """Evaluate one row of the study, or take the run that has the same settings.
+        """Evaluate one row of the study, or take the run that has the same settings; return its folder name and result.
 
-        Args:
-            name: Name of the run folder, where it is new.
-            config: Settings of the row; those of the study where omitted.
-            motion: Its clips; those of the study where omitted.
-            variant: What was done to the clips; two rows share a run only if this is equal too.
-            learner: Another learner than STAG.
-            protocol: Another protocol.
-            folds: Another number of folds.
-            baselines: Whether to compute the baselines too.
-
-        Returns:
-            The name of the run folder, and its result.
+        Omitted arguments are those of the study.
         """
-        config = config or self.config
-        key = (config.to_toml(), variant, type(learner).__name__, protocol or self.protocol, str(folds or self.folds))
+        config, motion = config or self.config, motion or self.motion
+        protocol, folds = protocol or self.protocol, folds or self.folds
+        change = f"{motion.layout} {motion.reference} {motion.meta.get('sampling')}"
+        key = (config.to_toml(), change, type(learner).__name__, protocol, str(folds))
         if key not in self._made:
             result = evaluate(
-                motion or self.motion,
+                motion,
                 config,
-                protocol=protocol or self.protocol,
-                folds=folds or self.folds,
+                protocol=protocol,
+                folds=folds,
                 seeds=self.seeds,
                 out=self.out / "runs" / name,
                 jobs=self.jobs,
@@ -100,7 +79,7 @@ class Study:
         return self._made[key]
 
     def head(self, kind: str, reference: Result) -> dict[str, Any]:
-        """Return what a study says of itself: fields that it shares with the result of its reference, and notes."""
+        """Return the fields that a study shares with the result of its reference."""
         return {**dict(reference.content), "kind": kind, "folds": reference.content.run["folds"]}
 
 
@@ -149,12 +128,12 @@ def paired_difference(
 ) -> dict[str, Gap]:
     """Return the scores of one run minus those of another on the same clips, with 95 % intervals over subjects.
 
-    Both are resampled by the same subjects, so what makes a person easy or hard for both cancels out, and the interval
+    Both are resampled by the same subjects, which cancels what makes a person easy or hard for both, so the interval
     is narrower than the intervals of the two scores suggest. With several seeds, scores are averaged over them first.
 
     Args:
         run: Columns dataset, clip_id, subject, seed, truth, predicted.
-        reference: The same of the run to compare with.
+        reference: The same columns of the other run.
         classes: The fixed class list.
         n: Number of resamples.
 
@@ -162,21 +141,16 @@ def paired_difference(
         ``uf1``, ``uar`` and ``war`` -> difference and interval.
 
     Raises:
-        RunError: The runs are not about the same clips with the same truth.
+        RunError: The runs differ in their clips, or in the subject or truth of a clip.
     """
     _refuse_other_clips(run, reference)
     ours, theirs = replicates(run, classes, n), replicates(reference, classes, n)
     points = [seed_means(table, classes) for table in (run, reference)]
-    return {
-        metric: Gap(
-            value=round(points[0][metric] - points[1][metric], DIGITS), ci95=interval(ours[metric] - theirs[metric])
-        )
-        for metric in METRICS
-    }
+    values = {metric: round(points[0][metric] - points[1][metric], DIGITS) for metric in METRICS}
+    return {metric: Gap(value=values[metric], ci95=interval(ours[metric] - theirs[metric])) for metric in METRICS}
 
 
 def _refuse_other_clips(run: pd.DataFrame, reference: pd.DataFrame) -> None:
-    """Refuse runs that differ in their clips, or in the subject or truth of a clip."""
     names = ["dataset", "clip_id", "subject", "truth"]
     here, there = (
         {f"{dataset}/{clip}": about for dataset, clip, *about in table[names].itertuples(index=False, name=None)}

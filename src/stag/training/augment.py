@@ -1,6 +1,6 @@
 """Augmentation of motion tensors: random numbers are drawn first, per clip, and applied afterwards.
 
-Many folds can so be augmented as one batch while each draws from its own generator.
+So many folds can be augmented as one batch while each draws from its own generator.
 """
 
 from __future__ import annotations
@@ -16,50 +16,28 @@ from stag.config import TrainConfig
 from stag.inference.probabilities import cut_to_span, mirror
 from stag.model.stag import clip_rms
 
-_FLOOR_PX = 0.05  # a still clip stays still when clips are brought to one strength
+_FLOOR_PX = 0.05  # a still clip stays still when clips are scaled to one strength
 _SHORTEST = 0.1  # share of a clip that is left at least when it ends at its apex
 
 
 class Draws(NamedTuple):
-    """The random numbers of one batch of ``B`` clips, ``T`` steps, ``R`` regions.
+    """The random numbers of one batch of ``B`` clips, ``T`` steps, ``R`` regions."""
 
-    Attributes:
-        flip: ``(B,)`` bool, mirror the clip.
-        factor: ``(B,)`` factor of the magnitude.
-        angle: ``(B,)`` turn of all vectors, radians.
-        span: ``(B, 2)`` first and last position kept, shares of the clip in [0, 1].
-        to_apex: ``(B,)`` bool, end the clip at its apex.
-        noise: ``(B, T, R, 2)`` to add, relative to the RMS of the clip.
-        partner: ``(B,)`` which clip of the batch is mixed in.
-        own: ``(B, T, R)`` weight of the clip itself at each step and region; the partner has the rest.
-        weight: ``(B,)`` weight of the clip's own label.
-        hidden: ``(B, 1)`` bool, hide the AU codes.
-        own_codes: ``(B, 1)`` bool, show the AU head's own prediction in place of annotated codes.
-    """
-
-    flip: Tensor
-    factor: Tensor
-    angle: Tensor
-    span: Tensor
-    to_apex: Tensor
-    noise: Tensor
-    partner: Tensor
-    own: Tensor
-    weight: Tensor
-    hidden: Tensor
-    own_codes: Tensor
+    flip: Tensor  # (B,) bool, mirror the clip
+    factor: Tensor  # (B,) factor of the magnitude
+    angle: Tensor  # (B,) rotation of all vectors, radians
+    span: Tensor  # (B, 2) first and last position kept, shares of the clip in [0, 1]
+    to_apex: Tensor  # (B,) bool, end the clip at its apex
+    noise: Tensor  # (B, T, R, 2) to add, relative to the RMS of the clip
+    partner: Tensor  # (B,) position of the clip to mix in
+    own: Tensor  # (B, T, R) weight of the clip itself at each step and region; the partner has the rest
+    weight: Tensor  # (B,) weight of the clip's own label
+    hidden: Tensor  # (B, 1) bool, hide the AU codes
+    own_codes: Tensor  # (B, 1) bool, replace annotated codes by the AU head's own prediction
 
 
 def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
-    """Draw the random numbers of one batch.
-
-    Args:
-        clips: ``B``.
-        steps: ``T``.
-        regions: ``R``.
-        settings: Shares and strengths.
-        generator: Source of random numbers, on the CPU, so that a seed means the same on every device.
-    """
+    """Draw the random numbers of one batch; the generator is on the CPU, so a seed means the same on every device."""
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -91,17 +69,9 @@ def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator:
 
 
 def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> Tensor:
-    """Augment each clip by itself; :func:`mix` mixes it with a partner.
+    """Augment each clip of ``motion (B, T, R, 2)`` by itself; :func:`mix` mixes it with a partner.
 
-    Args:
-        motion: ``(B, T, R, 2)`` crop pixels.
-        drawn: From :func:`draw`.
-        layout: Region layout.
-        cumulative: Whether motion counts from the first step (``reference = "first"``), so that a clip that begins
-            later is counted from there.
-
-    Returns:
-        ``(B, T, R, 2)``.
+    ``cumulative`` motion counts from the first step, so a clip that begins later is counted from there.
     """
     motion = torch.where(drawn.flip[:, None, None, None], mirror(motion, layout), motion)
     start, end = drawn.span.unbind(1)
@@ -117,19 +87,13 @@ def augment(motion: Tensor, drawn: Draws, layout: str, *, cumulative: bool) -> T
 def mix(motion: Tensor, target: Tensor, au: Tensor, drawn: Draws) -> tuple[Tensor, Tensor, Tensor]:
     """Mix each clip with its partner over steps and regions (MixUp, CutMix), at one strength.
 
-    Args:
-        motion: ``(B, T, R, 2)``.
-        target: ``(B, C)`` class shares.
-        au: ``(B, A)``, nan where there is no code.
-        drawn: From :func:`draw`.
-
-    Returns:
-        Motion, class shares and AU shares of the mixed clips; a clip whose partner has no codes has none either.
+    ``motion (B, T, R, 2)``, class shares ``target (B, C)`` and ``au (B, A)``, nan where there is no code, return mixed,
+    in this order; a clip whose partner has no codes has none either.
 
     Source: Zhang et al., mixup, ICLR 2018; Yun et al., CutMix, ICCV 2019; details in docs/method/training.md.
     """
     partner, own = drawn.partner, drawn.own.unsqueeze(-1)
-    # A strong partner would hide the clip, since the model divides each clip by its RMS.
+    # The model divides each clip by its RMS, so a strong partner would hide the clip.
     strength = motion.square().mean(dim=(1, 2, 3), keepdim=True).clamp_min(_FLOOR_PX**2).sqrt()
     other = clip_rms(motion, _FLOOR_PX)[partner] * strength
     alone = drawn.weight[:, None] == 1
@@ -148,7 +112,7 @@ def apex_share(motion: Tensor, *, cumulative: bool) -> Tensor:
 
 
 def rotate(motion: Tensor, angle: Tensor) -> Tensor:
-    """Turn all vectors of each clip: ``motion (B, T, R, 2)``, ``angle (B,)`` radians, from ``u`` towards ``v``."""
+    """Rotate all vectors of each clip: ``motion (B, T, R, 2)``, ``angle (B,)`` radians, from ``u`` towards ``v``."""
     cosine, sine = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
     u, v = motion.unbind(-1)
     return torch.stack([cosine * u - sine * v, sine * u + cosine * v], dim=-1)
@@ -163,7 +127,7 @@ def _beta(alpha: float, clips: int, generator: torch.Generator) -> Tensor:
 def _boxes(clips: int, steps: int, regions: int, alpha: float, generator: torch.Generator) -> Tensor:
     """Draw the cells that a partner replaces: ``(B, T, R)`` of 0 and 1, an interval of time times a set of regions.
 
-    The share of cells is about ``1 - lam`` with ``lam`` of Beta(alpha, alpha); its root is the share of either axis.
+    The share of cells is about ``1 - lam`` with ``lam`` from Beta(alpha, alpha); each axis has the root of that share.
     """
     side = (1 - _beta(alpha, clips, generator)).sqrt()
     start = torch.rand(clips, generator=generator) * (1 - side)

@@ -26,12 +26,12 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """STAG as a scikit-learn classifier of motion ``(n, T, R, 2)``, in crop pixels.
 
     Args:
-        preset: Settings to start from: ``default``, ``paper`` or ``quick``.
+        preset: Initial settings: ``default``, ``paper`` or ``quick``.
         epochs: Epochs of training; as in the preset where ``None``, and so are the next three.
         lr: Learning rate.
         batch_size: Clips in a batch.
         dropout: Share of values dropped in training.
-        settings: Further settings, each ``"section.key=value"``; the arguments above come first.
+        settings: Further settings, each ``"section.key=value"``; the arguments above override them.
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: Seed of weights, order, augmentation and inner validation.
 
@@ -82,9 +82,8 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: ``(n, T, R, 2)`` motion, with R 18 or 14.
             y: ``(n,)`` labels of any kind, of at least two classes.
-            groups: ``(n,)`` subjects, so that the inner validation holds back whole subjects; each clip counts as a
-                subject of its own where omitted.
-            action_units: ``(n, A)`` codes of 0, 1 or nan to train the AU head on; predictions never read any.
+            groups: ``(n,)`` subjects, so that the inner validation splits by subject; by clip where omitted.
+            action_units: ``(n, A)`` codes of 0, 1 or nan that train the AU head; predictions never read any.
 
         Raises:
             ValueError: The shapes do not fit, a value is not finite, or there is one class only.
@@ -98,9 +97,22 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(classes) < 2:
             raise ValueError(f"y has 1 class, {classes[0]!r}; a classifier needs at least 2")
         config = self._config()
-        clips = _motion_set(motion, config, labels.astype(str), groups, action_units)
+        n, steps = motion.shape[:2]
+        numbers = np.arange(n).astype(str)
+        codes = np.full((n, len(AU_VOCABULARY)), np.nan) if action_units is None else np.asarray(action_units)
+        clips = MotionSet(
+            motion=motion,
+            label=labels.astype(str),
+            subject=numbers if groups is None else np.asarray(groups).astype(str),
+            dataset=np.full(n, "X"),
+            action_units=codes.astype(np.float32),
+            clip_id=numbers,
+            time_s=np.tile(np.arange(steps, dtype=np.float32), (n, 1)),
+            flags=np.full(n, ""),
+            meta={"reference": config.motion.reference},
+        )
         model = train(clips, config, seed=self.seed, device=self.device)
-        self.classes_, self.model_, self.history_, self.n_features_in_ = classes, model, model.history, motion.shape[1]
+        self.classes_, self.model_, self.history_, self.n_features_in_ = classes, model, model.history, steps
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
@@ -114,11 +126,9 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         motion = self._checked(X)
         if motion.shape[1:] != self.model_.shape:
             raise ValueError(f"X has shape {motion.shape}; this classifier was fitted on (n, *{self.model_.shape})")
-        columns = [self.model_.classes.index(str(name)) for name in self.classes_]
         with one_thread():
             probabilities, _ = array_probabilities(self.model_, motion, "none")
-        ordered: NDArray[np.float64] = probabilities[:, columns]
-        return ordered
+        return probabilities[:, [self.model_.classes.index(str(name)) for name in self.classes_]]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the most probable label ``(n,)`` of clips ``(n, T, R, 2)``."""
@@ -127,7 +137,6 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return answers
 
     def __sklearn_tags__(self) -> Any:
-        """Say that input is not a table of two axes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
@@ -147,26 +156,3 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         changes = [f"{key}={value}" for key, value in given.items() if value is not None]
         return Config.preset(self.preset).override([*self.settings, *changes])
-
-
-def _motion_set(
-    motion: NDArray[np.float32],
-    config: Config,
-    labels: NDArray[np.str_],
-    groups: ArrayLike | None,
-    action_units: ArrayLike | None,
-) -> MotionSet:
-    n, steps = motion.shape[:2]
-    numbers = np.arange(n).astype(str)
-    codes = np.full((n, len(AU_VOCABULARY)), np.nan) if action_units is None else np.asarray(action_units)
-    return MotionSet(
-        motion=motion,
-        label=labels,
-        subject=numbers if groups is None else np.asarray(groups).astype(str),
-        dataset=np.full(n, "X"),
-        action_units=codes.astype(np.float32),
-        clip_id=numbers,
-        time_s=np.tile(np.arange(steps, dtype=np.float32), (n, 1)),
-        flags=np.full(n, ""),
-        meta={"reference": config.motion.reference},
-    )

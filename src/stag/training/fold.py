@@ -1,4 +1,4 @@
-"""One fold in training: order of its clips, random numbers, schedule, and the weights that it keeps."""
+"""One fold in training: the order of its clips, its random numbers, its schedule, and the weights that it keeps."""
 
 from __future__ import annotations
 
@@ -24,31 +24,22 @@ Cost = Callable[[STAG], float]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Clips(ArrayValue):
-    """Motion, labels and codes of all clips on one device; folds hold positions into it, never copies.
+    """Motion, labels and codes of all clips on one device; folds hold positions into it, never copies."""
 
-    Attributes:
-        motion: ``(n, T, R, 2)``.
-        label: ``(n,)`` class ids.
-        au: ``(n, A)``, nan rows where there are no codes.
-        cumulative: Whether motion counts from the first step.
-    """
-
-    motion: Tensor
-    label: Tensor
-    au: Tensor
-    cumulative: bool
+    motion: Tensor  # (n, T, R, 2)
+    label: Tensor  # (n,) class ids
+    au: Tensor  # (n, A), nan rows where there are no codes
+    cumulative: bool  # whether motion counts from the first step
 
 
 class TrainingFold:
-    """State of one fold: model, optimiser, schedule, generator, best weights.
-
-    Every random number comes from the fold's own generator, so what else trains beside it makes no difference.
+    """State of one fold; all its random numbers come from its own generator, so other folds do not affect it.
 
     Args:
         model: Model with its initial weights.
         clips: All clips.
-        training: ``(m,)`` positions to learn from.
-        validation: ``(k,)`` positions that choose the epoch; may be empty.
+        training: ``(m,)`` positions of the training clips.
+        validation: ``(k,)`` positions of the clips that choose the epoch; may be empty.
         config: Settings.
         seed: Seed of the random numbers.
         cost: Criterion of the kept epoch in place of the validation loss; training then runs to the end.
@@ -95,7 +86,7 @@ class TrainingFold:
         self._total = 0.0
 
     def begin_epoch(self) -> int:
-        """Order the batches of the next epoch; return how many there are."""
+        """Order the batches of the next epoch and return their number."""
         self.model.train()
         self._total = 0.0
         settings = self._config.train
@@ -186,12 +177,7 @@ class TrainingFold:
 
 
 def learning_rate(epoch: float, settings: TrainConfig) -> float:
-    """Return the learning rate: linear warm-up, then half a cosine to zero, or to ``swa_lr``.
-
-    Args:
-        epoch: Epochs done, with fractions.
-        settings: Settings of training.
-    """
+    """Return the rate after ``epoch`` epochs: linear warm-up, then half a cosine to zero, or to ``swa_lr``."""
     if epoch < settings.warmup_epochs:
         return settings.lr * (epoch + 1e-3) / settings.warmup_epochs
     last = settings.swa_start * settings.epochs if settings.swa else float(settings.epochs)
@@ -202,20 +188,11 @@ def learning_rate(epoch: float, settings: TrainConfig) -> float:
 
 
 def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, oversample: float) -> Tensor:
-    """Return full batches of clip positions for one epoch.
+    """Return full batches of clip positions for one epoch, ``(batches, B)``.
 
     Of a class of ``n`` clips, the largest having ``m``, ``n (m / n) ** oversample`` are shown: every clip equally often
     but for a random remainder. The number of clips is rounded to whole batches by leaving out, or repeating, some at
-    random; so all batches have one size, whatever the size of the fold.
-
-    Args:
-        labels: ``(n,)`` class ids.
-        batch_size: ``B``.
-        generator: Source of random numbers, on the CPU.
-        oversample: How far every class is brought to the size of the largest, from 0 (not) to 1 (wholly).
-
-    Returns:
-        ``(batches, B)`` positions into ``labels``.
+    random, so all batches have one size, whatever the size of the fold. The generator is on the CPU.
     """
     if oversample:
         members = [torch.nonzero(labels == name).squeeze(1) for name in sorted(set(labels.tolist()))]
@@ -229,7 +206,7 @@ def epoch_order(labels: Tensor, batch_size: int, generator: torch.Generator, *, 
 
 
 def _repeated(values: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Return ``size`` of ``values`` in random order, each as often as the others but for one."""
+    """Return ``size`` of ``values`` in random order; how often each occurs differs by at most one."""
     rounds = [values[torch.randperm(len(values), generator=generator)] for _ in range(-(-size // len(values)))]
     kept = torch.cat(rounds)[:size]
     return kept[torch.randperm(size, generator=generator)]

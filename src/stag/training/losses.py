@@ -15,31 +15,18 @@ from stag.errors import ConfigError
 from stag.model.action_units import peak_logits
 from stag.model.dropout import seeded
 from stag.model.stag import STAG
-from stag.utils.text import did_you_mean
+from stag.utils.choices import did_you_mean
 
 
 def smooth_labels(targets: Tensor, smoothing: float) -> Tensor:
-    """Soften class shares: ``(1 - eps) y_c + eps / C`` (Eq. 34).
-
-    Args:
-        targets: ``(B, C)`` class shares, such as those of MixUp; rows sum to 1.
-        smoothing: ``eps`` in [0, 1).
-
-    Returns:
-        ``(B, C)``, rows sum to 1.
-    """
+    """Soften class shares ``(B, C)``, whose rows sum to 1: ``(1 - eps) y_c + eps / C`` (Eq. 34)."""
     return (1 - smoothing) * targets + smoothing / targets.shape[-1]
 
 
 def class_weights(counts: Tensor, power: float = 1.0) -> Tensor:
-    """``alpha`` of Eq. 35: a power of the inverse class frequency, with mean 1 over the classes that occur.
+    """Return ``alpha (C,)`` of Eq. 35: a power of the inverse class frequency, with mean 1 over the classes that occur.
 
-    Args:
-        counts: ``(C,)`` number of training clips of each class.
-        power: 1 weighs by the inverse frequency, 0 weighs all classes alike.
-
-    Returns:
-        ``(C,)`` floating point; a class without clips gets 0, as nothing can be learnt about it.
+    ``counts (C,)`` are the training clips of each class; a class without clips gets 0.
     """
     counts = counts.to(torch.get_default_dtype()) if not counts.is_floating_point() else counts
     present = counts > 0
@@ -69,28 +56,22 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: Tensor | None = None, gam
     Args:
         logits: ``(B, C)``.
         targets: ``(B, C)`` soft targets, from :func:`smooth_labels`.
-        alpha: ``(C,)`` class weights; 1 where not given.
+        alpha: ``(C,)`` class weights; 1 where omitted.
         gamma: Focusing power, one for all or ``(C,)``, not negative.
-
-    Returns:
-        Scalar, not negative.
     """
     log_p = functional.log_softmax(logits, dim=-1)
-    # A power below 1 has no slope at 0, where 1 - p arrives for a sure answer.
+    # The slope of a power below 1 is infinite at 0, which 1 - p reaches for a certain answer.
     focus = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).eps).pow(gamma)
     terms = targets * focus * log_p
     return -(terms if alpha is None else alpha * terms).sum(-1).mean()
 
 
 def au_bce(au_logits: Tensor, au: Tensor) -> Tensor:
-    """Binary cross entropy of the AU head over the codes that exist.
+    """Binary cross entropy of the AU head: the mean over the codes that exist, 0 where there is none.
 
     Args:
         au_logits: ``(B, A)``, of clips whose action units the model did not read.
         au: ``(B, A)`` in [0, 1]; nan where there is no code.
-
-    Returns:
-        Scalar: the mean over codes, 0 where there is none. Gradients are finite in any case.
     """
     coded = ~torch.isnan(au)
     target = torch.where(coded, au, torch.zeros_like(au)).to(au_logits.dtype)
@@ -100,34 +81,24 @@ def au_bce(au_logits: Tensor, au: Tensor) -> Tensor:
 
 
 class Batch(NamedTuple):
-    """Input of one training step of one model; stacked models have one more axis in front.
+    """Input of one training step of one model; stacked models have one more axis in front."""
 
-    Attributes:
-        motion: ``(B, T, R, 2)``, augmented and mixed.
-        target: ``(B, C)`` class shares.
-        au: ``(B, A)``, nan where there is no code.
-        hidden: ``(B, 1)`` bool, whether the codes are hidden from the classifier.
-        own_codes: ``(B, 1)`` bool, whether the AU head's prediction replaces annotated codes.
-        alpha: ``(C,)`` class weights.
-        seed: ``()`` int32, seed of dropout.
-    """
-
-    motion: Tensor
-    target: Tensor
-    au: Tensor
-    hidden: Tensor
-    own_codes: Tensor
-    alpha: Tensor
-    seed: Tensor
+    motion: Tensor  # (B, T, R, 2), augmented and mixed
+    target: Tensor  # (B, C) class shares
+    au: Tensor  # (B, A), nan where there is no code
+    hidden: Tensor  # (B, 1) bool, whether the codes are hidden from the classifier
+    own_codes: Tensor  # (B, 1) bool, whether the AU head's prediction replaces annotated codes
+    alpha: Tensor  # (C,) class weights
+    seed: Tensor  # () int32, seed of dropout
 
 
 class Objective(nn.Module):
     """Focal loss of the classes plus the AU losses, as a module so that its parameters can be replaced.
 
     The AU head, and the estimates of each step, whose peak over the steps is compared with the codes, never read codes.
-    The classifier reads codes by ``config.au``: none at all; the head's own answer, which the classes' loss does not
-    reach; or the annotated ones, with the head's answer for some clips and none for others, so that one trained model
-    serves all three sources. Annotated codes that the classifier reads drive the edges of the graph as well.
+    The classifier reads codes by ``config.au``: none; the head's own answer, detached from the loss of the classes; or
+    the annotated ones, with the head's answer for some clips and none for others, so that one trained model serves all
+    three sources. Annotated codes that the classifier reads drive the edges of the graph as well.
     """
 
     gamma: Tensor
@@ -157,15 +128,7 @@ class Objective(nn.Module):
 
 
 def put_gradients(objectives: Sequence[Objective], batches: Sequence[Batch]) -> list[float]:
-    """Compute the gradients of each model on its own batch into its parameters; several models compute as one.
-
-    Args:
-        objectives: Models of one shape.
-        batches: One each, of one size.
-
-    Returns:
-        The losses.
-    """
+    """Set the gradients of each model from its own batch and return the losses; several models compute as one."""
     if len(objectives) == 1:
         objective = objectives[0]
         objective.model.zero_grad(set_to_none=True)

@@ -1,7 +1,4 @@
-"""Read one cell of a table that people, spreadsheets or other programs wrote: text, numbers, and what means "missing".
-
-Every table that a user hands in goes through these readers: manifests, annotation sheets, predictions, landmarks.
-"""
+"""Read one cell of a user's table: text, number, or missing."""
 
 from __future__ import annotations
 
@@ -16,16 +13,15 @@ MISSING = frozenset(
         *("nan", "NaN", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT", "None", "null", "NULL"),
     }
 )
-"""What stands for a missing value. Spelled as programs write it, since ``Nan`` and ``Na`` are names of people."""
+"""Cells that mean a missing value, spelled as programs write them, since ``Nan`` and ``Na`` are names of people."""
 
 RATES = (1.0, 10_000.0)
-"""Smallest and largest frame rate that is taken for one, frames per second."""
+"""Smallest and largest valid frame rate, frames per second."""
 
 _AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\ufeff"
 _WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+|,0{1,2})")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
-_MOST_DIGITS = 9  # of a frame number
 
 
 def stripped(cell: str) -> str:
@@ -34,7 +30,7 @@ def stripped(cell: str) -> str:
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell holds no value: empty, a dash or slash, or the word of a program for it (``nan``, ``NA``).
+    """Whether a cell has no value: empty, a dash or slash, or a word such as ``nan`` or ``NA``.
 
     Example:
         >>> is_missing(" / "), is_missing("nan"), is_missing("none"), is_missing("0")
@@ -43,7 +39,7 @@ def is_missing(cell: str) -> bool:
     return stripped(cell) in MISSING
 
 
-@lru_cache(maxsize=4096)  # the names of people and classes come again in every row
+@lru_cache(maxsize=4096)  # the names of people and classes recur in every row
 def text(cell: str) -> str:
     """Return a name, label or code as text, ``""`` where it is missing.
 
@@ -62,12 +58,9 @@ def text(cell: str) -> str:
 
 
 def number(cell: str) -> float | None:
-    """Return the number in a cell, with a decimal point or a decimal comma.
+    """Return the number in a cell, with a decimal point or a decimal comma, or ``None``.
 
-    ``1,200`` may be 1200 or 1.2 and is no number here; neither are infinities, dates, and numbers with both marks.
-
-    Returns:
-        The number; ``None`` where there is none, missing or not.
+    ``1,200`` may be 1200 or 1.2, so it is not a number here; nor are infinities, dates, and numbers with both marks.
 
     Example:
         >>> number("59,94"), number("5.0"), number("1,200"), number("/")
@@ -81,26 +74,18 @@ def number(cell: str) -> float | None:
 
 
 def frame_number(cell: str) -> int | None:
-    """Return a frame number: a whole number from 0, also where a program wrote it as a float.
-
-    Returns:
-        The number; ``None`` for ``/``, a blank, ``-1``, a word, or more digits than any recording has.
+    """Return a frame number, a whole number from 0, perhaps written as a float, or ``None``.
 
     Example:
         >>> frame_number("5.0"), frame_number("046"), frame_number("5.5"), frame_number("-1")
         (5, 46, None, None)
     """
     value = number(cell)
-    if value is None or value < 0 or not value.is_integer() or value >= 10**_MOST_DIGITS:
-        return None
-    return int(value)
+    return int(value) if value is not None and 0 <= value < 10**9 and value.is_integer() else None
 
 
 def frame_rate(cell: str) -> float | None:
-    """Return a frame rate, frames per second, with or without its unit.
-
-    Returns:
-        The rate; ``None`` where there is none within :data:`RATES`.
+    """Return a frame rate within :data:`RATES`, written with or without its unit, or ``None``.
 
     Example:
         >>> frame_rate("200"), frame_rate("59,94 fps"), frame_rate("0.005")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 AuSource = Literal["none", "annotated", "predicted"]
@@ -36,3 +38,14 @@ METHODS: dict[MethodName, str] = {
     "au-only": "logistic regression on the annotated action units, no video",
 }
 """Every method in plain words."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint such as ``" (did you mean 'epochs'?)"`` at the closest known name, or an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def au_text(source: str, supervision: bool | None) -> str:
+    """Return the AU source of a result, and whether AU codes supervised training."""
+    return source + ("" if supervision is None else f", {'' if supervision else 'no '}AU supervision in training")

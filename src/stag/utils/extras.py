@@ -1,4 +1,4 @@
-"""Optional packages: the command that installs them, and clashes with another project named ``stag``."""
+"""Name the command that installs optional packages, and find files of another project named ``stag``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-DISTRIBUTION = "stag-mer"
-"""Name on the package index, where ``stag`` is another project."""
-
-EXTRAS = ("faces", "web", "explain", "onnx", "cluster")
-"""Extras that messages name; the Makefile has a target for each."""
-
+DISTRIBUTION = "stag-mer"  # on the package index, where ``stag`` is another project
+EXTRAS = ("faces", "web", "explain", "onnx", "cluster")  # the Makefile has a target for each
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -27,12 +23,12 @@ def install_hint(extra: str) -> str:
 
 
 def name_clash() -> str | None:
-    """Return a sentence on the other project named ``stag`` where files of it are installed; otherwise ``None``."""
+    """Return a warning where files of the other project named ``stag`` are installed; otherwise ``None``."""
     remedy = f"pip uninstall stag {DISTRIBUTION}, then install {DISTRIBUTION} again"
     try:
         other = metadata.distribution("stag")
     except metadata.PackageNotFoundError:
-        for module in _foreign_modules():
+        for module in _unlisted_modules():
             return f"files of another project lie in {module.parent} ({module.name}); {remedy}"
         return None
     # An installation from before this program took its present name has its command.
@@ -41,8 +37,7 @@ def name_clash() -> str | None:
     return f"another project named stag ({other.version}) is installed, in the same folder as this one; {remedy}"
 
 
-def _foreign_modules() -> list[Path]:
-    """Return modules in the folder of this program that its distribution does not list."""
+def _unlisted_modules() -> list[Path]:
     try:
         listed = {Path(str(entry.locate())) for entry in metadata.distribution(DISTRIBUTION).files or ()}
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then renamed into it."""
+"""Write files whole or not at all: beside their place, then renamed into it."""
 
 from __future__ import annotations
 
@@ -19,33 +19,18 @@ from typing import Any
 
 from stag.errors import RunError
 
-TEMPORARY_PREFIX = ".partial-"
-"""What the name of an unfinished file begins with; a killed process may leave one behind."""
-
+TEMPORARY_PREFIX = ".partial-"  # of unfinished files; a killed process may leave one behind
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary sibling of ``path`` to write to; it replaces ``path`` when the block ends well.
+    """Yield an empty temporary file beside ``path`` to write to; it replaces ``path`` when the block ends well.
 
-    The sibling keeps the ending of ``path``, since many writers choose their format by it. Folders are made as needed;
-    a new file gets the permissions that the user's umask allows, a replaced one keeps its own; a link stays a link, and
-    the file it points to is written. After an error ``path`` is as it was and the sibling is gone. A pipe or a device
-    is written to and not replaced.
-
-    Args:
-        path: The file to write or replace.
-
-    Yields:
-        An existing, empty file in the folder of ``path``.
-
-    Raises:
-        OSError: The file cannot be written; it names ``path``.
-
-    Example:
-        >>> with atomic_path("runs/x/figure.png") as temporary:  # doctest: +SKIP
-        ...     figure.savefig(temporary)
+    The temporary file keeps the ending of ``path``, since many writers choose their format by it. Folders are made as
+    needed; a new file gets the permissions that the umask allows, a replaced one keeps its own; a link stays a link,
+    and the file it points to is written. After an error ``path`` is unchanged. A pipe or a device is written to and not
+    replaced. An :class:`OSError` names ``path``.
     """
     path = Path(path)
     if is_special(path):
@@ -58,7 +43,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         return
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
-    # The name of the file is not repeated here: with it a name of legal length could become too long.
+    # The name of the file is not repeated: a name of legal length could become too long.
     temporary = place.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{place.suffix}"
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -70,7 +55,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and str(error.filename) == str(temporary):
-            error.filename = str(path)  # nobody typed the name of the sibling
+            error.filename = str(path)  # nobody typed the name of the temporary file
             error.filename2 = None
         raise
 
@@ -88,11 +73,7 @@ def is_special(path: Path) -> bool:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """Make a folder for the time of the block; afterwards remove those of the new folders that are empty.
-
-    Raises:
-        OSError: It cannot be made.
-    """
+    """Make a folder for the time of the block; afterwards remove those of the new folders that are empty."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,14 +86,11 @@ def made_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
-    """Lock a file or folder against other processes that call this function, while the block runs.
+    """Lock a file or folder while the block runs; raise :class:`RunError` where another process works on it.
 
     Args:
         path: The file or folder; it need not exist, its parent must.
         lock: The lock file; a hidden one beside ``path`` where omitted. It is removed at the end.
-
-    Raises:
-        RunError: Another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -151,28 +129,18 @@ def backslashes(path: Path | str) -> str:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write bytes atomically; see :func:`atomic_path`."""
+    """Write bytes atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically, line ends as they are; see :func:`atomic_path`.
-
-    Characters that UTF-8 cannot encode, as in file names of another encoding, are written as escapes.
-    """
+    """Write UTF-8 text atomically, line ends as they are; what UTF-8 cannot encode becomes an escape."""
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON atomically: keys in their order, floats in full, innermost lists on one line.
-
-    The same content gives the same bytes.
-
-    Raises:
-        ValueError: A float is NaN or infinite.
-        TypeError: A value has a type that JSON does not have.
-    """
+    """Write JSON atomically: keys in their order, floats in full, innermost lists on one line; NaN is refused."""
     write_text(path, _json(content, "") + "\n")
 
 
@@ -189,12 +157,7 @@ def _json(value: Any, indent: str) -> str:
 
 
 def remove_unfinished(folder: str | Path, *, older_than_s: float = 0.0) -> None:
-    """Remove the temporary files of killed processes from a folder, which need not exist.
-
-    Args:
-        folder: The folder.
-        older_than_s: Younger files stay; 0 only where no other process may be writing.
-    """
+    """Remove the temporary files of killed processes; younger ones, which another process may be writing, stay."""
     newest = time.time() - older_than_s
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(FileNotFoundError):
@@ -204,21 +167,22 @@ def remove_unfinished(folder: str | Path, *, older_than_s: float = 0.0) -> None:
 
 def refuse_large(path: Path, at_most: int) -> None:
     """Raise :class:`ValueError` where a file has more bytes."""
-    size = path.stat().st_size
-    if size > at_most:
-        raise ValueError(f"it has {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")
+    _refuse(path.stat().st_size, at_most, "it has")
 
 
 def refuse_bomb(path: Path, at_most: int) -> None:
-    """Raise :class:`ValueError` where an archive announces more unpacked bytes, ``BadZipFile`` where it is none."""
+    """Raise :class:`ValueError` where an archive announces more unpacked bytes, ``BadZipFile`` where it is not one."""
     with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
+        _refuse(sum(member.file_size for member in archive.infolist()), at_most, "it unpacks to")
+
+
+def _refuse(size: int, at_most: int, what: str) -> None:
     if size > at_most:
-        raise ValueError(f"it unpacks to {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")
+        raise ValueError(f"{what} {size / 2**20:,.0f} MiB and {at_most / 2**20:,.0f} are allowed")
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays as ``.npz`` by atomic rename, with fixed time stamps so that equal content is equal bytes."""
+    """Write arrays as ``.npz`` atomically, with fixed time stamps so that equal content gives equal bytes."""
     import numpy as np
 
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:

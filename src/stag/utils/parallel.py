@@ -1,4 +1,4 @@
-"""Work in other processes of one thread each, so that results do not depend on their number."""
+"""Call functions in other processes of one thread each, so that results do not depend on their number."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ U = TypeVar("U")
 Backend = Literal["loky", "dask"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
-CONNECT_S = 10
-"""Seconds to wait for a scheduler, and then for its first worker."""
-
+CONNECT_S = 10  # to wait for a scheduler, and then for its first worker
 _LOG = logging.getLogger(__name__)
 _TURN = threading.RLock()
 
@@ -36,37 +34,31 @@ _TURN = threading.RLock()
 def one_thread() -> Iterator[None]:
     """Compute on one thread while the block runs, so that sums keep their order and results their bytes."""
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
-    torch_before = torch.get_num_threads() if torch else 1
-    cv2_before = cv2.getNumThreads() if cv2 else 1
+    setters: list[tuple[Callable[[int], None], int]] = []
+    if torch:
+        setters.append((torch.set_num_threads, torch.get_num_threads()))
+    if cv2:
+        setters.append((cv2.setNumThreads, cv2.getNumThreads()))
     with threadpool_limits(limits=1):
-        if torch:
-            torch.set_num_threads(1)
-        if cv2:
-            cv2.setNumThreads(1)
+        for set_threads, _ in setters:
+            set_threads(1)
         try:
             yield
         finally:
-            if torch:
-                torch.set_num_threads(torch_before)
-            if cv2:
-                cv2.setNumThreads(cv2_before)
+            for set_threads, before in setters:
+                set_threads(before)
 
 
 @contextlib.contextmanager
 def begun_aside(function: Callable[[U], T], items: Sequence[U]) -> Iterator[Callable[[], T]]:
-    """Call a function for each item in a second process, while this one imports torch.
+    """Call a function for each item in a second process, while this one imports torch; results are picklable.
 
     Threads would not help: torch and dlib's models take a second each and hold Python's lock while they load. Where
     torch is loaded already, or the system cannot simply fork, each call runs in this process when its result is
     requested.
 
-    Args:
-        function: Its results are picklable.
-        items: The argument of each call.
-
     Yields:
-        A function that returns the next result, or raises what the call raised; :class:`StagError` where the second
-        process was killed.
+        A function that returns the next result, or raises the error of the call.
     """
     if sys.platform != "linux" or "torch" in sys.modules or threading.active_count() > 1:
         waiting = iter(items)
@@ -102,8 +94,7 @@ def _received(receiver: Connection) -> Any:
         answer = receiver.recv()
     except EOFError as error:
         raise StagError(
-            "the second process was killed, most likely for want of memory; run the same command again with fewer or "
-            "shorter clips"
+            "the second process was killed, most likely for want of memory; give fewer or shorter clips"
         ) from error
     if isinstance(answer, Exception):
         raise answer
@@ -119,20 +110,15 @@ def spread(
     backend: Backend = "loky",
     address: str | None = None,
 ) -> Iterator[T]:
-    """Call a function many times, in several processes of one thread each, and yield the results as they come.
+    """Call a function many times, in several processes of one thread each, and yield the results.
 
     Args:
         function: Importable; its arguments and its results are picklable.
-        calls: The positional arguments of each call; consumed as the work goes on.
+        calls: The positional arguments of each call; consumed while the calls run.
         jobs: Number of processes of this machine; 1 stays in this one. A dask cluster has its own number.
         ordered: Whether results come in the order of the calls, or as they are ready.
         backend: ``"loky"`` for processes of this machine, ``"dask"`` for those of a cluster.
         address: Scheduler of the dask cluster, for example ``"tcp://10.0.0.5:8786"``.
-
-    Raises:
-        ConfigError: The backend is unknown, or dask has no address, no scheduler there or no worker.
-        MissingDependency: The package for clusters is not installed.
-        StagError: A worker process was killed.
     """
     if backend not in BACKENDS:
         raise ConfigError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")
@@ -175,7 +161,7 @@ def _on_this_machine(function: Callable[..., T], calls: Iterable[tuple[Any, ...]
 
 @contextlib.contextmanager
 def _quiet_cleaner() -> Iterator[None]:
-    """Silence loky's resource tracker, which warns after Ctrl-C of temporary files that are gone already."""
+    # After Ctrl-C loky's resource tracker warns of temporary files that are gone already.
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker:UserWarning")))
     try:
@@ -211,7 +197,7 @@ def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], ad
 
 
 def _knock(distributed: Any, address: str) -> None:
-    """Check that a scheduler answers, before a client is made, which takes long to close where none does."""
+    # A client takes long to close where no scheduler answers, so this is checked first.
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
@@ -239,9 +225,7 @@ def _await_workers(client: Any, address: str) -> None:
         if threads > 1:
             _LOG.warning(
                 "worker %s has %d threads, of which one computes; start it with --nthreads 1 --nworkers %d",
-                worker,
-                threads,
-                threads,
+                *(worker, threads, threads),
             )
 
 

@@ -1,4 +1,4 @@
-"""Read a text table that a user hands in; separator, encoding and line ends are found out."""
+"""Read a user's text table; separator, encoding and line ends are detected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stag.utils.files import refuse_large
 
 SEPARATORS = (",", ";", "\t")
 HEADER_ROWS = 60  # assumed; a preamble is shorter
-"""Rows among which the column names are searched."""
+"""Rows in which the column names are searched."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,9 +27,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )  # the mark of UTF-32 begins with that of UTF-16
-_HEAD_BYTES = 400
-_HEAD_CHARACTERS = 1 << 20
-_BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,8 @@ class TextTable:
     """The cells of a text table.
 
     Attributes:
-        rows: One entry for each line of the file, so that ``rows[n - 1]`` is what begins on line ``n``; blank lines,
-            and lines on which a quoted cell goes on, are empty. Cells carry no blanks around them.
-        encoding: How the file is encoded.
+        rows: One entry for each line of the file, so that ``rows[n - 1]`` begins on line ``n``; blank lines, and
+            lines that continue a quoted cell, are empty. Cells are stripped.
     """
 
     rows: list[list[str]]
@@ -47,10 +43,9 @@ class TextTable:
 
     @property
     def remark(self) -> str:
-        """A sentence for the user where the encoding is a guess; else empty."""
-        if self.encoding != "cp1252":
-            return ""
-        return "is not UTF-8 and was read as Windows-1252; save it as UTF-8 if letters are wrong"
+        """A warning if the encoding is a guess; else empty."""
+        guess = "is not UTF-8 and was read as Windows-1252; save it as UTF-8 if letters are wrong"
+        return guess if self.encoding == "cp1252" else ""
 
 
 def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTable:
@@ -60,10 +55,10 @@ def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTab
 
     Args:
         path: The file.
-        fits: Number of expected column names in a row. The separator is the one that finds most of them.
+        fits: Returns the number of expected column names in a row; the separator with most of them is used.
 
     Raises:
-        DatasetError: The file cannot be read, or is no text.
+        DatasetError: The file cannot be read, or is not text.
     """
     try:
         refuse_large(path, limits.TEXT_BYTES)
@@ -77,17 +72,14 @@ def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTab
 
 
 def is_blank(row: Iterable[str]) -> bool:
-    """Whether no cell of a row holds a value."""
+    """Whether no cell of a row has a value."""
     return all(map(is_missing, row))
 
 
 def shifted(header: Sequence[str], row: Sequence[str]) -> str:
-    """Say why the cells of a row of a text table may not stand below their column names.
+    """Return why the cells of a row may not stand below their column names, and the remedy; empty if they do.
 
-    A row has as many fields as the header, whose last columns may be without a name.
-
-    Returns:
-        What is wrong and the remedy; empty where nothing is.
+    A row has as many fields as the header, whose last columns may have no name.
 
     Example:
         >>> shifted(["clip_id", "action_units", "fps"], ["a01", "6", "12", "200"])
@@ -117,8 +109,8 @@ def _lines(content: str, separator: str) -> Iterator[list[str]]:
 
 
 def _separator(content: str, fits: Callable[[Sequence[str]], int]) -> str:
-    """The separator that finds most column names; of equals the most frequent in the first line that has any."""
-    head = content[:_HEAD_CHARACTERS]
+    """Return the separator with most column names; of equals the most frequent in the first line with any."""
+    head = content[: 1 << 20]
     first = next((line for line in islice(io.StringIO(head), HEADER_ROWS) if any(m in line for m in SEPARATORS)), "")
 
     def found(mark: str) -> tuple[int, int]:
@@ -132,11 +124,10 @@ def _separator(content: str, fits: Callable[[Sequence[str]], int]) -> str:
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
-    """The text of a file, and its encoding."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding), encoding
-    head = data[:_HEAD_BYTES]
+    head = data[:400]
     for encoding, high in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if high.count(0) > len(high) / 2:  # most letters of a header are ASCII
             return data.decode(encoding), encoding
@@ -144,6 +135,6 @@ def _decoded(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         content = data.decode("cp1252")
-        if _BINARY.search(content):
-            raise ValueError("it is no text") from None
+        if re.search(r"[\x00-\x08\x0e-\x1f]", content):
+            raise ValueError("it is not text") from None
         return content, "cp1252"

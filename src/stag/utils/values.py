@@ -1,4 +1,4 @@
-"""Value objects with arrays: compared by identity, printed in one line."""
+"""Print value objects with arrays in one line, and compare them by identity."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ _AT_MOST = 60  # characters of one value
 
 
 class ArrayValue:
-    """Base of ``@dataclass(frozen=True, eq=False, repr=False)`` classes with arrays among their fields.
-
-    Comparing two arrays gives an array, so such objects are equal only to themselves.
-    """
+    """Base of ``@dataclass(frozen=True, eq=False, repr=False)`` classes with arrays, whose ``==`` gives an array."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._summary()})"
 
     def _summary(self) -> str:
-        """Return what stands between the parentheses: every field in short, unless a class overrides it."""
+        """Return the text between the parentheses of ``repr``."""
         return ", ".join(f"{f.name}={in_short(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
 
 

@@ -1,14 +1,16 @@
-"""The page and its one endpoint: ``GET /`` shows the page, ``POST /analyse`` answers with HTML, JSON or progress."""
+"""Serve ``GET /``, the page, and ``POST /analyse``, which answers with HTML, JSON or lines of progress."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import FastAPI, File, Form, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
@@ -20,17 +22,73 @@ from stag.inference.predictor import Predictor
 from stag.report.export import prediction_dict, to_json
 from stag.report.render import environment, script_and_hash
 from stag.utils.parallel import one_thread
-from stag.web.answer import Progress, analyse, problem_html, result_html
+from stag.web.answer import Limits, Progress, analyse, problem_html, result_html
 from stag.web.examples import EXAMPLES, example_clip
-from stag.web.limits import Limits
-from stag.web.queue import AnalysisQueue, Finished, QueueFullError, Update
 
 FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".m4v", ".mpg", ".mpeg", ".wmv")
 PROGRESS_TYPE = "application/x-ndjson"
 """Media type of an answer with one JSON object a line: ``done`` and ``text``, at last ``html``."""
 
 _FORM_BYTES = 100_000  # assumed; what the other fields and the multipart boundaries may take
-_NO_CLIP = "Choose a clip first."
+_UPDATE_EVERY_S = 0.15
+
+
+class VisitorLeftError(Exception):
+    """Raised inside an analysis whose visitor has closed the page."""
+
+
+class QueueFullError(StagError):
+    """Too many clips wait already."""
+
+
+class Update(NamedTuple):
+    """The share in [0, 1] that is done, and what is being done."""
+
+    done: float
+    text: str
+
+
+class AnalysisQueue:
+    """Run one piece of work at a time, in order of arrival; more than ``longest`` visitors are refused."""
+
+    def __init__(self, longest: int = 32) -> None:
+        self._longest = longest
+        self._visitors: list[object] = []
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="analysis")
+
+    async def run(self, work: Callable[[Progress], str]) -> AsyncIterator[Update | str]:
+        """Wait for the turn, call ``work`` in the worker thread, and yield updates, at last the result.
+
+        The function that takes the progress raises :class:`VisitorLeftError` once the iterator is closed, so that no
+        abandoned clip is analysed. A full queue raises :class:`QueueFullError` before the first update.
+        """
+        if len(self._visitors) >= self._longest:
+            raise QueueFullError("Too many clips are waiting. Try again in a minute.")
+        visitor, left = object(), False
+        latest = Update(0.0, "Waiting")
+
+        def progress(done: float, text: str) -> None:
+            nonlocal latest
+            if left:
+                raise VisitorLeftError
+            latest = Update(done, text)
+
+        self._visitors.append(visitor)
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._worker, work, progress)
+            shown = None
+            while not future.done():
+                ahead = self._visitors.index(visitor)
+                update = Update(0.0, f"Waiting: {ahead} before yours") if ahead else latest
+                if update != shown:
+                    shown = update
+                    yield update
+                await asyncio.wait({future}, timeout=_UPDATE_EVERY_S)
+            yield future.result()
+        finally:
+            left = True
+            future.cancel()
+            self._visitors.remove(visitor)
 
 
 def make_app(
@@ -38,16 +96,11 @@ def make_app(
 ) -> FastAPI:
     """Return the page as an ASGI application.
 
-    Args:
-        predictor: The model.
-        folder: Where examples are drawn and uploads lie until they are read.
-        hosts: Host names under which requests are answered; all where empty.
-        limits: The largest clip that is accepted.
+    Examples and uploads lie in ``folder``; requests are answered under the names in ``hosts`` only, all where empty.
     """
     limits = limits or Limits()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     queue = AnalysisQueue()
-    most_bytes = limits.size_mb * 1_000_000 + _FORM_BYTES
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -55,11 +108,11 @@ def make_app(
         if request.method != "POST":
             response = await call_next(request)
         elif request.headers.get("sec-fetch-site") == "cross-site":
-            response = _answer(request, "This page takes clips from itself only.", 403)
+            response = refusal(request, "This page takes clips from itself only.", 403)
         elif not length.isdecimal():
-            response = _answer(request, "The request does not say how long it is.", 411)
-        elif int(length) > most_bytes:
-            response = _answer(request, f"The file is too large; {limits.size_mb} MB are allowed.", 413)
+            response = refusal(request, "The request does not say how long it is.", 411)
+        elif int(length) > limits.size_mb * 1_000_000 + _FORM_BYTES:
+            response = refusal(request, f"The file is too large; {limits.size_mb} MB are allowed.", 413)
         else:
             response = await call_next(request)
         response.headers["content-security-policy"] = policy()
@@ -71,9 +124,9 @@ def make_app(
         # A page elsewhere whose name was made to point here must not reach this server.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
 
-    def page(result: str = "") -> str:
+    def page(result: str = "") -> HTMLResponse:
         template = environment("stag.web").get_template("page.html.j2")
-        return template.render(
+        content = template.render(
             examples=EXAMPLES,
             types=",".join(FILE_TYPES),
             reads_codes=predictor.model.info.reads_codes,
@@ -82,23 +135,27 @@ def make_app(
             script=script_and_hash("stag.web", "page.js")[0],
             result=result,
         )
+        return HTMLResponse(content)
 
-    def _answer(request: Request, problem: str, status: int) -> Response:
-        accepted = request.headers.get("accept", "")
-        if PROGRESS_TYPE in accepted:
-            return Response(_line(html=problem_html(problem)), status, media_type=PROGRESS_TYPE)
-        if "application/json" in accepted:
-            return JSONResponse({"error": problem}, status)
-        return HTMLResponse(page(problem_html(problem)), status)
+    def refusal(request: Request, problem: str, status: int) -> Response:
+        response: Response
+        if _accepts(request, PROGRESS_TYPE):
+            response = Response(_line(html=problem_html(problem)), media_type=PROGRESS_TYPE)
+        elif _accepts(request, "application/json"):
+            response = JSONResponse({"error": problem})
+        else:
+            response = page(problem_html(problem))
+        response.status_code = status
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return _answer(request, f"{first['loc'][-1]}: {first['msg']}.", 422)
+        return refusal(request, f"{first['loc'][-1]}: {first['msg']}.", 422)
 
     @app.get("/")
     async def show() -> HTMLResponse:
-        return HTMLResponse(page())
+        return page()
 
     @app.post("/analyse")
     async def analyse_clip(
@@ -109,52 +166,46 @@ def make_app(
         aus: Annotated[str, Form()] = "",
     ) -> Response:
         """Analyse an uploaded clip, or an example by its name where no file is sent."""
-        uploaded = file is not None and bool(file.filename)
-        if not uploaded and example not in EXAMPLES:
-            return _answer(request, _NO_CLIP, 422)
-        accepted = request.headers.get("accept", "")
-        as_json = "application/json" in accepted
-        # The framework closes its copy of the upload when this function returns, so it is kept under a name of ours.
-        own = Path(tempfile.mkdtemp(prefix="upload-", dir=folder)) if uploaded else None
-        path, name = folder, example
-        if own is not None and file is not None:
-            name = PurePosixPath((file.filename or "").replace("\\", "/")).name or "clip"
+        as_json = _accepts(request, "application/json")
+        # The framework closes its copy of the upload when this function returns, so a copy of our own is kept.
+        upload: Path | None = None
+        name = example
+        if file is not None and file.filename:
+            name = PurePosixPath(file.filename.replace("\\", "/")).name or "clip"
             kind = Path(name).suffix.lower()
-            path = own / f"clip{kind if kind in FILE_TYPES else ''}"
-            with path.open("wb") as copy:
+            upload = Path(tempfile.mkdtemp(prefix="upload-", dir=folder)) / f"clip{kind if kind in FILE_TYPES else ''}"
+            with upload.open("wb") as copy:
                 shutil.copyfileobj(file.file, copy)
+        elif example not in EXAMPLES:
+            return refusal(request, "Choose a clip first.", 422)
 
         def work(progress: Progress) -> str:
             with one_thread():
-                if own is None:
+                if upload is None:
                     progress(0.0, "Drawing the example")
                     clip = example_clip(example, folder)
                     prediction, why = analyse(clip, clip.name, predictor, limits, progress)
                 else:
-                    prediction, why = analyse(path, name, predictor, limits, progress, fps=fps, aus=aus)
+                    prediction, why = analyse(upload, name, predictor, limits, progress, fps=fps, aus=aus)
                 progress(0.9, "Writing the report")
                 return to_json(prediction_dict(prediction, why)) if as_json else result_html(prediction, why)
 
-        async def updates() -> AsyncIterator[Update | Finished[str]]:
+        async def updates() -> AsyncIterator[Update | str]:
             try:
                 async with aclosing(queue.run(work)) as steps:  # type: ignore[type-var]
                     async for step in steps:
                         yield step
             finally:
-                if own is not None:
-                    shutil.rmtree(own, ignore_errors=True)
+                if upload is not None:
+                    shutil.rmtree(upload.parent, ignore_errors=True)
 
-        if PROGRESS_TYPE in accepted:
+        if _accepts(request, PROGRESS_TYPE):
             return StreamingResponse(_lines(updates()), media_type=PROGRESS_TYPE)
         try:
-            async for step in updates():
-                last = step
+            *_, result = [step async for step in updates()]
         except StagError as error:
-            return _answer(request, str(error), 503 if isinstance(error, QueueFullError) else 422)
-        assert isinstance(last, Finished)
-        if as_json:
-            return Response(last.result, media_type="application/json")
-        return HTMLResponse(page(last.result))
+            return refusal(request, str(error), 503 if isinstance(error, QueueFullError) else 422)
+        return Response(result, media_type="application/json") if as_json else page(str(result))
 
     return app
 
@@ -169,11 +220,15 @@ def policy() -> str:
     )
 
 
-async def _lines(updates: AsyncIterator[Update | Finished[str]]) -> AsyncIterator[str]:
+def _accepts(request: Request, media_type: str) -> bool:
+    return media_type in request.headers.get("accept", "")
+
+
+async def _lines(updates: AsyncIterator[Update | str]) -> AsyncIterator[str]:
     try:
         async with aclosing(updates) as steps:  # type: ignore[type-var]
             async for step in steps:
-                yield _line(html=step.result) if isinstance(step, Finished) else _line(done=step.done, text=step.text)
+                yield _line(html=step) if isinstance(step, str) else _line(**step._asdict())
     except StagError as error:
         yield _line(html=problem_html(str(error)))
     except Exception:

@@ -1,4 +1,4 @@
-"""Clips to try, drawn by the simulator when they are first asked for; no recording of a person ships."""
+"""Draw clips to try with the simulator when they are first requested; no recording of a person ships."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ from threading import Lock
 import numpy as np
 
 from stag.simulate.actions import action_fields
-from stag.simulate.clip_script import draw_script
 from stag.simulate.face import astronaut, make_face
-from stag.simulate.render import ClipRenderer
+from stag.simulate.render import ClipRenderer, draw_script
 from stag.simulate.script import DisplayStyle
 from stag.simulate.settings import SimulationSettings
 from stag.video import write_video
 
-EXAMPLES = {
-    "Surprise (simulated)": "surprise",
-    "Happiness (simulated)": "happiness",
-    "Anger (simulated)": "anger",
-}
-"""What the page offers -> emotion of the simulator."""
+EXAMPLES = {f"{emotion.capitalize()} (simulated)": emotion for emotion in ("surprise", "happiness", "anger")}
+"""Name on the page -> emotion of the simulator."""
 
 _FPS = 100.0
 _DRAWING = Lock()

@@ -1,4 +1,4 @@
-"""Serve the page: on this machine only unless asked, with every file in a folder that goes when the server stops."""
+"""Serve the page: on this machine only unless requested otherwise, with its files in a temporary folder."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from pathlib import Path
 from stag.errors import MissingDependency, StagError
 from stag.inference.predictor import Predictor
 from stag.utils.extras import install_hint
-from stag.web.limits import Limits
-
-LOOPBACK = "127.0.0.1"
 
 
 def check_web_packages() -> None:
-    """Import what the page needs.
-
-    Raises:
-        MissingDependency: A package is not installed.
-    """
+    """Raise :class:`MissingDependency` where a package that the page needs is not installed."""
     try:
         import fastapi  # noqa: F401
         import python_multipart  # noqa: F401
@@ -29,7 +22,7 @@ def check_web_packages() -> None:
         raise MissingDependency(f"the web page needs {error.name}, which is missing: {install_hint('web')}") from error
 
 
-def serve(predictor: Predictor, *, host: str = LOOPBACK, port: int = 7860, limits: Limits | None = None) -> None:
+def serve(predictor: Predictor, *, host: str, port: int) -> None:
     """Serve the page until it is stopped, after :func:`check_web_packages` and :func:`check_address`."""
     import uvicorn
 
@@ -37,16 +30,12 @@ def serve(predictor: Predictor, *, host: str = LOOPBACK, port: int = 7860, limit
 
     hosts = ("localhost", "127.0.0.1", "[::1]", host) if is_loopback(host) else ()
     with tempfile.TemporaryDirectory(prefix="stag-web-") as folder:
-        app = make_app(predictor, Path(folder), hosts=hosts, limits=limits)
+        app = make_app(predictor, Path(folder), hosts=hosts)
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
 
 
 def check_address(host: str, port: int) -> None:
-    """Check that the page can be served there.
-
-    Raises:
-        StagError: It cannot.
-    """
+    """Raise :class:`StagError` where the page cannot be served there."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

@@ -4,8 +4,7 @@ import openpyxl
 import pytest
 
 from planted import SHEET_FAULTS, assert_verdict
-from stag.datasets.check import audit
-from stag.datasets.check_text import audit_lines
+from stag.datasets.check import audit, audit_lines
 from stag.datasets.clips import load_dataset, load_set
 from stag.datasets.readers.result import Options
 from stag.errors import DatasetError

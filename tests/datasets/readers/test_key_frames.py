@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from stag.datasets.readers.key_frames import locate
 from stag.datasets.readers.result import KINDS, Unusable
 from stag.datasets.readers.tree import FrameIndex, index_frames
-from stag.frames.folder import folder_pictures
-from stag.frames.order import FrameOrder, is_image, ranges_text
+from stag.video.folder import FrameOrder, folder_pictures, is_image, ranges_text
 
 
 def index(numbers):
@@ -97,13 +96,13 @@ def test_the_index_has_the_order_in_which_frames_are_read(tmp_path):
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.jpg").mkdir()
     found = index_frames(tmp_path)
-    assert found.names == ("img8.jpg", "img9.jpg", "img10.JPG", "img5562.png")
+    assert found.order.names == ("img8.jpg", "img9.jpg", "img10.JPG", "img5562.png")
     assert found.numbers == (8, 9, 10, 5562)
     assert found.ignored == 4
     assert found.order.holes == [(11, 5561)]
     (tmp_path / "folder.jpg").rmdir()
     read = [int(p.image.mean().round() / 20) for p in folder_pictures(tmp_path, 0, None)]
-    assert [NAMES[i] for i in read] == list(found.names)
+    assert [NAMES[i] for i in read] == list(found.order.names)
 
 
 def test_gaps_in_words():

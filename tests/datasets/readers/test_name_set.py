@@ -3,8 +3,7 @@
 import pytest
 
 from planted import link_tree, put
-from stag.datasets.check import audit
-from stag.datasets.check_text import audit_lines
+from stag.datasets.check import audit, audit_lines
 from stag.datasets.clips import load_dataset, load_set
 from stag.datasets.readers.result import Options
 from stag.errors import DatasetError

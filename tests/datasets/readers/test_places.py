@@ -17,4 +17,4 @@ HONOURED = {
 def test_an_option_that_a_set_does_not_have_is_refused(name, option, value, tmp_path):
     with pytest.raises(DatasetError) as refused:
         load_set(name, tmp_path, Options(**{option: value}))
-    assert (f"leave --{option} out" in str(refused.value)) == (option not in HONOURED[name])
+    assert (f"leave `{option}` out" in str(refused.value)) == (option not in HONOURED[name])

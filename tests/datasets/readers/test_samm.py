@@ -3,11 +3,10 @@
 import pytest
 
 from planted import SHEET_FAULTS, assert_verdict, images, put
-from stag.datasets.check import audit
-from stag.datasets.check_text import audit_lines
+from stag.datasets.check import audit, audit_lines
 from stag.datasets.clips import load_dataset, load_set
-from stag.datasets.readers import samm
 from stag.datasets.readers.entries import IMPOSSIBLE, Repair, repaired
+from stag.datasets.readers.published_set import SAMM
 from stag.datasets.readers.result import Options
 from stag.errors import DatasetError
 
@@ -49,7 +48,7 @@ def test_a_repair_is_applied_only_where_the_old_value_is_there():
     fixed, said = repaired("a", values, range(10, 15), [Repair("a", "apex", "12", "13", "seen")])
     assert fixed == {**values, "apex": "13"}
     assert said == ["apex '12' -> 13: seen"]
-    assert all(repair.clip_id.count("_") == 2 for repair in samm.LAYOUT.repairs)
+    assert all(repair.clip_id.count("_") == 2 for repair in SAMM.repairs)
 
 
 def test_a_corrected_sheet_is_left_alone(full_copy):

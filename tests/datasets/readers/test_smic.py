@@ -14,8 +14,7 @@ from planted import (
     relative,
     skip,
 )
-from stag.datasets.check import audit
-from stag.datasets.check_text import audit_lines
+from stag.datasets.check import audit, audit_lines
 from stag.datasets.clips import load_set
 from stag.datasets.readers.result import Options
 from stag.errors import DatasetError

@@ -34,11 +34,11 @@ def test_a_missing_file_is_named(folder, name):
     ("name", "content", "message"),
     [
         ("result.json", "{", "cannot be read as JSON"),
-        ("result.json", "[]", "holds list, not an object"),
+        ("result.json", "[]", "contains list, not an object"),
         ("result.json", "{}", "protocol: Field required"),
         ("predictions.csv", "", "cannot be read as CSV"),
         ("predictions.csv", "clip_id,dataset\n", "no column 'subject'"),
-        ("predictions.csv", "clip_id,dataset,subject,truth,predicted\na,b,c,joy,negative\n", "truth holds 'joy'"),
+        ("predictions.csv", "clip_id,dataset,subject,truth,predicted\na,b,c,joy,negative\n", "truth contains 'joy'"),
         ("predictions.csv", "clip_id,dataset,subject,truth,predicted\na,b,c,positive,negative\n", "1 clips and"),
     ],
 )

@@ -13,7 +13,7 @@ from stag.motion.regions import LAYOUTS, channel_names
 from stag.motion.transforms import strongest_step
 from stag.report.plots import motion as figures
 from stag.report.plots import scores as scores_plots
-from stag.report.plots.face import MAX_EDGES, arrow_scale, node_positions, strongest_edges
+from stag.report.plots.face import MAX_EDGES, arrow_scale, graph_figure, node_positions, strongest_edges
 from stag.report.theme import RULE, figure_svg
 
 
@@ -24,8 +24,8 @@ def every_figure(p):
         "face": figures.face_motion_figure(motion.crop, motion.points, motion.motion[3], p.layout),
         "heat": figures.motion_heatmap_figure(motion.motion, motion.time_s, names),
         "curves": figures.motion_curves_figure(motion.motion, motion.time_s, names),
-        "graph": figures.graph_figure(adjacency, motion.points, None, p.layout),
-        "graph on photo": figures.graph_figure(adjacency, motion.points, motion.crop, p.layout),
+        "graph": graph_figure(adjacency, motion.points, None, p.layout),
+        "graph on photo": graph_figure(adjacency, motion.points, motion.crop, p.layout),
         "matrix": figures.adjacency_figure(adjacency, names),
         "combined": figures.motion_figure(motion, p.layout),
     }
@@ -129,7 +129,7 @@ def test_edges_are_the_strongest_above_an_even_share(rng):
 def test_the_graph_draws_its_edges_and_nodes(make_prediction):
     p = make_prediction(seed=1)
     adjacency = p.adjacency[-1].mean(axis=0)
-    axis = figures.graph_figure(adjacency, p.motion.points, None, "roi18").axes[0]
+    axis = graph_figure(adjacency, p.motion.points, None, "roi18").axes[0]
     arrows = [a for a in axis.patches if isinstance(a, FancyArrowPatch)]
     nodes = node_positions(p.motion.points, "roi18")
     ends = {tuple(np.round([*a._posA_posB[0], *a._posA_posB[1]], 6)) for a in arrows}

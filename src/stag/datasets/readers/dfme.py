@@ -1,9 +1,9 @@
-"""DFME as released for CCAC 2024: three splits of different people, each with its own table."""
+"""Read DFME as released for CCAC 2024: three splits of different people, each with its own table."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,35 +11,34 @@ from stag.datasets.readers.annotation import Format, choose_table, read_tables
 from stag.datasets.readers.entries import Entry, gather
 from stag.datasets.readers.manifest import is_simulated
 from stag.datasets.readers.result import Loaded, Options, Remark
-from stag.datasets.readers.sheet import Columns, Sheet
+from stag.datasets.readers.sheet import Sheet
 from stag.datasets.readers.tree import Folders, existing_root
 from stag.errors import DatasetError
 from stag.facs import parse_facs
 from stag.utils.cells import frame_rate, text
 
-NAME = "dfme"
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 """In the order of ``EmotionId``."""
 
 SPLITS = {"train": "train_data", "test_a": "test_data_A", "test_b": "test_data_B"}
 """Split -> its folder."""
 
-COLUMNS: Columns = {
-    "subject": ("Subject", "subject_id", "sub"),
-    "name": ("Filename", "File name", "video_name", "video"),
-    "onset": ("OnsetFrame", "Onset"),
-    "apex": ("ApexFrame", "Apex"),
-    "offset": ("OffsetFrame", "Offset"),
-    "emotion": ("Emotion", "Estimated Emotion", "label"),
-    "id": ("EmotionId", "emotion_label"),
-    "fps": ("Fps", "frame rate", "framerate"),
-    "codes": ("AU", "AUs", "Action Units"),
-}
-"""The names of the official tables are not published; these are the names that public code uses."""
-
 FORM = Format(
-    "train_data.csv", r"train|test", COLUMNS, ("subject", "apex", "id", "fps", "codes")
-)  # fmt: skip
+    "train_data.csv",
+    r"train|test",
+    {  # the official names are not published; public code uses these
+        "subject": ("Subject", "subject_id", "sub"),
+        "name": ("Filename", "File name", "video_name", "video"),
+        "onset": ("OnsetFrame", "Onset"),
+        "apex": ("ApexFrame", "Apex"),
+        "offset": ("OffsetFrame", "Offset"),
+        "emotion": ("Emotion", "Estimated Emotion", "label"),
+        "id": ("EmotionId", "emotion_label"),
+        "fps": ("Fps", "frame rate", "framerate"),
+        "codes": ("AU", "AUs", "Action Units"),
+    },
+    ("subject", "apex", "id", "fps", "codes"),
+)
 _TEST = r"test[\W_]*(?:data|set)?[\W_]*{}(?![a-z0-9])"
 _NAMES = {"train": r"train", "test_a": _TEST.format("a"), "test_b": _TEST.format("b")}
 """Split -> pattern of the names that its table has in public code."""
@@ -50,10 +49,10 @@ _FPS = 200.0  # assumed where a table has no column of it; clips have 200, 300 o
 def load(root: Path, options: Options) -> Loaded:
     """Read DFME; clip ids are file names such as ``sub0003_01``, and ``split`` says where a clip belongs.
 
-    A clip belongs to the split whose folder holds it, whatever the table of it is called.
+    A clip belongs to the split whose folder contains it, whatever the name of its table.
 
     Raises:
-        DatasetError: No split is there, a table is missing or not as documented, or several tables fit.
+        DatasetError: There is no split, a table is missing or not as documented, or several tables fit.
     """
     options.refuse("DFME", "layout")
     if options.split is not None and options.split not in SPLITS:
@@ -88,30 +87,29 @@ def load(root: Path, options: Options) -> Loaded:
         remarks += [one for one in said if one not in remarks]
         sheets[sheet.path] = sheet
         entries += entries_of(sheet)
-    clips, skipped, more = gather(entries, NAME, folders)
+    clips, skipped, more = gather(entries, "dfme", folders)
     shifted = [
         replace(one, clip_id=f"{path.name} {one.clip_id}") for path, sheet in sheets.items() for one in sheet.skipped
     ]
     return Loaded(
-        clips, (*shifted, *skipped),
-        (*remarks, *_without_rate(sheets), *_shared_people(entries), *_conflicts(entries), *more),
-        is_simulated(root, *{path.parent for path in sheets}), "CCAC 2024", next(iter(sheets)), layout="raw",
+        clips, (*shifted, *skipped), (*remarks, *_remarks(sheets, entries), *more),
+        is_simulated(root, *{path.parent for path in sheets}), "CCAC 2024", next(iter(sheets)), "raw",
     )  # fmt: skip
 
 
 def _homes(sheet: Sheet, places: Mapping[str, Path], folders: Folders) -> list[str]:
-    """Split of each row: the one that holds its folder, else the one that holds most of the table; empty if none."""
-    held = [
+    """Return the split of each row: that of its folder, else that of most folders of the table; empty if none."""
+    homes = [
         [split for split, frames in places.items() if row["name"].casefold() in folders.inside(frames)]
         for _, row in sheet.rows
     ]
-    counts = Counter(split for some in held for split in some)
+    counts = Counter(split for some in homes for split in some)
     main = max(counts, key=lambda split: counts[split], default="")
-    return [some[0] if some and main not in some else main for some in held]
+    return [some[0] if some and main not in some else main for some in homes]
 
 
 def _entries(sheet: Sheet, homes: list[str], frames: Path, split: str) -> list[Entry]:
-    """The rows of a split; all rows of a table of which no clip is there."""
+    """Return the rows of a split; all rows of a table without any clip on disk."""
     entries = []
     for (number, row), home in zip(sheet.rows, homes, strict=True):
         if home not in (split, ""):
@@ -138,26 +136,18 @@ def _by_id(number: str) -> str:
     return EMOTIONS[int(number)] if number.isdecimal() and int(number) < len(EMOTIONS) else ""
 
 
-def _without_rate(sheets: Mapping[Path, Sheet]) -> list[Remark]:
+def _remarks(sheets: Mapping[Path, Sheet], entries: list[Entry]) -> Iterator[Remark]:
     names = ", ".join(path.name for path, sheet in sheets.items() if "fps" not in sheet.fields)
-    why = f"{names}: no column {COLUMNS['fps'][0]!r}; {_FPS:g} frames per second are assumed, and times depend on it"
-    return [Remark("sheet", why)] if names else []
-
-
-def _conflicts(entries: list[Entry]) -> list[Remark]:
-    return [
-        Remark("emotion", f"{entry.where}; {entry.emotion} is taken", entry.clip_id)
-        for entry in entries
-        if "EmotionId" in entry.where
-    ]
-
-
-def _shared_people(entries: list[Entry]) -> list[Remark]:
-    """People in more than one split would make the fixed protocol subject-dependent."""
+    if names:
+        why = f"no column {FORM.columns['fps'][0]!r}; {_FPS:g} frames per second are assumed, and times depend on it"
+        yield Remark("sheet", f"{names}: {why}")
     splits: dict[str, set[str]] = {}
     for entry in entries:
         splits.setdefault(entry.subject, set()).add(entry.split)
     shared = sorted(subject for subject, some in splits.items() if len(some) > 1)
-    if not shared:
-        return []
-    return [Remark("sheet", f"{len(shared)} people are in more than one split, first {shared[0]}; results would leak")]
+    if shared:
+        about = f"{len(shared)} people are in more than one split, first {shared[0]}; results would leak"
+        yield Remark("sheet", about)
+    for entry in entries:
+        if "EmotionId" in entry.where:
+            yield Remark("emotion", f"{entry.where}; {entry.emotion} is taken", entry.clip_id)

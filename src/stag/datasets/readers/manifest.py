@@ -1,4 +1,4 @@
-"""The manifest: a CSV or TSV by which a user brings any data set.
+"""Read a manifest: a CSV or TSV that describes any data set.
 
 Columns ``clip_id, subject, frames, emotion`` and optionally ``dataset, onset, apex, offset, fps, action_units,
 split``, found by name. ``frames`` is a video or a folder of images, relative to the manifest. Frame
@@ -11,8 +11,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from stag.datasets.readers.entries import collect
 from stag.datasets.readers.key_frames import KeyFrames, locate, locate_in_video
-from stag.datasets.readers.result import Loaded, Options, Remark, Skipped, Unusable
+from stag.datasets.readers.result import Loaded, Options, Skipped, Unusable
 from stag.datasets.readers.sheet import Columns, read_sheet
 from stag.datasets.readers.tree import index_frames
 from stag.errors import DatasetError
@@ -29,41 +30,37 @@ SIMULATION = "simulation.json"
 
 
 def load(root: Path, options: Options = Options()) -> Loaded:
-    """Read a manifest.
-
-    Args:
-        root: The manifest itself, or the folder that holds ``manifest.csv`` or ``manifest.tsv``.
-        options: May ask for one split.
+    """Read a manifest: the file itself, or ``manifest.csv`` or ``manifest.tsv`` in a folder.
 
     Raises:
-        DatasetError: There is no manifest, it is no table, or a required column is missing.
+        DatasetError: There is no manifest, it is not a table, or a required column is missing.
     """
     options.refuse("A manifest", "annotation", "layout")
-    path = _find(root)
-    clips: list[Clip] = []
-    skipped: list[Skipped] = []
-    remarks: list[Remark] = []
-    seen: set[tuple[str, str]] = set()
+    path = root if root.is_file() else next((root / name for name in NAMES if (root / name).is_file()), None)
+    if path is None:
+        raise DatasetError(f"{root}: holds no {NAMES[0]}; write one with the columns {', '.join(REQUIRED)}")
     sheet = read_sheet(path, COLUMNS, OPTIONAL)
-    for line, row in sheet.rows:
-        try:
-            clip, said = _clip(row, path)
-            if (clip.dataset, clip.clip_id) in seen:
-                raise Unusable("duplicate", f"the id occurs again in line {line}; ids must be unique")
-        except Unusable as problem:
-            name, emotion = text(row["clip_id"]) or f"line {line}", text(row["emotion"]).casefold()
-            about = (emotion, text(row["subject"]), text(row["split"]), _dataset(row, path))
-            skipped.append(Skipped(name, problem.kind, str(problem), *about))
-            continue
+    seen: set[tuple[str, str]] = set()
+
+    def read(numbered: tuple[int, dict[str, str]]) -> tuple[Clip, list[tuple[str, str]]]:
+        line, row = numbered
+        clip, remarks = _clip(row, path)
+        if (clip.dataset, clip.clip_id) in seen:
+            raise Unusable("duplicate", f"the id occurs again in line {line}; ids must be unique")
         seen.add((clip.dataset, clip.clip_id))
-        clips.append(clip)
-        remarks += [Remark(kind, one, clip.clip_id) for kind, one in said]
+        return clip, remarks
+
+    def skip(numbered: tuple[int, dict[str, str]], problem: Unusable) -> Skipped:
+        line, row = numbered
+        about = (text(row["emotion"]).casefold(), text(row["subject"]), text(row["split"]), _dataset(row, path))
+        return Skipped(text(row["clip_id"]) or f"line {line}", problem.kind, str(problem), *about)
+
+    clips, skipped, remarks = collect(sheet.rows, read, skip)
     if options.split is not None:
-        clips = [clip for clip in clips if clip.split == options.split]
-        skipped = [clip for clip in skipped if clip.split == options.split]
-    return Loaded(
-        tuple(clips), (*sheet.skipped, *skipped), (*sheet.remarks, *remarks), is_simulated(path.parent), sheet=path
-    )
+        clips = tuple(clip for clip in clips if clip.split == options.split)
+        skipped = tuple(clip for clip in skipped if clip.split == options.split)
+    simulated = is_simulated(path.parent)
+    return Loaded(clips, (*sheet.skipped, *skipped), (*sheet.remarks, *remarks), simulated, sheet=path)
 
 
 def load_name(root: Path, options: Options) -> Loaded:
@@ -73,76 +70,57 @@ def load_name(root: Path, options: Options) -> Loaded:
 
 
 def is_simulated(*folders: Path) -> bool:
-    """Whether one of the folders carries the mark of the simulator."""
-    return any(_marked(folder) for folder in folders)
+    """Whether the simulator has marked one of the folders."""
 
+    def marked(folder: Path) -> bool:
+        try:
+            return bool(json.loads((folder / SIMULATION).read_text(encoding="utf-8")).get("simulated"))
+        except (OSError, ValueError, AttributeError):
+            return False
 
-def _find(root: Path) -> Path:
-    if root.is_file():
-        return root
-    for name in NAMES:
-        if (root / name).is_file():
-            return root / name
-    raise DatasetError(f"{root}: holds no {NAMES[0]}; write one with the columns {', '.join(REQUIRED)}")
+    return any(map(marked, folders))
 
 
 def _clip(row: dict[str, str], path: Path) -> tuple[Clip, list[tuple[str, str]]]:
-    """The clip of a row, and ``(kind, text)`` of what had to be corrected or could not be read."""
+    """Return the clip of a row, and ``(kind, text)`` of corrected or unreadable cells."""
     for column in REQUIRED:
         if not row[column]:
             raise Unusable("row incomplete", f"column {column!r} is empty")
         if is_missing(row[column]):
             raise Unusable("row incomplete", f"column {column!r} holds {row[column]!r}, which means missing")
     frames = path.parent / row["frames"]
-    if not _exists(frames):
+    try:
+        exists = frames.exists()
+    except (OSError, ValueError):  # the name is too long or contains a zero byte
+        exists = False
+    if not exists:
         hint = "; write / instead of \\ in paths" if "\\" in row["frames"] else ""
         raise Unusable("frames missing", f"frames {row['frames']!r} do not exist{hint}")
-    found = _key_frames(frames, row["onset"], row["apex"], row["offset"])
+    key_frames = _key_frames(frames, row["onset"], row["apex"], row["offset"])
     fps = frame_rate(row["fps"])
     if fps is None and not is_missing(row["fps"]):
         low, high = RATES
         raise Unusable("row incomplete", f"fps {row['fps']!r} is no frame rate from {low:.0f} to {high:,.0f}")
-    code = parse_facs(text(row["action_units"]))
+    codes = parse_facs(text(row["action_units"]))
     clip = Clip(
-        clip_id=text(row["clip_id"]),
-        subject=text(row["subject"]),
-        frames=frames,
-        emotion=text(row["emotion"]).casefold(),
-        dataset=_dataset(row, path),
-        onset=found.onset,
-        apex=found.apex,
-        offset=found.offset,
-        fps=fps,
-        action_units=code if code.units else None,
+        clip_id=text(row["clip_id"]), subject=text(row["subject"]), frames=frames,
+        emotion=text(row["emotion"]).casefold(), dataset=_dataset(row, path), onset=key_frames.onset,
+        apex=key_frames.apex, offset=key_frames.offset, fps=fps, action_units=codes if codes.units else None,
         split=text(row["split"]),
-    )
-    unread = [("action units", f"{one!r} in {row['action_units']!r}") for one in code.unread]
-    return clip, [*found.remarks, *unread]
+    )  # fmt: skip
+    unread = [("action units", f"{piece!r} in {row['action_units']!r}") for piece in codes.unread]
+    return clip, [*key_frames.remarks, *unread]
 
 
 def _key_frames(frames: Path, *cells: str) -> KeyFrames:
-    """Key frames by place: the frames of a manifest are counted from 0, whatever their names."""
+    """Return key frames by place: the frames of a manifest are counted from 0, whatever their names."""
     if not frames.is_dir():
         return locate_in_video(*cells)
     index = index_frames(frames)
     by_place = replace(index.order, numbers=tuple(range(len(index.numbers))))
-    found = locate(replace(index, order=by_place), *cells, optional=True)
-    return replace(found, remarks=(*(("files", one) for one in index.order.remarks), *found.remarks))
+    key_frames = locate(replace(index, order=by_place), *cells, optional=True)
+    return replace(key_frames, remarks=(*(("files", one) for one in index.order.remarks), *key_frames.remarks))
 
 
 def _dataset(row: dict[str, str], path: Path) -> str:
     return text(row["dataset"]) or path.parent.resolve().name
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
-        return False
-
-
-def _marked(folder: Path) -> bool:
-    try:
-        return bool(json.loads((folder / SIMULATION).read_text(encoding="utf-8")).get("simulated"))
-    except (OSError, ValueError, AttributeError):
-        return False

@@ -1,10 +1,10 @@
-"""What an adapter hands over: usable clips, and a word about everything that was not as it should be."""
+"""Result of reading a data set: usable clips, skipped clips, and remarks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from stag.errors import DatasetError
 from stag.types import Clip
@@ -12,19 +12,18 @@ from stag.types import Clip
 Joined = Literal["scheme", "skip", "first"]
 
 LAYOUTS = ("raw", "cropped")
-JOINED = ("scheme", "skip", "first")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Which of several copies of a data set is read, and how.
+    """Copy of a data set to read, and how.
 
     Attributes:
         annotation: Edition of the annotation, for example ``"2019"``, or its file: a path, a name or a part of one;
-            where ``None`` it is found by its content.
-        layout: ``"raw"`` or ``"cropped"``; whichever is there where ``None``, raw before cropped.
+            found by its content where ``None``.
+        layout: ``"raw"`` or ``"cropped"``; the one on disk where ``None``, raw before cropped.
         split: Only clips of this split, for example ``"test_a"``; all where ``None``.
-        joined: What becomes of a clip with several emotions: what the label ``scheme`` says, ``skip`` it, or take the
+        joined: What to do with a clip of several emotions: follow the label ``scheme``, ``skip`` it, or take the
             ``first``.
     """
 
@@ -37,28 +36,23 @@ class Options:
         """Validate once, at the seam."""
         if self.layout not in (None, *LAYOUTS):
             raise DatasetError(f"no layout {self.layout!r}; there are {', '.join(LAYOUTS)}")
-        if self.joined not in JOINED:
-            raise DatasetError(f"no rule {self.joined!r} for joined emotions; there are {', '.join(JOINED)}")
+        if self.joined not in get_args(Joined):
+            raise DatasetError(f"no rule {self.joined!r} for joined emotions; there are {', '.join(get_args(Joined))}")
 
     def refuse(self, title: str, *names: str) -> None:
-        """Refuse options that a set does not have.
-
-        Raises:
-            DatasetError: One of them was given.
-        """
+        """Raise DatasetError if an option is given that a set does not have."""
         for name in names:
             if getattr(self, name) is not None:
-                raise DatasetError(f"{title} has no {name} to choose; leave --{name} out")
+                raise DatasetError(f"{title} has no {name} to choose; leave `{name}` out")
 
 
 @dataclass(frozen=True)
 class Remark:
-    """Something about a clip, or about the whole set, that a user should know; the clip is used all the same.
+    """Something that a user should know about a usable clip, or about the whole set.
 
     Attributes:
         kind: One of :data:`KINDS`.
-        text: What it is, in words.
-        clip_id: The clip; empty where it concerns the whole set.
+        clip_id: Empty where it concerns the whole set.
     """
 
     kind: str
@@ -86,13 +80,12 @@ class Skipped:
     """An annotated clip that cannot be used.
 
     Attributes:
-        clip_id: The clip.
-        kind: What is wrong, in two or three words, to count by.
-        reason: What is wrong with this one.
-        emotion: Its emotion, lower case; empty where unknown.
-        subject: Its subject; empty where unknown.
-        split: Its split; empty where there is none.
-        dataset: Its set, where a manifest holds several; else empty.
+        kind: The fault in two or three words, to count by.
+        reason: The fault of this clip.
+        emotion: Lower case; empty where unknown.
+        subject: Empty where unknown.
+        split: Empty where there is none.
+        dataset: Its set, where a manifest lists several; else empty.
     """
 
     clip_id: str
@@ -106,31 +99,26 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A data set as an adapter found it.
+    """A data set as read from disk.
 
     Attributes:
         clips: The usable clips, in the order of the annotation.
-        skipped: Every other clip, with its reason.
-        remarks: What else is to be known.
-        simulated: Whether the simulator made the set.
         edition: Edition of the annotation, where there are several.
         sheet: The annotation sheet; ``None`` where there is none.
-        frames: Folder of the frames; ``None`` where there are several.
         layout: ``"raw"``, ``"cropped"`` or empty.
     """
 
     clips: tuple[Clip, ...]
     skipped: tuple[Skipped, ...] = ()
-    remarks: tuple[Remark, ...] = field(default=())
+    remarks: tuple[Remark, ...] = ()
     simulated: bool = False
     edition: str = ""
     sheet: Path | None = None
-    frames: Path | None = None
     layout: str = ""
 
 
 class Unusable(ValueError):  # noqa: N818 - a verdict on one clip, not an error of the program
-    """A clip cannot be used; caught by the adapter and listed under its kind."""
+    """A clip cannot be used; readers catch it and list the clip under its kind."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)

@@ -1,16 +1,22 @@
-"""Annotation sheets: the header row is searched, columns are found by name, every cell is text."""
+"""Read annotation sheets: the header row is searched, columns are found by name, every cell is text."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date, time
 from pathlib import Path
+from typing import Any
 
 from stag.datasets.readers.result import Remark, Skipped
-from stag.datasets.readers.workbook import Grid, read_workbook, text_grid
-from stag.errors import DatasetError
+from stag.errors import DatasetError, reason
+from stag.utils import limits
+from stag.utils.cells import stripped
+from stag.utils.files import refuse_bomb
 from stag.utils.table import HEADER_ROWS, TextTable, is_blank, read_text_table, shifted
 
 SUFFIXES = (".xlsx", ".csv", ".tsv")
@@ -27,22 +33,18 @@ class Sheet:
     """The table of an annotation file.
 
     Attributes:
-        path: The file.
         name: Name of the sheet in a workbook; empty for a text table.
         header_row: Row of the column names, counted from 1.
-        columns: Column names as written.
         rows: ``(row number, field -> text)`` of every row that is not blank; absent optional fields are ``""``. The
             number is that of the line of the file, or of the row of the sheet.
-        skipped: Rows of a text table that have more or fewer fields than its header.
-        remarks: What else is to be known about the file.
         fields: The fields that have a column.
-        note: What is to be known about the choice of the sheet; empty where there was none.
+        note: Why this sheet of a workbook was chosen; empty where there was no choice.
+        skipped: Rows of a text table that have more or fewer fields than its header.
     """
 
     path: Path
     name: str
     header_row: int
-    columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
     fields: frozenset[str] = frozenset()
     note: str = ""
@@ -50,61 +52,60 @@ class Sheet:
     remarks: tuple[Remark, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Grid:
+    """The cells of one table that are not empty.
+
+    Attributes:
+        name: Name of the sheet in a workbook; empty for a text table.
+        rows: Row number -> column number -> text, both counted from 1; rows in order, without blank ones.
+        merged: Column number -> (first row, last row, text) of merged cells that begin in this column, by first row.
+        active: Whether it is the sheet that a workbook opens with.
+    """
+
+    name: str
+    rows: Mapping[int, Mapping[int, str]]
+    merged: Mapping[int, Sequence[tuple[int, int, str]]] = field(default_factory=dict)
+    hidden: bool = False
+    active: bool = True
+
+    def cell(self, row: int, column: int) -> str:
+        text = self.rows.get(row, {}).get(column, "")
+        if text or column not in self.merged:
+            return text
+        ranges = self.merged[column]
+        above = bisect_right(ranges, row, key=lambda one: one[0]) - 1
+        return ranges[above][2] if above >= 0 and row <= ranges[above][1] else ""
+
+    def row(self, number: int) -> dict[int, str]:
+        columns = {*self.rows.get(number, {}), *self.merged}
+        return {column: text for column in sorted(columns) if (text := self.cell(number, column))}
+
+
 def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, prefer: str = "") -> Sheet:
     """Read the sheet of a file that has all the columns, whatever stands above, beside or in other sheets.
 
-    Formulas are taken as the text that they are, and never computed. The text of merged cells counts in each of their
-    rows.
+    Formulas are text and never computed. The text of merged cells counts in each of their rows.
 
     Args:
         path: A workbook (``.xlsx``) or a text table (any other ending); see :func:`stag.utils.table.read_text_table`.
         columns: Names to look for, without regard to case, blanks and punctuation.
         optional: Fields that may be absent.
-        prefer: Sheet to take where several fit; else the one that a person sees on opening the workbook.
+        prefer: Sheet to take where several fit; else the one that a workbook opens with.
 
     Raises:
         DatasetError: The file cannot be read, a column is missing, or occurs twice, or several sheets fit.
     """
-    if path.suffix.lower() != ".xlsx":
-        table = read_text_table(path, lambda row: len(_places(dict(enumerate(row)), columns)))
-        return _checked(_fitting(path, [text_grid(table.rows)], columns, optional, prefer), table)
-    return _fitting(path, read_workbook(path), columns, optional, prefer)
-
-
-def _fitting(path: Path, grids: Iterable[Grid], columns: Columns, optional: Iterable[str], prefer: str) -> Sheet:
-    """The table among those of a file that has all the columns."""
-    required = [name for name in columns if name not in set(optional)]
-    best: tuple[int, list[str], list[str]] = (0, [], required)
-    fitting: list[tuple[Grid, Sheet]] = []
-    twice: list[DatasetError] = []
-    for grid in grids:
-        for number in (number for number in grid.rows if number <= HEADER_ROWS):
-            header = grid.row(number)
-            places = _places(header, columns)
-            missing = [field for field in required if field not in places]
-            if not missing:
-                try:
-                    fitting.append((grid, _sheet(path, grid, number, places, columns)))
-                except DatasetError as error:
-                    twice.append(error)
-                break
-            if len(required) - len(missing) > best[0]:
-                best = (len(required) - len(missing), list(header.values()), missing)
-    if fitting:
-        return _seen(path, fitting, prefer)
-    if twice:
-        raise twice[0]
-    if best[0] == 0:
-        raise DatasetError(
-            f"{path}: no row of its first {HEADER_ROWS} names the columns "
-            f"{', '.join(columns[field][0] for field in required)}; check that this is the right table"
-        )
-    wanted = " or ".join(repr(name) for name in columns[best[2][0]][:3])
-    raise DatasetError(f"{path}: has no column {wanted}; found {', '.join(best[1])}; rename the column")
+    if path.suffix.lower() == ".xlsx":
+        return _fitting(path, _read_workbook(path), columns, optional, prefer)
+    table = read_text_table(path, lambda row: len(_places(dict(enumerate(row)), columns)))
+    cells = {r: {c: text for c, text in enumerate(row, start=1) if text} for r, row in enumerate(table.rows, start=1)}
+    grid = _Grid("", {number: row for number, row in cells.items() if row})
+    return _without_shifted(_fitting(path, [grid], columns, optional, prefer), table)
 
 
 def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> bool:
-    """Whether the head of a text table names the required columns, at the cost of a glance; always for a workbook."""
+    """Whether the head of a text table names the required columns; always for a workbook of usual size."""
     if path.suffix.lower() == ".xlsx":
         return path.stat().st_size <= _LARGEST_BYTES
     try:
@@ -115,15 +116,48 @@ def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> b
     return all(any(_plain(alias) in head for alias in columns[field]) for field in required)
 
 
-def _seen(path: Path, fitting: Sequence[tuple[Grid, Sheet]], prefer: str) -> Sheet:
-    """Of the sheets that fit, the one of the preferred name; else the one that is visible; else the active one."""
+def _fitting(path: Path, grids: Iterable[_Grid], columns: Columns, optional: Iterable[str], prefer: str) -> Sheet:
+    """Return the table among those of a file that has all the columns."""
+    required = [name for name in columns if name not in set(optional)]
+    best: tuple[int, list[str], list[str]] = (0, [], required)
+    fitting: list[tuple[_Grid, Sheet]] = []
+    repeated: list[DatasetError] = []
+    for grid in grids:
+        for number in (number for number in grid.rows if number <= HEADER_ROWS):
+            header = grid.row(number)
+            places = _places(header, columns)
+            missing = [field for field in required if field not in places]
+            if not missing:
+                try:
+                    fitting.append((grid, _sheet(path, grid, number, places, columns)))
+                except DatasetError as error:
+                    repeated.append(error)
+                break
+            if len(required) - len(missing) > best[0]:
+                best = (len(required) - len(missing), list(header.values()), missing)
+    if fitting:
+        return _chosen(path, fitting, prefer)
+    if repeated:
+        raise repeated[0]
+    if best[0] == 0:
+        raise DatasetError(
+            f"{path}: no row of its first {HEADER_ROWS} names the columns "
+            f"{', '.join(columns[field][0] for field in required)}; check that this is the right table"
+        )
+    names = " or ".join(repr(name) for name in columns[best[2][0]][:3])
+    raise DatasetError(f"{path}: has no column {names}; found {', '.join(best[1])}; rename the column")
+
+
+def _chosen(path: Path, fitting: Sequence[tuple[_Grid, Sheet]], prefer: str) -> Sheet:
+    """Return the sheet of the preferred name; else, of the visible ones, the active one."""
     for grid, sheet in fitting:
         if prefer and _plain(grid.name) == _plain(prefer):
             return sheet
     full = [(grid, sheet) for grid, sheet in fitting if sheet.rows] or list(fitting)
     visible = [(grid, sheet) for grid, sheet in full if not grid.hidden] or full
     chosen = next((sheet for grid, sheet in visible if grid.active), visible[0][1])
-    others = [sheet for _, sheet in full if sheet is not chosen and _content(sheet) != _content(chosen)]
+    content = [fields for _, fields in chosen.rows]
+    others = [sheet for _, sheet in full if sheet is not chosen and [fields for _, fields in sheet.rows] != content]
     rivals = [sheet for _, sheet in visible if sheet in others]
     if rivals and not any(grid.active for grid, _ in visible):
         raise DatasetError(
@@ -137,30 +171,25 @@ def _seen(path: Path, fitting: Sequence[tuple[Grid, Sheet]], prefer: str) -> She
     return replace(chosen, note=f"sheet {chosen.name!r} of {path.name} is read, and not {names}: {why}")
 
 
-def _content(sheet: Sheet) -> list[dict[str, str]]:
-    return [fields for _, fields in sheet.rows]
-
-
-def _sheet(path: Path, grid: Grid, number: int, places: dict[str, list[int]], columns: Columns) -> Sheet:
+def _sheet(path: Path, grid: _Grid, number: int, places: dict[str, list[int]], columns: Columns) -> Sheet:
     header = grid.row(number)
-    for field, found in places.items():
-        if len(found) > 1:
-            raise DatasetError(
-                f"{path}: columns {', '.join(repr(header[i]) for i in found)} both give the {field}; keep one"
-            )
-    at = {field: found[0] for field, found in places.items()}
-    names = {field: header[place] for field, place in at.items()}
+    for name, same in places.items():
+        if len(same) > 1:
+            names = ", ".join(repr(header[column]) for column in same)
+            raise DatasetError(f"{path}: columns {names} both give the {name}; keep one")
+    column_of = {field: same[0] for field, same in places.items()}
+    repeated_header = {field: header[column] for field, column in column_of.items()}
     rows = []
     for below in (below for below in grid.rows if below > number):
-        cells = {field: grid.cell(below, place) for field, place in at.items()}
-        # Not a blank row, nor a header of two merged rows, nor one that is repeated for print.
-        if cells != names and not is_blank(grid.rows[below].values()):
+        cells = {field: grid.cell(below, column) for field, column in column_of.items()}
+        # A header may span two merged rows, or repeat for print.
+        if cells != repeated_header and not is_blank(grid.rows[below].values()):
             rows.append((below, {field: cells.get(field, "") for field in columns}))
-    return Sheet(path, grid.name, number, tuple(header.values()), tuple(rows), frozenset(at))
+    return Sheet(path, grid.name, number, tuple(rows), frozenset(column_of))
 
 
-def _checked(sheet: Sheet, table: TextTable) -> Sheet:
-    """The sheet of a text table without the rows whose cells do not stand below their names."""
+def _without_shifted(sheet: Sheet, table: TextTable) -> Sheet:
+    """Skip the rows of a text table whose cells do not stand below their names."""
     header = table.rows[sheet.header_row - 1]
     wrong = {line: why for line, _ in sheet.rows if (why := shifted(header, table.rows[line - 1]))}
     return replace(
@@ -172,16 +201,75 @@ def _checked(sheet: Sheet, table: TextTable) -> Sheet:
 
 
 def _places(header: Mapping[int, str], columns: Columns) -> dict[str, list[int]]:
-    """Field -> the columns that have one of its names."""
+    """Return field -> the columns that have one of its names."""
     names = {column: _plain(text) for column, text in header.items()}
     places: dict[str, list[int]] = {}
-    for field, aliases in columns.items():
-        wanted = {_plain(alias) for alias in aliases}
-        found = [column for column, name in names.items() if name in wanted]
-        if found:
-            places[field] = found
+    for name, aliases in columns.items():
+        accepted = {_plain(alias) for alias in aliases}
+        same = [column for column, written in names.items() if written in accepted]
+        if same:
+            places[name] = same
     return places
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def _read_workbook(path: Path) -> list[_Grid]:
+    from openpyxl import load_workbook
+
+    try:
+        refuse_bomb(path, limits.WORKBOOK_BYTES)
+        with warnings.catch_warnings(), path.open("rb") as stream:
+            warnings.simplefilter("ignore")  # openpyxl warns of decoration that it does not know
+            book = load_workbook(stream, read_only=True, data_only=False)
+            grids: list[_Grid] = []
+            for sheet in book.worksheets:
+                left = limits.WORKBOOK_CELLS - sum(len(row) for grid in grids for row in grid.rows.values())
+                grids.append(_grid(book, sheet, left))
+            return grids
+    except Exception as error:  # a damaged workbook fails in zipfile, XML or openpyxl, each in its own way
+        raise DatasetError(f"{path}: cannot be read as a workbook ({reason(error)}); save it again as .xlsx") from error
+
+
+def _grid(book: Any, sheet: Any, at_most: int) -> _Grid:
+    """Return the stored cells of a sheet, read with the parser of openpyxl.
+
+    The worksheets of openpyxl leave out merged cells, or fill whatever space a file claims, and a file of a few
+    kilobytes can claim two thousand million rows.
+    """
+    from openpyxl.worksheet._reader import WorkSheetParser
+
+    rows: dict[int, dict[int, str]] = {}
+    count = 0
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(
+            source, sheet._shared_strings, epoch=book.epoch, date_formats=book._date_formats,
+            timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        for number, cells in parser.parse():
+            texts = {cell["column"]: text for cell in cells if (text := _cell_text(cell["value"]))}
+            count += len(texts)
+            if count > at_most:
+                raise ValueError(f"it holds more than {limits.WORKBOOK_CELLS:,} cells")
+            if texts:
+                rows.setdefault(number, {}).update(texts)
+        merged: dict[int, list[tuple[int, int, str]]] = {}
+        for one in parser.merged_cells.mergeCell if parser.merged_cells else ():
+            text = rows.get(one.min_row, {}).get(one.min_col, "")
+            if text and one.max_row > one.min_row:
+                merged.setdefault(one.min_col, []).append((one.min_row, one.max_row, text))
+    by_row = {column: sorted(ranges) for column, ranges in merged.items()}
+    return _Grid(sheet.title, dict(sorted(rows.items())), by_row, sheet.sheet_state != "visible", sheet is book.active)
+
+
+def _cell_text(cell: object) -> str:
+    cell = getattr(cell, "text", cell)  # of a formula over several cells
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    return stripped(str(cell))

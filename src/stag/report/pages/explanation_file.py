@@ -1,4 +1,4 @@
-"""What ``stag explain`` leaves behind: an attribution as pictures, CSV and JSON, and the scores of the methods."""
+"""The files of ``stag explain``: an attribution as pictures, CSV and JSON, and the scores of the methods."""
 
 from __future__ import annotations
 
@@ -15,31 +15,20 @@ from stag.types import Prediction
 from stag.utils.files import write_bytes, write_json, write_text
 
 if TYPE_CHECKING:
-    from stag.explanation.scoring import Scores  # draws simulated clips, which one explanation needs nothing of
+    from stag.explanation.scoring import Scores  # imports the simulation, which one explanation does not need
 
 _COLUMNS = ("step", "time_s", "channel", "attribution", "u_px", "v_px")
 
 
 def write_explanation(folder: Path, why: Attribution, prediction: Prediction) -> list[Path]:
-    """Write ``explanation.json``, ``attribution.csv``, ``explanation.png`` and ``face.png`` of one clip.
-
-    Returns:
-        The files, in that order.
-    """
+    """Write ``explanation.json``, ``attribution.csv``, ``explanation.png`` and ``face.png`` of a clip; return them."""
     motion = prediction.motion
     title = f"Why {why.class_name} ({share(why.probability)})?  {why.title}"
     if not why.class_specific:
         title = f"{why.title}  (the same for every class; {why.class_name} {share(why.probability)})"
-    whole = attribution_figure(
-        why.values,
-        motion.time_s,
-        motion.crop,
-        motion.points,
-        why.layout,
-        title=title,
-        signed=why.signed,
-    )
-    face = lit_face_figure(motion.crop, motion.points, why.by_channel, why.layout)
+    crop, points, layout = motion.crop, motion.points, why.layout
+    whole = attribution_figure(why.values, motion.time_s, crop, points, layout, title=title, signed=why.signed)
+    face = lit_face_figure(crop, points, why.by_channel, layout)
     files = [folder / name for name in ("explanation.json", "attribution.csv", "explanation.png", "face.png")]
     write_json(files[0], explanation_dict(why, prediction))
     write_text(files[1], step_csv(prediction, why, _COLUMNS))
@@ -49,7 +38,7 @@ def write_explanation(folder: Path, why: Attribution, prediction: Prediction) ->
 
 
 def write_scores(folder: Path, scores: Scores) -> list[Path]:
-    """Write ``faithfulness.json``, ``faithfulness.csv`` and ``faithfulness.png``."""
+    """Write ``faithfulness.json``, ``faithfulness.csv`` and ``faithfulness.png``; return them."""
     scores.save(folder)
     by_title = {scored.title: scored for scored in scores.methods}
     figure = faithfulness_figure(

@@ -1,14 +1,9 @@
-"""One prediction prepared for the page: its sentences, bars and plots, and the player of the aligned face.
-
-The player lights the regions by motion or by what spoke for the answer. What the page shows first is complete without
-a script, and so is its print; the script then moves it through time.
-"""
+"""The values that the templates show of one prediction; without a script, the page shows its strongest step."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,13 +15,12 @@ from stag.faces.crop import CROP_PX
 from stag.facs import AU_NAMES
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
 from stag.motion.transforms import strongest_step
-from stag.report.export import data_link, fitting, motion_csv, prediction_dict, to_json
-from stag.report.plots.face import arrow_scale, strongest_edges
+from stag.report.export import View, data_link, fitting, prediction_dict, step_csv, to_json
+from stag.report.plots.face import arrow_scale, graph_figure, strongest_edges
 from stag.report.plots.motion import (
     TOP_CURVES,
     adjacency_figure,
     face_motion_figure,
-    graph_figure,
     motion_curves_figure,
     motion_heatmap_figure,
 )
@@ -43,95 +37,68 @@ from stag.report.wording import (
 from stag.types import FloatArray, GreyImage, Prediction
 
 TOP_UNITS = 6
-_JPEG_QUALITY = 85
-_GLOW = 0.8
-"""Radius of a light over the larger half of its window."""
+_GLOW = 0.8  # radius of a light over the larger half of its window
 _LISTED = 5
-_DULL = 0.04
-"""Lights below this share of the strongest are not drawn."""
+_DULL = 0.04  # lights below this share of the strongest are not drawn
 
 AU_NOTES = {
     "none": "estimated from the motion by the model and not used for the class.",
     "predicted": "estimated from the motion by the model, and these estimates were an input to the class.",
     "annotated": "codes given with the clip were an input to the class; those shown are estimated and were not.",
 }
-"""What each AU source means for the reader."""
-
-View = dict[str, Any]
+"""AU source -> its meaning for the reader."""
 
 
 def bar(name: str, value: float, *, first: bool = False) -> View:
-    """Return one line of a bar table."""
+    """Return one row of the ``bars`` macro."""
     finite = value if np.isfinite(value) else 0.0
     return {"name": name, "percent": f"{100 * min(max(finite, 0), 1):.1f}", "text": share(value), "first": first}
 
 
 def inline_plot(figure: Figure, prefix: str, alternative: str, caption: str) -> View:
     """Return a figure for the ``plot`` macro."""
-    # The only text on the page that is not escaped by the template: it is made here, and escapes what it shows.
+    # The template must not escape this markup; figure_inline escapes the texts in it.
     return {"svg": Markup(figure_inline(figure, prefix, alternative)), "caption": caption}
 
 
-def face_view(p: Prediction, anchor: str, attribution: Attribution | None = None) -> View:
-    """Return everything that ``_face.html.j2`` shows of a prediction.
-
-    Args:
-        p: The prediction.
-        anchor: Its id on the page.
-        attribution: What spoke for the answer.
-    """
+def face_view(p: Prediction, anchor: str, why: Attribution | None = None) -> View:
+    """Return the values of ``_face.html.j2`` for a prediction with the id ``anchor`` on the page."""
     motion = p.motion
     order = np.argsort(-p.probabilities, kind="stable")
     units = np.argsort(-p.au_probabilities, kind="stable")[:TOP_UNITS]
+    if p.codes is not None:
+        use = f"The class read the codes that were given with the clip instead: {', '.join(map(_unit_name, p.codes))}."
+    else:
+        use = f"They were {'an input to' if p.au_source == 'predicted' else 'not used for'} the class."
+    name = p.file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] + f"-face{p.face_id + 1}"
+    links = [
+        data_link(f"{stem}.csv", step_csv(p, why), "every step and channel"),
+        data_link(f"{stem}.json", to_json(prediction_dict(p, why)), "everything shown here"),
+    ]
     return {
         "id": anchor,
-        "file": p.file,
-        "still": p.abstains,
-        "simulated": p.simulated,
-        "meta": (
-            f"face {p.face_id + 1} · {p.start_s:.2f}–{p.end_s:.2f} s · {motion.n_frames} frames · "
-            f"{len(channel_names(p.layout))} channels · strength {share(motion.strength_px)} px"
-        ),
-        "headline": headline(p, attribution),
+        "p": p,
+        "channels": len(motion.motion[0]),
+        "headline": headline(p, why),
         "summary": summary(p),
-        "why": _why(attribution),
-        "player": player_view(p, anchor, attribution),
-        "links": fitting(
-            [
-                data_link(f"{_stem(p)}.csv", motion_csv(p, attribution), "every step and channel"),
-                data_link(f"{_stem(p)}.json", to_json(prediction_dict(p, attribution)), "everything shown here"),
-            ],
-            "stag explain writes the same for one clip",
-        ),
+        "why": why,
+        "regions": "" if why is None else regions_in_words(why.by_channel, why.layout, signed=why.signed),
+        "player": player_view(p, anchor, why),
+        "links": fitting(links, "stag explain writes the same for one clip"),
         "flags": [flag for flag in all_flags(p) if flag != p.predicted],
         "classes": [bar(p.classes[i], float(p.probabilities[i]), first=rank == 0) for rank, i in enumerate(order)],
         "units": [
             bar(_unit_name(p.au_vocabulary[i]), float(p.au_probabilities[i]), first=rank == 0)
             for rank, i in enumerate(units)
         ],
-        "au_caption": (
-            f"The {len(units)} most probable of {len(p.au_vocabulary)}, as the model predicts them; no person coded "
-            f"them. {_use_of_units(p)}"
-        ),
+        "au_use": use,
         "plots": _plots(p, anchor),
     }
 
 
-def _why(attribution: Attribution | None) -> str:
-    if attribution is None:
-        return ""
-    text = regions_in_words(attribution.by_channel, attribution.layout, signed=attribution.signed)
-    return f"Why {attribution.class_name}? {text} ({attribution.title}, summed over time.)"
-
-
-def _stem(p: Prediction) -> str:
-    """Return the name of the clip without its folder and ending, fit for a file name."""
-    name = p.file.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] + f"-face{p.face_id + 1}"
-
-
 def overview_row(p: Prediction, link: str) -> View:
-    """Return one line of the overview table; ``link`` is the id of its section, or empty where it has none."""
+    """Return one row of the overview table; ``link`` is the id of its section, or empty."""
     return {
         "file": p.file,
         "link": link,
@@ -149,12 +116,6 @@ def au_notes(predictions: Sequence[Prediction]) -> list[str]:
     return [AU_NOTES[s] for s in dict.fromkeys(p.au_source for p in predictions) if s in AU_NOTES]
 
 
-def _use_of_units(p: Prediction) -> str:
-    if p.codes is not None:
-        return f"The class read the codes that were given with the clip instead: {', '.join(map(_unit_name, p.codes))}."
-    return f"They were {'an input to' if p.au_source == 'predicted' else 'not used for'} the class."
-
-
 def _unit_name(number: int) -> str:
     return f"AU {number} {AU_NAMES.get(number, '')}".rstrip()
 
@@ -163,25 +124,25 @@ def _plots(p: Prediction, anchor: str) -> dict[str, View]:
     motion, names = p.motion, channel_names(p.layout)
     step = strongest_step(motion.motion)
     vectors = motion.motion[step].astype(float)
-    at, scale = f"{motion.time_s[step]:.2f} s", arrow_scale(vectors)
-    moved = strongest_movement(motion, p.layout)
-    strongest = np.hypot(*np.moveaxis(motion.motion.astype(float), -1, 0)).max(axis=0)
-    leading = ", ".join(names[i] for i in np.argsort(-strongest, kind="stable")[:TOP_CURVES])
+    at, moved = f"{motion.time_s[step]:.2f} s", strongest_movement(motion, p.layout)
+    peak = np.hypot(*np.moveaxis(motion.motion.astype(float), -1, 0)).max(axis=0)
+    leading = ", ".join(names[i] for i in np.argsort(-peak, kind="stable")[:TOP_CURVES])
+    size = f"{len(names)} channels by {len(motion.time_s)} steps"
     plots = {
         "face": inline_plot(
             face_motion_figure(motion.crop, motion.points, vectors, p.layout),
             f"{anchor}-face",
             f"The face with its {len(names)} channel windows and arrows of the motion at {at}. Strongest: {moved}.",
-            f"Motion at {at}, the step at which the face as a whole moved most. Arrows {scale}× their true length; the "
-            "numbers are true lengths in pixels, of which 64 make the distance between the inner eye corners. Left and "
-            "right are those of the picture." + (" Dashed windows are whole regions." if p.layout == "roi18" else ""),
+            f"Motion at {at}, the step at which the face as a whole moved most. Arrows {arrow_scale(vectors)}× their "
+            "true length; the numbers are true lengths in pixels, of which 64 make the distance between the inner eye "
+            "corners. Left and right are those of the picture."
+            + (" Dashed windows are whole regions." if p.layout == "roi18" else ""),
         ),
         "heatmap": inline_plot(
             motion_heatmap_figure(motion.motion, motion.time_s, names),
             f"{anchor}-heat",
-            f"Map of motion magnitude, {len(names)} channels by {len(motion.time_s)} steps. Strongest: {moved}.",
-            f"Magnitude of motion, {len(names)} channels by {len(motion.time_s)} steps. Steps are not evenly spaced: "
-            "where more happens there are more of them.",
+            f"Map of motion magnitude, {size}. Strongest: {moved}.",
+            f"Magnitude of motion, {size}. Steps are not evenly spaced: where more happens there are more of them.",
         ),
         "curves": inline_plot(
             motion_curves_figure(motion.motion, motion.time_s, names),
@@ -191,70 +152,56 @@ def _plots(p: Prediction, anchor: str) -> dict[str, View]:
             "above.",
         ),
     }
-    if p.adjacency.size:
-        plots |= _graph_plots(p, p.adjacency[-1].mean(axis=0), anchor, names)
-    return plots
-
-
-def _graph_plots(p: Prediction, adjacency: FloatArray, anchor: str, names: Sequence[str]) -> dict[str, View]:
-    size = len(names)
-    edges = strongest_edges(adjacency)
-    most = max(range(size), key=lambda i: float(adjacency[:, i].sum() - adjacency[i, i]))
-    even = share(1 / size)
+    if not p.adjacency.size:
+        return plots
+    adjacency = p.adjacency[-1].mean(axis=0)
+    edges, even = strongest_edges(adjacency), share(1 / len(names))
+    most = names[int(np.argmax(adjacency.sum(axis=0) - np.diag(adjacency)))]
     strongest, when = f"no link exceeds the even share of {even}", ""
     if edges:
-        first = f"{names[edges[0][0]]} to {names[edges[0][1]]} ({share(edges[0][2])})"
-        strongest = f"the strongest link is {first}, and an even share would be {even}"
+        start, end, weight = edges[0]
+        link = f"{names[start]} to {names[end]} ({share(weight)})"
+        strongest = f"the strongest link is {link}, and an even share would be {even}"
     if p.temporal_attention.size:
         step = int(np.argmax(p.temporal_attention))
         when = (
-            f" Over time, the graph weighed the step at {p.motion.time_s[step]:.2f} s most "
+            f" Over time, the graph weighed the step at {motion.time_s[step]:.2f} s most "
             f"({share(float(p.temporal_attention[step]))}; even would be {share(1 / p.temporal_attention.size)})."
         )
     about = "Attention of the last graph layer, averaged over time"
-    return {
-        "graph": inline_plot(
-            graph_figure(adjacency, p.motion.points, None, p.layout),
-            f"{anchor}-graph",
-            f"Attention between channels on a line drawing of the face; {strongest}.",
-            f"{about}: a line runs from a channel to one that it looks at. The {len(edges)} strongest links above an "
-            f"even share are drawn; {strongest}. A larger disc is looked at more; most of all, {names[most]}.{when}",
-        ),
-        "matrix": inline_plot(
-            adjacency_figure(adjacency, names),
-            f"{anchor}-matrix",
-            f"Attention as a {size} by {size} matrix; {strongest}.",
-            f"{about}. Each row adds up to 1.",
-        ),
-    }
+    plots["graph"] = inline_plot(
+        graph_figure(adjacency, motion.points, None, p.layout),
+        f"{anchor}-graph",
+        f"Attention between channels on a line drawing of the face; {strongest}.",
+        f"{about}: a line runs from a channel to one that it looks at. The {len(edges)} strongest links above an "
+        f"even share are drawn; {strongest}. A larger disc is looked at more; most of all, {most}.{when}",
+    )
+    plots["matrix"] = inline_plot(
+        adjacency_figure(adjacency, names),
+        f"{anchor}-matrix",
+        f"Attention as a {len(names)} by {len(names)} matrix; {strongest}.",
+        f"{about}. Each row adds up to 1.",
+    )
+    return plots
 
 
-def player_view(p: Prediction, anchor: str, attribution: Attribution | None = None) -> View:
-    """Return everything that ``_player.html.j2`` shows.
-
-    Args:
-        p: The prediction; its ``motion.pictures`` are the frames, or its one crop where there are none.
-        anchor: Id of the face on the page.
-        attribution: What spoke for the answer; motion alone is shown without it.
-    """
-    motion = p.motion
-    answer = ""
-    if attribution is not None:
-        probabilities = dict(zip(p.classes, p.probabilities.tolist(), strict=True))
-        answer = f"{attribution.class_name} {share(probabilities.get(attribution.class_name))}"
+def player_view(p: Prediction, anchor: str, why: Attribution | None = None) -> View:
+    """Return the values of ``_player.html.j2``; one crop stands for all steps without ``motion.pictures``."""
+    motion, names = p.motion, channel_names(p.layout)
     step = strongest_step(motion.motion)
     vectors = motion.motion.astype(float)
     size = np.hypot(vectors[..., 0], vectors[..., 1])
-    names = channel_names(p.layout)
     pictures = motion.crop[None] if motion.pictures is None else motion.pictures
-    layers = {"motion": _relative(size, FULL_PX)}
-    if attribution is not None:
-        layers["attribution"] = _relative(attribution.values)
-    shown = "attribution" if attribution is not None else "motion"
-    strength = np.sqrt(np.square(size).mean(axis=1))
-    time = f"{motion.time_s[step]:.2f} s"
+    layers, shown, answer = {"motion": _relative(size, FULL_PX)}, "motion", ""
+    if why is not None:
+        shown = "attribution"
+        layers[shown] = _relative(why.values)
+        probabilities = dict(zip(p.classes, p.probabilities.tolist(), strict=True))
+        answer = f"{why.class_name} {share(probabilities.get(why.class_name))}"
     now = layers[shown][step]
+    kinds = ["moves" if why is None else "for" if value >= 0 else "against" for value in now]
     order = np.argsort(-np.abs(now), kind="stable")[:_LISTED]
+    time = f"{motion.time_s[step]:.2f} s"
     data = {
         "step": step,
         "layer": shown,
@@ -275,21 +222,23 @@ def player_view(p: Prediction, anchor: str, attribution: Attribution | None = No
         "picture": data["frames"][min(step, len(pictures) - 1)],
         "moving": len(pictures) > 1,
         "lights": [
-            light | {"opacity": _opacity(value), "kind": _kind(shown, value)}
-            for light, value in zip(_lights(p), now, strict=True)
+            light | {"opacity": f"{min(abs(value), 1.0) if abs(value) >= _DULL else 0.0:.3f}", "kind": kind}
+            for light, value, kind in zip(_lights(p), now.tolist(), kinds, strict=True)
         ],
-        "bars": _timeline(strength, None if attribution is None else attribution.by_step),
+        "bars": _timeline(np.sqrt(np.square(size).mean(axis=1)), None if why is None else why.by_step),
         "rows": [
             {
                 "name": names[i],
-                "value": _amount(shown, float(now[i]), vectors[step, i]),
+                "value": f"{share(float(size[step, i]))} px {direction(*vectors[step, i])}"
+                if why is None
+                else f"{'+' if now[i] >= 0 else '−'}{share(abs(now[i]))}",
                 "percent": f"{100 * abs(float(now[i])):.0f}",
-                "kind": _kind(shown, now[i]),
+                "kind": kinds[i],
             }
             for i in order
         ],
         "shown": shown,
-        "title": "" if attribution is None else attribution.title,
+        "title": "" if why is None else why.title,
         "answer": answer,
         "alternative": f"The aligned face at {time}; most lit: {', '.join(names[i] for i in order[:3])}.",
     }
@@ -300,27 +249,13 @@ def _relative(values: FloatArray, least: float = 0.0) -> FloatArray:
     return np.asarray(values / top if top > 0 else np.zeros_like(values))
 
 
-def _opacity(value: float) -> str:
-    return f"{min(abs(float(value)), 1.0) if abs(value) >= _DULL else 0.0:.3f}"
-
-
-def _kind(layer: str, value: float) -> str:
-    return "moves" if layer == "motion" else "for" if value >= 0 else "against"
-
-
-def _amount(layer: str, value: float, vector: FloatArray) -> str:
-    if layer == "motion":
-        return f"{share(float(np.hypot(*vector)))} px {direction(*vector)}"
-    return f"{'+' if value >= 0 else '−'}{share(abs(value))}"
-
-
 def _jpeg(picture: GreyImage) -> str:
-    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return base64.b64encode(coded.tobytes()).decode("ascii")
 
 
 def _lights(p: Prediction) -> list[View]:
-    """Return middle and radii of the light of each channel, crop pixels."""
+    """Return the centre and radii of the light of each channel, crop pixels."""
     lights = []
     for channel_id in LAYOUTS[p.layout]:
         top, bottom, left, right = channel_window(CHANNELS[channel_id], p.motion.points)
@@ -332,7 +267,7 @@ def _lights(p: Prediction) -> list[View]:
 
 
 def _timeline(strength: FloatArray, by_step: FloatArray | None) -> list[View]:
-    """Return one bar a step: motion upwards, what spoke for or against the answer as its lower half."""
+    """Return one bar a step: motion as its upper half, the attribution as its lower half."""
     up = _relative(strength, FULL_PX / 2)
     down = np.zeros(len(up)) if by_step is None else _relative(by_step)
     return [

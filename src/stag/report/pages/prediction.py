@@ -1,12 +1,12 @@
 """Reports: one self-contained HTML page for predictions, an evaluation, an ablation or an audit.
 
-The pages load nothing. One script moves the players; the policy of the page names it by its hash, and no other runs.
-Everything that a user or a file supplied is escaped by the templates.
+Pages load nothing, and their policy permits one script, by its hash. Templates escape every supplied text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from stag.evaluation.prediction_file import predictions_text, read_run, refuse_f
 from stag.evaluation.results import RunResult, parse_result
 from stag.explanation.explain import Attribution
 from stag.report.export import data_link, fitting, rows_csv, to_json, weight
-from stag.report.pages.face import View, au_notes, face_view, overview_row
+from stag.report.pages.face import au_notes, face_view, overview_row
 from stag.report.pages.scores import run_view, study_view
 from stag.report.render import render
 from stag.report.wording import headline
@@ -27,7 +27,7 @@ from stag.types import Prediction
 from stag.utils.files import write_text
 
 MAX_BYTES = 5_000_000
-"""No page is larger; faces that would not fit are left to the overview table."""
+"""Largest page; faces that do not fit are in the overview table only."""
 
 _FOR_FACES = 4_000_000
 _OVERVIEW_ROW_BYTES = 600
@@ -39,27 +39,18 @@ def prediction_page(
     *,
     attributions: Sequence[Attribution | None] = (),
 ) -> str:
-    """Return the report of ``stag predict --report``.
+    """Return the report of ``stag predict --report``; equal input gives equal text.
 
     Args:
-        predictions: What the model said, one per face.
+        predictions: One per face.
         failures: ``(file, reason)`` of every file without a usable face.
-        attributions: What spoke for each answer, in the order of ``predictions``; the players show motion alone
-            without it.
-
-    Returns:
-        An HTML document. Equal input gives equal text.
+        attributions: Explanations in the order of ``predictions``; without one a player shows motion only.
     """
     rows = data_link("predictions.csv", rows_csv(predictions, failures), "one row a face, as stag predict writes it")
     links = fitting([rows], "stag predict writes it")
     room = _FOR_FACES - _OVERVIEW_ROW_BYTES * (len(predictions) + len(failures)) - weight(links)
     sections = _sections(predictions, attributions, level=2, room=room)
-    shown, n = len(sections), len(predictions)
-    note = (
-        ""
-        if shown == n
-        else f"The first {shown} of {n} are shown in full below; the others would make the page too large."
-    )
+    shown, n, simulated = len(sections), len(predictions), sum(p.simulated for p in predictions)
     overview = [overview_row(p, f"face-{i + 1}" if i < shown else "") for i, p in enumerate(predictions)]
     why = next(iter(attributions), None)
     counts = [_plural(n, "face"), _plural(len({p.file for p in predictions}), "file") + " with a result"]
@@ -68,11 +59,12 @@ def prediction_page(
     return render(
         "prediction.html.j2",
         counts=" · ".join(counts),
-        simulated=_simulated_note(predictions),
+        n=n,
+        shown=shown,
+        simulated=simulated,
         title=headline(predictions[0], why) if n == 1 else "What moved, and what the model makes of it",
         links=links,
         overview=overview if n > 1 else [],
-        shown_note=note,
         failures=failures,
         sections=sections,
         au_notes=au_notes(predictions),
@@ -86,50 +78,37 @@ def run_page(
     examples: Sequence[Prediction] = (),
     attributions: Sequence[Attribution | None] = (),
 ) -> str:
-    """Return the report of an evaluation.
+    """Return the report of an evaluation; equal input gives equal text.
 
     Args:
         result: Content of ``result.json``.
         predictions: Content of ``predictions.csv``.
         examples: Predictions to show in full after the scores.
-        attributions: What spoke for the answer of each example.
-
-    Returns:
-        An HTML document. Equal input gives equal text.
+        attributions: Explanations in the order of ``examples``.
 
     Raises:
-        RunError: The result lacks a key, or the predictions are not its own.
+        RunError: The result lacks a key, or the predictions belong to another run.
     """
     run = parse_result(result)
     refuse_foreign(predictions, run)
-    view = run_view(run, predictions)
     files = [
         data_link("predictions.csv", predictions_text(predictions), "every answer"),
         data_link("result.json", to_json(run.plain()), "every score"),
     ]
     links = fitting(files, "it lies in the run folder")
     sections = _sections(examples, attributions, level=3, room=_FOR_FACES - weight(links))
-    simulated = any(p.simulated for p in examples)
-    note = f"{_plural(len(sections), 'clip')} of this evaluation, seen through the model."
     return render(
         "run.html.j2",
-        **view,
+        **run_view(run, predictions),
         sections=sections,
-        examples_note=note,
         links=links,
-        examples_simulated=simulated or run.simulated,
+        examples_simulated=run.simulated or any(p.simulated for p in examples),
         au_notes=au_notes(examples),
     )
 
 
 def study_page(content: Mapping[str, Any] | StudyResult) -> str:
-    """Return the report of an ablation or an audit.
-
-    Args:
-        content: Content of ``ablation.json`` or ``audit.json``.
-
-    Returns:
-        An HTML document. Equal input gives equal text.
+    """Return the report of the content of ``ablation.json`` or ``audit.json``; equal input gives equal text.
 
     Raises:
         RunError: The content lacks a key.
@@ -146,7 +125,7 @@ def report_run(folder: str | Path) -> str:
     """Return the report of a folder that ``stag evaluate``, ``stag ablate`` or ``stag audit`` wrote.
 
     Raises:
-        RunError: A file is missing, damaged or incomplete, or the files are not of one run.
+        RunError: A file is missing, damaged or incomplete, or the files belong to different runs.
     """
     folder = Path(folder)
     for kind in STUDIES:
@@ -165,27 +144,14 @@ def _sections(
 ) -> list[Markup]:
     """Return the faces in full, as many as fit into ``room`` bytes."""
     sections: list[Markup] = []
-    for i, prediction in enumerate(predictions):
-        attribution = attributions[i] if i < len(attributions) else None
-        view: View = face_view(prediction, f"face-{i + 1}", attribution)
-        # Rendered by an escaping template, so it is markup already.
-        section = Markup(render("_face.html.j2", face=view, level=level, alone=len(predictions) == 1))
+    for number, (prediction, why) in enumerate(zip_longest(predictions, attributions[: len(predictions)]), start=1):
+        face = face_view(prediction, f"face-{number}", why)
+        section = Markup(render("_face.html.j2", face=face, level=level, alone=len(predictions) == 1))
         room -= len(section.encode("utf-8"))
         if room < 0:
             break
         sections.append(section)
     return sections
-
-
-def _simulated_note(predictions: Sequence[Prediction]) -> str:
-    count = sum(p.simulated for p in predictions)
-    if not count:
-        return ""
-    which = "The model" if count == len(predictions) else f"The model behind {count} of {len(predictions)} faces"
-    return (
-        f"{which} was trained on simulated motion only and has never seen a real micro-expression. "
-        "Take its answers as a demonstration."
-    )
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,20 +1,21 @@
-"""An evaluation, an ablation or an audit prepared for its page: tables, plots and facts."""
+"""The values that the templates show of an evaluation, an ablation or an audit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stag.evaluation.metrics import METRICS
 from stag.evaluation.results import RunResult
-from stag.report.pages.face import View, inline_plot
+from stag.report.export import View
+from stag.report.pages.face import inline_plot
 from stag.report.plots.scores import baseline_figure, confusion_figure, differences_figure, subject_figure
 from stag.report.wording import interval_text, share, signed
 from stag.studies.results import AblationRow, Gap, StudyResult, StudyRow
+from stag.utils.choices import au_text
 
 _METRICS = {
     "uf1": ("UF1", "mean F1 of the classes"),
@@ -43,41 +44,41 @@ _NOT_MEASURED = "not measured"
 
 
 def run_view(run: RunResult, table: pd.DataFrame) -> View:
-    """Return everything that ``run.html.j2`` shows of a result and its prediction table."""
-    subjects = _by_subject(table)
-    answers = len(table)
-    protocol = _PROTOCOLS.get(run.protocol, run.protocol)
-    people = f"{run.n_clips} clips of {run.n_subjects} people"
+    """Return the values of ``run.html.j2`` for a result and its prediction table."""
+    right = table.assign(right=table["truth"] == table["predicted"])
+    groups = right.groupby(["dataset", "subject"], sort=True)
+    subjects = groups.agg(clips=("clip_id", "nunique"), accuracy=("right", "mean")).reset_index()
+    accuracy, median = float(right["right"].mean()), share(subjects["accuracy"].median())
     several = len(run.seeds) > 1
     tag = " on simulated data" if run.simulated else ""
     baselines = _baseline_rows(run)
     rows = run.pooled.confusion
-    right = [f"{name}: {rows[i][i]} of {sum(rows[i])} right" for i, name in enumerate(run.classes)]
+    counts = [f"{name}: {rows[i][i]} of {sum(rows[i])} right" for i, name in enumerate(run.classes)]
     plots = {
         "baselines": _baseline_plot(run, baselines, tag),
         "confusion": inline_plot(
             confusion_figure(np.array(run.pooled.confusion, dtype=float), run.classes),
             "confusion",
-            f"Confusion matrix{tag}: {'; '.join(right)}.",
+            f"Confusion matrix{tag}: {'; '.join(counts)}.",
             "Answers, and their share of the row. Rows are the truth, columns the prediction."
             + (f" Summed over {len(run.seeds)} seeds." if several else ""),
         ),
         "subjects": inline_plot(
-            subject_figure(subjects["accuracy"].to_numpy(float), subjects["clips"].to_numpy(float), _accuracy(table)),
+            subject_figure(subjects["accuracy"].to_numpy(float), subjects["clips"].to_numpy(float), accuracy),
             "subjects",
             f"Accuracy of {len(subjects)} people{tag}: from {share(subjects['accuracy'].min())} to "
-            f"{share(subjects['accuracy'].max())}, median {share(subjects['accuracy'].median())}.",
-            f"One disc a person, larger with more clips; median {share(subjects['accuracy'].median())}, over all "
-            f"{answers} answers {share(_accuracy(table))}.",
+            f"{share(subjects['accuracy'].max())}, median {median}.",
+            f"One disc a person, larger with more clips; median {median}, over all {len(table)} answers "
+            f"{share(accuracy)}.",
         ),
     }
     return {
         "run": run,
-        "title": protocol[:1].upper() + protocol[1:],
-        "counts": " · ".join(filter(None, [people, ", ".join(run.per_dataset), f"{len(run.classes)} classes"])),
+        "protocol": _PROTOCOLS.get(run.protocol, ""),
+        "au_source": au_text(_AU_SOURCES.get(run.au_source, run.au_source), run.au_supervision),
         "counted": "answers" if several else "clips",
         "metrics": _METRICS,
-        "several_folds": _n_folds(run) > 1,
+        "several_folds": run.units.total // len(run.seeds) > 1,
         "baselines": baselines,
         "classes": [
             {
@@ -93,13 +94,8 @@ def run_view(run: RunResult, table: pd.DataFrame) -> View:
             {"dataset": d, "subject": s, "clips": int(n), "accuracy": share(a)}
             for d, s, n, a in subjects[["dataset", "subject", "clips", "accuracy"]].itertuples(index=False)
         ],
-        "facts": _facts(run),
         "plots": plots,
     }
-
-
-def _n_folds(run: RunResult) -> int:
-    return run.units.total // len(run.seeds)
 
 
 def _baseline_rows(run: RunResult) -> list[View]:
@@ -128,16 +124,6 @@ def _baseline_plot(run: RunResult, rows: list[View], tag: str) -> View:
     return inline_plot(baseline_figure(measured, interval), "baselines", words + tag, caption)
 
 
-def _accuracy(table: pd.DataFrame) -> float:
-    return float((table["truth"] == table["predicted"]).mean())
-
-
-def _by_subject(table: pd.DataFrame) -> pd.DataFrame:
-    right = table.assign(right=table["truth"] == table["predicted"])
-    groups = right.groupby(["dataset", "subject"], sort=True)
-    return groups.agg(clips=("clip_id", "nunique"), accuracy=("right", "mean")).reset_index()
-
-
 def _dataset_rows(run: RunResult, table: pd.DataFrame) -> list[View]:
     counts = table.groupby("dataset")[["clip_id", "subject"]].nunique().reindex(list(run.per_dataset), fill_value=0)
     return [
@@ -147,56 +133,17 @@ def _dataset_rows(run: RunResult, table: pd.DataFrame) -> list[View]:
     ]
 
 
-def _facts(run: RunResult) -> list[tuple[str, Any]]:
-    known = _PROTOCOLS.get(run.protocol)
-    people = "shared by training and test" if run.subject_dependent else "no person is in training and test"
-    if run.protocol == "fixed":
-        people = "whether the model has seen these people, only its user can know"
-    return [
-        ("protocol", f"{run.protocol}: {known}" if known else run.protocol),
-        ("people", people),
-        ("action units", _AU_SOURCES.get(run.au_source, run.au_source)),
-        ("selection of epochs", run.selection.replace("-", " ") if "leaky" not in run.selection else run.selection),
-        ("seeds", ", ".join(map(str, run.seeds))),
-        ("units of work", f"{run.units.done} of {run.units.total} done"),
-        ("data", "simulated" if run.simulated else "recorded"),
-        *(("remark", note) for note in run.notes),
-    ]
-
-
-_TITLES = {"ablation": "What each part is worth", "audit": "What each leak would be worth"}
-_LEADS = {
-    "ablation": (
-        "The full model, and the same model with one thing changed at a time, on the same clips and folds. A "
-        "difference below zero means that the change costs accuracy."
-    ),
-    "audit": (
-        "The same clips and the same model, scored honestly and with one mistake at a time. A difference above zero is "
-        "accuracy that does not exist: it comes from the mistake, not from the model."
-    ),
-}
-_BASES = {"ablation": "full model", "audit": "honest run"}
-
-
 def study_view(study: StudyResult) -> View:
-    """Return everything that ``study.html.j2`` shows."""
+    """Return the values of ``study.html.j2``."""
     # Sorted by the first row of each category.
     categories = list(dict.fromkeys(_category(row) for row in study.rows))
     ordered: list[StudyRow] = sorted(study.rows, key=lambda row: categories.index(_category(row)))
     shown = [_row(row, study.base.uf1) for row in ordered]
-    rows = f"{len(study.rows)} rows"
-    base = _BASES[study.kind]
     measured = [row for row in study.rows if row.difference and _gap(row, "uf1").value is not None]
     gaps = [_gap(row, "uf1") for row in measured]
     tag = " on simulated data" if study.simulated else ""
     return {
         "study": study,
-        "kind": study.kind,
-        "title": _TITLES[study.kind],
-        "lead": _LEADS[study.kind],
-        "base": base,
-        "counts": f"{study.n_clips} clips of {study.n_subjects} people · {rows}" if study.n_clips else rows,
-        "metrics": METRICS,
         "groups": [(name, list(group)) for name, group in groupby(shown, key=lambda row: row["category"])],
         "finding": _finding(measured, study.kind),
         "plot_view": inline_plot(
@@ -212,7 +159,6 @@ def study_view(study: StudyResult) -> View:
         )
         if measured
         else None,
-        "facts": [(name, text) for name, text in _study_facts(study) if text],
     }
 
 
@@ -256,14 +202,3 @@ def _finding(rows: Sequence[StudyRow], kind: str) -> str:
     if kind == "ablation":
         return f"The largest loss of UF1 is {signed(value)}: {name}. {evidence}"
     return f"The most flattering leak is worth {signed(value)} UF1: {name.removesuffix(' (leaky)')}. {evidence}"
-
-
-def _study_facts(study: StudyResult) -> list[tuple[str, str]]:
-    return [
-        ("protocol", study.protocol),
-        ("action units", study.au_source),
-        ("selection of epochs", study.selection.replace("-", " ")),
-        ("seeds", ", ".join(map(str, study.seeds))),
-        ("data", "simulated" if study.simulated else "recorded"),
-        *(("remark", note) for note in study.notes),
-    ]

@@ -1,1 +1,1 @@
-"""Figures, each a function of plain values: faces, motion, attribution, graphs, scores."""
+"""Figures of plain values: faces, motion, attribution, graphs, scores."""

@@ -1,4 +1,4 @@
-"""Why, as pictures: maps of several methods on one face, and one attribution in full; each takes plain data."""
+"""Figures of attributions: maps of several methods on one face, and one attribution in full."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from stag.faces.crop import CROP_PX
 from stag.motion.regions import CHANNELS, LAYOUTS, channel_names, channel_window
 from stag.report.plots.face import draw_photo
-from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, new_figure, time_axis
+from stag.report.theme import ACCENT, INK, MUTED, RULE, SERIES, STYLE, colour_scale, new_figure, time_axis
 from stag.report.wording import share
 from stag.types import FloatArray, GreyImage
 
@@ -22,7 +22,7 @@ SIGNED = LinearSegmentedColormap.from_list(
     "signed",
     [(0.0, to_rgba(AGAINST, 1.0)), (0.5, to_rgba(AGAINST, 0.02)), (0.5, to_rgba(FOR, 0.02)), (1.0, to_rgba(FOR, 1.0))],
 )
-"""Orange speaks for the class, blue against it, by opacity: it fades into whatever ground it lies on."""
+"""From blue, against the class, over transparent to orange, for it."""
 
 _GLOW_FOR, _GLOW_AGAINST = "#ff9a1f", "#4db8ff"  # the same two hues, bright enough for a photograph
 _SHARPNESS = 0.42
@@ -34,7 +34,7 @@ _NAMED = 3
 def attention_maps_figure(
     crop: GreyImage, points: FloatArray, maps: Mapping[str, FloatArray], layout: str = "roi18", columns: int = 4
 ) -> Figure:
-    """Draw maps of several methods on one face, each against its own largest value (Fig. 2 and 3).
+    """Draw maps of several methods on one face, each relative to its own largest value (Fig. 2 and 3).
 
     Args:
         crop: ``(256, 256)`` uint8.
@@ -42,10 +42,6 @@ def attention_maps_figure(
         maps: Title -> weight of each channel ``(R,)``.
         layout: Region layout.
         columns: Pictures in a row.
-
-    Example:
-        >>> maps = {"Motion": size, "Grad-CAM": cam.by_channel, "Occlusion": gone.by_channel}  # doctest: +SKIP
-        >>> figure = attention_maps_figure(crop, points, maps)  # doctest: +SKIP
     """
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
@@ -76,14 +72,9 @@ def attention_maps_figure(
 def lit_face_figure(
     crop: GreyImage, points: FloatArray, values: FloatArray, layout: str = "roi18", top: float | None = None
 ) -> Figure:
-    """Draw the crop alone with its regions lit: orange for the class, blue against it.
+    """Draw the crop with its regions lit by ``values (R,)``: orange for the class, blue against it.
 
-    Args:
-        crop: ``(256, 256)`` uint8.
-        points: ``(68, 2)`` landmarks on the crop.
-        values: ``(R,)`` weight of each channel.
-        layout: Region layout.
-        top: The weight of full light, to keep several pictures on one scale; the largest of ``values`` where omitted.
+    ``top`` is the value of full light, to give several pictures one scale; default is the largest of ``values``.
     """
     figure = new_figure(3.2, 3.2)
     draw_face_heat(figure.add_axes((0, 0, 1, 1)), crop, points, values, layout, top)
@@ -109,8 +100,8 @@ def attribution_figure(
         crop: ``(256, 256)`` uint8.
         points: ``(68, 2)`` landmarks on the crop.
         layout: Region layout.
-        title: What is explained, for example ``"surprise .71, Integrated Gradients"``.
-        signed: Whether values below 0 can occur.
+        title: For example ``"surprise .71, Integrated Gradients"``.
+        signed: Whether values can be negative.
     """
     names = channel_names(layout)
     figure = new_figure(10.6, 0.19 * len(names) + 1.75)
@@ -141,16 +132,7 @@ def attribution_figure(
 
 
 def heat_field(values: FloatArray, points: FloatArray, layout: str) -> FloatArray:
-    """Return a soft spot in the window of every channel; where spots overlap the stronger one counts.
-
-    Args:
-        values: ``(R,)``.
-        points: ``(68, 2)`` landmarks on the crop.
-        layout: Region layout.
-
-    Returns:
-        ``(256, 256)``, at the middle of a window at least as strong as the value of its channel.
-    """
+    """Return a map ``(256, 256)`` with a soft spot in the window of each channel ``(R,)``; the stronger spot counts."""
     y, x = np.mgrid[:CROP_PX, :CROP_PX] + 0.5
     field = np.zeros((CROP_PX, CROP_PX))
     for channel_id, value in zip(LAYOUTS[layout], values, strict=True):
@@ -167,16 +149,7 @@ def heat_field(values: FloatArray, points: FloatArray, layout: str) -> FloatArra
 def draw_face_heat(
     axis: Axes, crop: GreyImage, points: FloatArray, values: FloatArray, layout: str, top: float | None = None
 ) -> None:
-    """Draw the crop with its regions lit: orange for, blue against.
-
-    Args:
-        axis: Where to draw.
-        crop: ``(256, 256)`` uint8.
-        points: ``(68, 2)`` landmarks on the crop.
-        values: ``(R,)`` weight of each channel.
-        layout: Region layout.
-        top: The weight of full light; the largest of ``values`` where omitted.
-    """
+    """Draw the crop with its regions lit, as :func:`lit_face_figure` does."""
     axis.set_axis_off()
     axis.set_aspect("equal")
     draw_photo(axis, crop, margin_px=0)
@@ -189,16 +162,9 @@ def draw_face_heat(
 
 
 def signed_scale(axis: Axes, low: str, high: str, *, signed: bool) -> None:
-    """Turn an empty axes into a legend of seven swatches, or of the four that an unsigned map uses."""
-    axis.set_axis_off()
-    axis.set_xlim(0, 7)
-    axis.set_ylim(0, 1)
-    shades = np.linspace(-1, 1, 7) if signed else np.linspace(0, 1, 7)
-    for i, shade in enumerate(shades):
-        colour = SIGNED((shade + 1) / 2)
-        axis.add_patch(mpl.patches.Rectangle((i, 0), 0.92, 1, facecolor=colour, linewidth=0))
-    axis.text(-0.25, 0.5, low, ha="right", va="center_baseline", fontsize=8, color=MUTED)
-    axis.text(7.2, 0.5, high, ha="left", va="center_baseline", fontsize=8, color=INK)
+    """Draw the legend of a map of attributions on empty axes, from blue or, if unsigned, from transparent."""
+    shades = np.linspace(-1 if signed else 0, 1, 7)
+    colour_scale(axis, SIGNED((shades + 1) / 2), low, high, INK)
 
 
 def _signed_area(axis: Axes, at: FloatArray, total: FloatArray) -> None:
@@ -218,12 +184,11 @@ def _signed_bars(axis: Axes, total: FloatArray) -> None:
     low, high = min(float(total.min()), 0.0), max(float(total.max()), 0.0)
     span = (high - low) or 1.0
     for row, value in zip(rows, total, strict=True):
-        end, side = (value, "left") if value >= 0 else (value, "right")
         text = share(float(value)).replace("-", "−") if abs(value) >= 0.005 else "0"
-        axis.text(end, row, f" {text} ", ha=side, va="center_baseline", fontsize=7, color=MUTED)
+        side = "left" if value >= 0 else "right"
+        axis.text(value, row, f" {text} ", ha=side, va="center_baseline", fontsize=7, color=MUTED)
     axis.set_xlim(low - (0.3 * span if low < 0 else 0), high + 0.3 * span)
     axis.axvline(0, color=RULE, linewidth=0.8, zorder=0)
     axis.spines[:].set_visible(False)
     axis.tick_params(labelleft=False, length=0)
-    axis.set_xticks([])
-    axis.set_xlabel("sum of each channel")
+    axis.set(xticks=[], xlabel="sum of each channel")

@@ -1,4 +1,4 @@
-"""Drawings on a face: windows and arrows of motion, and attention graphs of one layer or of all."""
+"""Drawings on a face: windows and arrows of motion, and attention graphs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from stag.report.theme import ACCENT, FULL_PX, INK, MUTED, PAPER, RULE, STYLE, n
 from stag.report.wording import octant, share
 from stag.types import FloatArray, GreyImage
 
-FACE_INCHES = (7.6, 3.6)
-"""Size at which 18 names fit beside the face."""
+FACE_INCHES = (7.6, 3.6)  # 18 names fit beside the face
 
 MAX_EDGES = 24
 _SCALES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
@@ -39,13 +38,9 @@ _KEY_COLUMNS = 6
 
 
 def arrow_scale(vectors: FloatArray) -> int:
-    """Return by how much arrows are lengthened so that the longest is easy to see; never beyond 50 times.
-
-    The cap keeps the noise of a still face from looking like a movement.
-    """
+    """Return the factor that makes the longest arrow easy to see; at most 50, because noise is not motion."""
     longest = float(np.hypot(vectors[:, 0], vectors[:, 1]).max(initial=0.0))
-    fitting = [scale for scale in _SCALES if scale * longest <= _ARROW_PX]
-    return fitting[-1] if fitting else 1
+    return max((scale for scale in _SCALES if scale * longest <= _ARROW_PX), default=1)
 
 
 def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: FloatArray, layout: str) -> None:
@@ -65,7 +60,7 @@ def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: F
         axis.add_patch(Rectangle((left, top), right - left, bottom - top, zorder=3, **look))
         centre = np.array([(left + right) / 2, (top + bottom) / 2])
         side = left if centre[0] < CROP_PX / 2 else right
-        # Brow windows touch each other, so their lines arrive from above instead of through a neighbour.
+        # Brow windows touch each other, so their lines come from above instead of through a neighbour.
         anchors[position] = (centre[0], top) if channel_id < _BROWS_END and not whole else (side, centre[1])
         if whole:
             anchors[position, 1] = top
@@ -79,25 +74,25 @@ def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: F
 
 
 def strongest_edges(adjacency: FloatArray) -> list[tuple[int, int, float]]:
-    """Return at most :data:`MAX_EDGES` pairs (from, to, weight) above an even share ``1/R``, self-loops left out."""
-    size = len(adjacency)
-    pairs = [(i, j, float(adjacency[i, j])) for i in range(size) for j in range(size) if i != j]
-    above = [pair for pair in pairs if pair[2] > 1 / size]
-    return sorted(above, key=lambda pair: -pair[2])[:MAX_EDGES]
+    """Return at most :data:`MAX_EDGES` pairs (from, to, weight) above an even share ``1/R``, without self-loops."""
+    pairs = [(i, j, float(weight)) for (i, j), weight in np.ndenumerate(adjacency) if i != j]
+    return sorted((pair for pair in pairs if pair[2] > 1 / len(adjacency)), key=lambda pair: -pair[2])[:MAX_EDGES]
 
 
-def draw_graph(
-    axis: Axes, adjacency: FloatArray, points: FloatArray, layout: str, crop: GreyImage | None = None
-) -> None:
+@mpl.rc_context(STYLE)
+def graph_figure(
+    adjacency: FloatArray, points: FloatArray, crop: GreyImage | None = None, layout: str = "roi18"
+) -> Figure:
     """Draw the strongest links of the attention graph between channels at their place on the face.
 
     Args:
-        axis: Where to draw.
-        adjacency: ``(R, R)``, row ``i`` tells where channel ``i`` looks.
+        adjacency: ``(R, R)``, rows sum to 1; row ``i`` contains the weights of all channels for channel ``i``.
         points: ``(68, 2)`` landmarks on the crop.
+        crop: A photograph as background; default is a line drawing of the face.
         layout: Region layout.
-        crop: A photograph to draw on; without it the face is a line drawing.
     """
+    figure = new_figure(*FACE_INCHES)
+    axis = figure.add_axes((0, 0, 1, 1))
     _frame(axis)
     if crop is None:
         draw_contours(axis, points)
@@ -113,17 +108,13 @@ def draw_graph(
     axis.scatter(nodes[:, 0], nodes[:, 1], s=areas, facecolor=ACCENT, edgecolor=PAPER, linewidths=1.0, zorder=5)
     inner = RULE if crop is None else _ON_PHOTO
     _callouts(axis, nodes, channel_names(layout), strong=share_of_top >= 0.8, inner=inner)
+    return figure
 
 
 def draw_links(
-    axis: Axes,
-    nodes: FloatArray,
-    edges: Sequence[tuple[int, int, float]],
-    strengths: Sequence[float],
-    *,
-    node_pt: float,
+    axis: Axes, nodes: FloatArray, edges: Sequence[tuple[int, int, float]], strengths: Sequence[float], node_pt: float
 ) -> None:
-    """Draw bent arrows between nodes ``(R, 2)``, each as thick and dark as its strength in [0, 1] says."""
+    """Draw bent arrows between nodes ``(R, 2)``; thickness and opacity show the strength in [0, 1]."""
     for (start, end, _), strength in reversed(list(zip(edges, strengths, strict=True))):
         axis.add_patch(
             FancyArrowPatch(
@@ -135,9 +126,9 @@ def draw_links(
 
 
 def node_positions(points: FloatArray, layout: str, apart_px: float = 19.0) -> FloatArray:
-    """Return where the channels stand in the graph: window centres, pushed apart until none hides another ``(R, 2)``.
+    """Return the places of the channels in the graph: window centres, pushed apart until none overlap ``(R, 2)``.
 
-    A whole brow starts at the upper edge of its window and the whole mouth at the lower one, outside their parts.
+    A whole brow starts above its window and the whole mouth below it, outside their parts.
     """
     places = []
     for channel_id in LAYOUTS[layout]:
@@ -160,25 +151,15 @@ def node_positions(points: FloatArray, layout: str, apart_px: float = 19.0) -> F
 
 
 @mpl.rc_context(STYLE)
-def layer_graphs_figure(
-    adjacency: FloatArray, points: FloatArray, layout: str = "roi18", titles: Sequence[str] | None = None
-) -> Figure:
-    """Draw where the channels look in each layer, on one scale (Fig. 6).
-
-    Nodes are numbered and stand at their place on the face; the fuller a node, the more the others look at it. The
-    strongest links above an even share are drawn, self-loops left out.
+def layer_graphs_figure(adjacency: FloatArray, points: FloatArray, layout: str = "roi18") -> Figure:
+    """Draw the strongest links of each layer on one scale (Fig. 6); the fuller a node, the more others look at it.
 
     Args:
-        adjacency: ``(L, R, R)``, rows sum to 1; row ``i`` tells where channel ``i`` looks.
+        adjacency: ``(L, R, R)``, rows sum to 1; row ``i`` contains the weights of all channels for channel ``i``.
         points: ``(68, 2)`` landmarks on the crop.
         layout: Region layout.
-        titles: One for each layer.
-
-    Example:
-        >>> figure = layer_graphs_figure(prediction.adjacency.mean(axis=1), points)  # doctest: +SKIP
     """
     layers, names = len(adjacency), channel_names(layout)
-    titles = [f"Layer {i + 1}" for i in range(layers)] if titles is None else titles
     columns = _KEY_COLUMNS if layers > 2 else 2 * layers
     key_rows = -(-len(names) // columns)
     side, gap, head, foot, line = 3.1, 0.2, 0.36, 0.34, 0.17
@@ -187,23 +168,20 @@ def layer_graphs_figure(
     figure = new_figure(width, height)
     received = adjacency.sum(axis=1) - np.diagonal(adjacency, axis1=1, axis2=2)
     edges = [strongest_edges(layer) for layer in adjacency]
-    # At least twice an even share is full strength, so that a graph that hardly prefers anything looks like one.
+    # Full strength is at least twice an even share, so that a graph that is nearly even looks so.
     even = 1 / len(names)
     heaviest = max([links[0][2] for links in edges if links] + [2 * even])
     most = max(float(received.max(initial=0.0)), 2.0)
     nodes = node_positions(points, layout)
-    for i, title in enumerate(titles):
+    for i in range(layers):
         box = ((gap + i * (side + gap)) / width, (height - head - side) / height, side / width, side / height)
         axis = figure.add_axes(box)
-        axis.set_axis_off()
-        axis.set_aspect("equal")
-        axis.set_xlim(0, CROP_PX)
-        axis.set_ylim(CROP_PX, 0)
+        _frame(axis, margin_px=0)
         draw_contours(axis, points)
         strengths = [(weight - even) / (heaviest - even) for _, _, weight in edges[i]]
         draw_links(axis, nodes, edges[i], strengths, node_pt=_NODE_PT)
         _numbers(axis, nodes, received[i] / most)
-        axis.set_title(title, pad=4)
+        axis.set_title(f"Layer {i + 1}", pad=4)
         text = f"no link above an even share, {share(even, 3)}"
         if edges[i]:
             start, end, weight = edges[i][0]
@@ -221,16 +199,16 @@ def layer_graphs_figure(
 def _numbers(axis: Axes, nodes: FloatArray, filled: FloatArray) -> None:
     size = _NODE_PT**2
     axis.scatter(nodes[:, 0], nodes[:, 1], s=size, facecolor=PAPER, edgecolor=ACCENT, linewidths=1.0, zorder=5)
-    # Pale enough for the number to be read on light paper and on a dark screen.
+    # Pale enough to read the number on light paper and on a dark screen.
     shades = [to_rgba(ACCENT, 0.55 * float(share_of_top)) for share_of_top in filled]
     axis.scatter(nodes[:, 0], nodes[:, 1], s=size, color=shades, linewidths=0, zorder=6)
     for number, (x, y) in enumerate(nodes):
         axis.text(x, y, f"{number + 1}", fontsize=7, ha="center", va="center", color=INK, zorder=7)
 
 
-def _frame(axis: Axes) -> None:
+def _frame(axis: Axes, margin_px: float = _MARGIN_PX) -> None:
     axis.set_axis_off()
-    axis.set_xlim(-_MARGIN_PX, CROP_PX + _MARGIN_PX)
+    axis.set_xlim(-margin_px, CROP_PX + margin_px)
     axis.set_ylim(CROP_PX, 0)
     axis.set_aspect("equal")
 
@@ -273,14 +251,14 @@ def _arrow(axis: Axes, start: FloatArray, vector: FloatArray, *, faint: bool) ->
 
 
 def _callouts(axis: Axes, anchors: FloatArray, texts: Sequence[str], *, strong: NDArray[np.bool_], inner: str) -> None:
-    """Draw names in the two margins, evenly kept apart, each joined to its anchor by a thin line."""
+    """Draw names in the two margins, each joined to its anchor ``(R, 2)`` by a thin line."""
     middle = CROP_PX / 2
     central = np.abs(anchors[:, 0] - middle) < 24
     sides = {left: np.flatnonzero(~central & ((anchors[:, 0] < middle) == left)).tolist() for left in (True, False)}
     for i in sorted(np.flatnonzero(central).tolist(), key=lambda i: anchors[i, 1]):
         sides[len(sides[True]) <= len(sides[False])].append(i)
     for on_left, members in sides.items():
-        # Of anchors at one height the farther in goes higher, so that lines do not cross.
+        # Of anchors at one height the inner one gets the higher name, so that lines do not cross.
         inward = anchors[members, 0] if on_left else CROP_PX - anchors[members, 0]
         rows = spread(anchors[members, 1] - 0.2 * inward, _LABEL_GAP_PX, 8, CROP_PX - 8)
         edge, outer, text_x, ha = (

@@ -1,7 +1,4 @@
-"""Every plot of one clip; each takes plain data and returns a matplotlib figure.
-
-Nothing here touches pyplot or global state, so that figures can be made in any thread.
-"""
+"""Figures of one clip; none uses pyplot or global state, so that any thread can draw them."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from stag.motion.regions import channel_names
 from stag.motion.transforms import strongest_step
-from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion, draw_graph
+from stag.report.plots.face import FACE_INCHES, arrow_scale, draw_face_motion
 from stag.report.theme import (
     ACCENT,
     FULL_PX,
@@ -38,14 +35,7 @@ TOP_CURVES = 5
 
 @mpl.rc_context(STYLE)
 def face_motion_figure(crop: GreyImage, points: FloatArray, vectors: FloatArray, layout: str) -> Figure:
-    """Draw the crop with the channel windows and the motion of one step as lengthened arrows.
-
-    Args:
-        crop: ``(256, 256)`` uint8.
-        points: ``(68, 2)`` landmarks on the crop.
-        vectors: ``(R, 2)`` motion of one step, crop pixels.
-        layout: Region layout, which names the ``R`` channels.
-    """
+    """Draw the crop ``(256, 256)`` with the channel windows and the motion of one step ``(R, 2)`` as arrows."""
     figure = new_figure(*FACE_INCHES)
     draw_face_motion(figure.add_axes((0, 0, 1, 1)), crop, points, vectors, layout)
     return figure
@@ -53,7 +43,7 @@ def face_motion_figure(crop: GreyImage, points: FloatArray, vectors: FloatArray,
 
 @mpl.rc_context(STYLE)
 def motion_heatmap_figure(motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
-    """Draw magnitude of every channel over time: motion ``(T, R, 2)``, time ``(T,)`` seconds, ``R`` names."""
+    """Draw the size of the motion ``(T, R, 2)`` of every channel over time ``(T,)``."""
     figure = new_figure(4.3, 0.19 * len(names) + 1.0, layout="constrained")
     _draw_heatmap(figure.add_subplot(), motion, time_s, names)
     return figure
@@ -61,32 +51,15 @@ def motion_heatmap_figure(motion: FloatArray, time_s: FloatArray, names: Sequenc
 
 @mpl.rc_context(STYLE)
 def motion_curves_figure(motion: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
-    """Draw magnitude over time, the five strongest channels coloured and named at their end, the others grey."""
+    """Draw the size of the motion over time, the five strongest channels coloured and named, the others grey."""
     figure = new_figure(4.3, 3.2, layout="constrained")
     _draw_curves(figure.add_subplot(), motion, time_s, names)
     return figure
 
 
 @mpl.rc_context(STYLE)
-def graph_figure(
-    adjacency: FloatArray, points: FloatArray, crop: GreyImage | None = None, layout: str = "roi18"
-) -> Figure:
-    """Draw the attention graph on the face.
-
-    Args:
-        adjacency: ``(R, R)``, rows sum to 1; row ``i`` tells where channel ``i`` looks.
-        points: ``(68, 2)`` landmarks on the crop.
-        crop: A photograph to draw on; without it the face is a line drawing.
-        layout: Region layout.
-    """
-    figure = new_figure(*FACE_INCHES)
-    draw_graph(figure.add_axes((0, 0, 1, 1)), adjacency, points, layout, crop)
-    return figure
-
-
-@mpl.rc_context(STYLE)
 def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
-    """Draw the attention graph as a matrix ``(R, R)``: the row looks, the column is looked at."""
+    """Draw the attention graph as a matrix ``(R, R)``: rows look at columns."""
     size = len(names)
     figure = new_figure(0.19 * size + 1.7, 0.19 * size + 1.8, layout="constrained")
     axis = figure.add_subplot()
@@ -100,15 +73,15 @@ def adjacency_figure(adjacency: FloatArray, names: Sequence[str]) -> Figure:
     axis.tick_params(length=0)
     axis.set_ylabel("looks from")
     axis.set_xlabel("to")
-    intensity_scale(axis.inset_axes((0.12, 1.03, 0.4, 0.03)), "0", share(top), "of a row")
+    intensity_scale(axis.inset_axes((0.12, 1.03, 0.4, 0.03)), top, "of a row")
     return figure
 
 
 @mpl.rc_context(STYLE)
 def motion_figure(motion: MotionTensor, layout: str) -> Figure:
-    """Draw one clip at a glance (Fig. 4): mean vectors on the face, channels over time, means, strongest curves.
+    """Draw one clip (Fig. 4): mean vectors on the face, channels over time, mean sizes, strongest curves.
 
-    The mean vector of a channel can be shorter than the mean of its sizes: a movement to and fro cancels.
+    A mean vector can be shorter than the mean size, because a movement to and fro cancels.
     """
     names = channel_names(layout)
     vectors = motion.motion.astype(float).mean(axis=0)
@@ -137,7 +110,7 @@ def _draw_heatmap(axis: Axes, motion: FloatArray, time_s: FloatArray, names: Seq
     _mesh(axis, edges, np.arange(len(names) + 1.0), size.T / top)
     axis.set_ylim(len(names), 0)
     axis.set_yticks(np.arange(len(names)) + 0.5, labels=list(names))
-    intensity_scale(axis.inset_axes((0.06, 1.025, 0.34, 0.03)), "0", share(top), "px")
+    intensity_scale(axis.inset_axes((0.06, 1.025, 0.34, 0.03)), top, "px")
 
 
 def _mesh(axis: Axes, x: FloatArray, y: FloatArray, relative: FloatArray) -> None:

@@ -1,4 +1,4 @@
-"""Plots of scores: of one evaluation, of several side by side, of a study, and of the methods of explanation."""
+"""Figures of scores: of one or several evaluations, of a study, and of the methods of explanation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DASHES = ((0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 
 @mpl.rc_context(STYLE)
 def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
-    """Draw counts and row shares: confusion ``(C, C)``, row is the truth and column the prediction."""
+    """Draw counts and row shares of a confusion matrix ``(C, C)``: rows are the truth, columns the prediction."""
     cell = _cell_in(len(classes))
     figure = new_figure(cell * len(classes) + 1.7, cell * len(classes) + 0.9, layout="constrained")
     _draw_confusion(figure.add_subplot(), confusion, classes)
@@ -33,9 +33,7 @@ def confusion_figure(confusion: FloatArray, classes: Sequence[str]) -> Figure:
 def confusions_figure(matrices: Mapping[str, FloatArray], classes: Sequence[str]) -> Figure:
     """Draw confusion matrices of several sets or protocols side by side, on one scale of row shares (Fig. 8).
 
-    Args:
-        matrices: Title -> ``(C, C)``, row is the truth and column the prediction.
-        classes: Class names, the same for all.
+    ``matrices`` maps a title to counts ``(C, C)``: rows are the truth, columns the prediction.
     """
     columns = len(matrices) if len(matrices) < 4 else 2 if len(matrices) == 4 else 3
     rows = -(-len(matrices) // columns)
@@ -60,52 +58,45 @@ def baseline_figure(scores: Sequence[tuple[str, float, float]], ci95: tuple[floa
     """Draw UF1 (disc) and UAR (ring) of each method on one scale, best UF1 first.
 
     Args:
-        scores: ``(name, UF1, UAR)``; the first is the model under test, drawn in the accent.
-        ci95: Interval of the model's UF1, drawn as a bar.
+        scores: ``(name, UF1, UAR)``; the first is the model under test, in the accent colour.
+        ci95: Interval of the model's UF1.
     """
-    order = sorted(range(len(scores)), key=lambda i: -scores[i][1])
+    ordered = sorted(scores, key=lambda score: -score[1])
+    own = ordered.index(scores[0])
     figure = new_figure(6.4, 0.34 * len(scores) + 0.75, layout="constrained")
     axis = figure.add_subplot()
-    for row, i in enumerate(order):
-        _, uf1, uar = scores[i]
-        colour = ACCENT if i == 0 else MUTED
+    for row, (_, uf1, uar) in enumerate(ordered):
+        colour = ACCENT if row == own else MUTED
         axis.axhline(row, color=RULE, linewidth=0.6, zorder=0)
-        if i == 0 and ci95 is not None:
+        if row == own and ci95 is not None:
             axis.plot(ci95, [row, row], color=ACCENT, alpha=0.3, linewidth=6, solid_capstyle="butt", zorder=1)
         axis.scatter([uar], [row], s=34, facecolor="none", edgecolor=colour, linewidths=1.3, zorder=3)
         axis.scatter([uf1], [row], s=38, color=colour, linewidths=0, zorder=4)
-        axis.text(1.02, row, share(uf1), va="center_baseline", fontsize=8.5, color=INK if i == 0 else MUTED)
-    axis.set_yticks(range(len(order)), labels=[scores[i][0] for i in order])
-    for label, i in zip(axis.get_yticklabels(), order, strict=True):
-        label.set_color(INK)
-        label.set_fontweight("bold" if i == 0 else "normal")
-    axis.set_ylim(len(order) - 0.4, -0.6)
+        axis.text(1.02, row, share(uf1), va="center_baseline", fontsize=8.5, color=INK if row == own else MUTED)
+    _name_rows(axis, [name for name, _, _ in ordered])
+    axis.get_yticklabels()[own].set_fontweight("bold")
     axis.set_xlim(0, 1)
     unit_ticks(axis, "x")
     axis.set_xlabel("● UF1   ○ UAR   ▬ 95 % interval of UF1")
-    axis.spines["left"].set_visible(False)
     return figure
 
 
 @mpl.rc_context(STYLE)
 def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> Figure:
-    """Draw the accuracy of each person: one disc a person, its area the number of clips, stacked where they coincide.
+    """Draw the accuracy of each person ``(n,)`` as a disc, larger with more ``clips (n,)``, and ``overall`` as a line.
 
-    Args:
-        accuracy: ``(n,)`` share of right answers of each person.
-        clips: ``(n,)`` number of clips of each person.
-        overall: Accuracy over all clips, drawn as a line.
+    Discs of equal accuracy are stacked.
     """
-    bins = np.round(np.asarray(accuracy, dtype=float) * 40).astype(int)
+    bins = np.round(accuracy * 40).astype(int)
     height = np.zeros(len(bins))
     for value in np.unique(bins):
         members = np.flatnonzero(bins == value)
-        members = members[np.argsort(-np.asarray(clips)[members], kind="stable")]
+        members = members[np.argsort(-clips[members], kind="stable")]
         height[members] = np.arange(len(members))
     tallest = max(float(height.max(initial=0.0)), 2.0)
     height_in = min(0.12 * tallest, 2.4)
     figure = new_figure(6.4, 0.9 + height_in, layout="constrained")
-    widest = min(8.0, 1.1 * height_in * 72 / tallest)  # points; discs of a stack may touch and no more
+    widest = min(8.0, 1.1 * height_in * 72 / tallest)  # points; discs of a stack may touch but not overlap
     axis = figure.add_subplot()
     largest = max(float(np.max(clips, initial=1)), 1.0)
     axis.axvline(overall, color=SERIES[1], linewidth=1.2, zorder=1)
@@ -113,14 +104,8 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
         overall, tallest + 1.1, f"  all clips {share(overall)}  ", fontsize=8, color=INK, va="center",
         ha="left" if overall < 0.75 else "right",
     )  # fmt: skip
-    axis.scatter(
-        bins / 40,
-        height,
-        s=widest**2 * (0.25 + 0.75 * np.asarray(clips) / largest),
-        color=ACCENT,
-        alpha=0.6,
-        linewidths=0,
-    )
+    areas = widest**2 * (0.25 + 0.75 * clips / largest)
+    axis.scatter(bins / 40, height, s=areas, color=ACCENT, alpha=0.6, linewidths=0)
     axis.set_xlim(-0.03, 1.03)
     axis.set_ylim(-0.8, tallest + 1.5)
     axis.set_yticks([])
@@ -132,11 +117,7 @@ def subject_figure(accuracy: FloatArray, clips: FloatArray, overall: float) -> F
 
 @mpl.rc_context(STYLE)
 def differences_figure(rows: Sequence[tuple[str, float, tuple[float, float] | None]]) -> Figure:
-    """Draw differences with their intervals beside a line at zero; orange where the interval leaves zero out.
-
-    Args:
-        rows: ``(name, difference, 95 % interval or None)``.
-    """
+    """Draw rows of (name, difference, 95 % interval or ``None``); orange where the interval excludes zero."""
     figure = new_figure(7.2, 0.3 * len(rows) + 0.8, layout="constrained")
     axis = figure.add_subplot()
     axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
@@ -153,28 +134,16 @@ def differences_figure(rows: Sequence[tuple[str, float, tuple[float, float] | No
             1.02, at, signed(value), transform=axis.get_yaxis_transform(), va="center_baseline", fontsize=8.5, color=INK
         )
         reach = max(reach, abs(value))
-    axis.set_yticks(range(len(rows)), labels=[name for name, _, _ in rows])
-    for label in axis.get_yticklabels():
-        label.set_color(INK)
-    axis.set_ylim(len(rows) - 0.4, -0.6)
+    _name_rows(axis, [name for name, _, _ in rows])
     axis.set_xlim(-1.08 * reach, 1.08 * reach)
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, symmetric=True))
     axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: signed(float(x), 2)))
     axis.set_xlabel("difference of UF1")
-    axis.spines["left"].set_visible(False)
     return figure
 
 
 class Bar(NamedTuple):
-    """One bar: the score of a set under a protocol.
-
-    Attributes:
-        dataset: Name of the set.
-        protocol: Name of the protocol.
-        value: The score, in [0, 1].
-        low: Lower end of its interval, or ``None``.
-        high: Upper end.
-    """
+    """Score of one data set under one protocol, in [0, 1], and its interval."""
 
     dataset: str
     protocol: str
@@ -188,10 +157,10 @@ def protocol_figure(bars: Sequence[Bar], metric: str, subject_dependent: Sequenc
     """Draw one score of every set under every protocol, from 0 to 1 (Fig. 7).
 
     Args:
-        bars: Sets and protocols keep the order in which they first occur; a pair that is missing leaves a gap.
-        metric: What the score is, for example ``"UF1"``.
+        bars: Sets and protocols keep the order in which they first occur; a missing pair leaves a gap.
+        metric: Name of the score, for example ``"UF1"``.
         subject_dependent: Protocols that test on people they trained on; their bars are hatched, because such a score
-            does not speak of a new person.
+            does not apply to a new person.
     """
     sets = list(dict.fromkeys(bar.dataset for bar in bars))
     protocols = list(dict.fromkeys(bar.protocol for bar in bars))
@@ -242,14 +211,14 @@ def faithfulness_figure(
     deletion: Mapping[str, FloatArray],
     insertion: Mapping[str, FloatArray],
 ) -> Figure:
-    """Draw how faithful methods are on simulated clips: mass on what moves, and removal curves.
+    """Draw how faithful methods are on simulated clips.
 
     Args:
         shares: Title -> share of the attribution on truly moving cells, and its 95 % interval.
-        shuffled: Title -> the same for shuffled weights, where it applies.
+        shuffled: Title -> the share for shuffled weights, if it applies.
         chance: Share of the cells that move.
         deletion: Title -> ``(K,)`` probability of the class over the share of cells held still.
-        insertion: Title -> ``(K,)`` over the share of cells that move.
+        insertion: Title -> ``(K,)`` probability of the class over the share of cells that move.
     """
     order = sorted(shares, key=lambda name: -shares[name][0])
     figure = new_figure(12.4, 0.3 * len(order) + 1.6, layout="constrained")
@@ -266,13 +235,11 @@ def faithfulness_figure(
         where.text(1.03, row, share(mean), transform=where.get_yaxis_transform(), va="center_baseline", fontsize=8)
     where.axvline(chance, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
     where.text(chance, -0.75, "chance", ha="center", va="bottom", fontsize=8, color=MUTED)
+    _name_rows(where, order)
     where.set_ylim(len(order) - 0.5, -0.7)
-    where.set_yticks(range(len(order)), labels=order)
-    where.tick_params(axis="y", labelcolor=INK)
     ends = [chance, *(value for name in order for value in shares[name]), *shuffled.values()]
     right = np.ceil(max(ends) * 10 + 0.3) / 10
     where.set_xlim(0, min(right, 1.02))
-    where.spines["left"].set_visible(False)
     where.set_title("Attribution on what truly moves (simulated)", pad=20)
     where.set_xlabel("share of the mass   ● model   ○ shuffled weights   ▬ 95 %")
     best = [name for name in order if name in deletion]
@@ -285,8 +252,7 @@ def faithfulness_figure(
             colour, dash = looks[name]
             at = np.linspace(0, 1, len(curves[name]))
             axis.plot(at, curves[name], color=colour, linestyle=dash, linewidth=1.7 if dash == "-" else 1.1)
-        axis.set_ylim(0, 1)
-        axis.set_xlim(0, 1)
+        axis.set(xlim=(0, 1), ylim=(0, 1))
         unit_ticks(axis, "x", "y")
         axis.grid(axis="y", color=RULE, linewidth=0.5)
         axis.spines["left"].set_visible(False)
@@ -298,14 +264,19 @@ def faithfulness_figure(
         key.plot([0, 0.12], [place, place], color=colour, linestyle=dash, linewidth=2.0 if dash == "-" else 1.2)
         key.text(0.16, place, name, fontsize=8, va="center_baseline", color=INK)
     key.set_axis_off()
-    key.set_xlim(0, 1)
-    key.set_ylim(0, 1)
+    key.set(xlim=(0, 1), ylim=(0, 1))
     return figure
 
 
+def _name_rows(axis: Axes, names: Sequence[str]) -> None:
+    axis.set_yticks(range(len(names)), labels=names)
+    axis.tick_params(axis="y", labelcolor=INK)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.spines["left"].set_visible(False)
+
+
 def _cell_in(size: int) -> float:
-    """Return side of a cell of a confusion matrix, inches."""
-    return 0.88 if size <= 4 else 0.66
+    return 0.88 if size <= 4 else 0.66  # inches
 
 
 def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -> None:
@@ -315,7 +286,7 @@ def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -
     shares = np.divide(counts, row_sum, out=np.full_like(counts, np.nan), where=row_sum > 0)
     for i in range(size):
         for j in range(size):
-            # The cell stays pale enough for ink on light paper and for light text on a dark screen.
+            # Pale enough for dark text on light paper and for light text on a dark screen.
             strength = _DARKEST * float(np.nan_to_num(shares[i, j]))
             axis.add_patch(
                 Rectangle((j + 0.025, i + 0.025), 0.95, 0.95, facecolor=ACCENT, alpha=0.03 + strength, linewidth=0)
@@ -325,9 +296,7 @@ def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -
                 fontweight="bold" if i == j else "normal",
             )  # fmt: skip
             axis.text(j + 0.5, i + 0.76, share(float(shares[i, j])), ha="center", va="center", fontsize=8, color=INK)
-    axis.set_xlim(0, size)
-    axis.set_ylim(size, 0)
-    axis.set_aspect("equal")
+    axis.set(xlim=(0, size), ylim=(size, 0), aspect="equal")
     axis.spines[:].set_visible(False)
     centres = np.arange(size) + 0.5
     axis.set_xticks(centres, labels=list(classes))
@@ -336,5 +305,4 @@ def _draw_confusion(axis: Axes, confusion: FloatArray, classes: Sequence[str]) -
             label.set(rotation=35, ha="right", rotation_mode="anchor")
     axis.set_yticks(centres, labels=list(classes))
     axis.tick_params(length=0, labelcolor=INK)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel("truth")
+    axis.set(xlabel="predicted", ylabel="truth")

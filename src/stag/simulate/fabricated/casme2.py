@@ -1,7 +1,7 @@
 """CASME II: colour JPEG at 200 fps, a sheet with blank columns, and apexes that are missing or at the edge.
 
-Variants: ``2019`` (the later sheet: surprise 28, sadness 4), ``no-blanks`` (a copy without the blank columns),
-``cropped`` (faces of 280 x 340).
+Variants: ``2019`` (the later sheet: surprise 28, sadness 4), ``no-blanks`` (no blank columns), ``cropped`` (faces of
+280 x 340).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import CodedUnit
-from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, mark, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, mark
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
@@ -30,7 +30,6 @@ _RESERVED = (
     *((subject, "others", "", "") for subject in _OUTSIDE_MEGC for _ in range(3)),
 )
 _HEADER = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion")
-_BLANK_AFTER = (1, 4)
 
 
 class Casme2(Shape):
@@ -41,7 +40,8 @@ class Casme2(Shape):
     image_size = (640, 480)
     cropped_size = (280, 340)
     inter_ocular_px = (60.0, 66.0)
-    suffix = ".jpg"
+    frame_path = "CASME2_RAW_selected/{clip.subject}/{clip.name}/img{number}.jpg"
+    cropped_path = "Cropped/{clip.subject}/{clip.name}/reg_img{number}.jpg"
     colour = True
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
@@ -58,28 +58,23 @@ class Casme2(Shape):
         for subject, emotion in dealt:
             name, quirk = known.pop((subject, emotion), ("", ""))
             if not name:
-                name = _new_name(subject, taken, generator)
+                while not name or (subject, name) in taken:
+                    name = f"EP{generator.integers(1, 20):02d}_{generator.integers(1, 16):02d}"
+                taken.add((subject, name))
+                name += "f" if generator.random() < 0.8 else ""
             clips.append(PlannedClip(subject, name, emotion, 200.0, quirks=frozenset({quirk} - {""})))
         mark(clips, "apex is offset", 4, generator)
         mark(clips, "offset before apex", 1, generator)
         mark(clips, "action units unread", 2, generator, among=("others",))
-        return numbered_plan(clips)
-
-    def folder(self, clip: PlannedClip) -> str:
-        """Return the folder of the frames of a clip."""
-        return f"{'Cropped' if 'cropped' in self.variants else 'CASME2_RAW_selected'}/{clip.subject}/{clip.name}"
-
-    def file_name(self, clip: PlannedClip, number: int) -> str:
-        """Return the file name of one frame; numbers are not padded."""
-        return f"{'reg_img' if 'cropped' in self.variants else 'img'}{number}.jpg"
+        return clips
 
     def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
-        """The cropped copy of one clip lacks its first frame, and one within where enough remain."""
+        """Return the gaps of one clip: its cropped copy lacks the first frame, and a later one if enough remain."""
         odd = "cropped" in self.variants and "cropped frames missing" in clip.quirks
         return frozenset({0, n_frames // 2} if n_frames > 5 else {0}) if odd else frozenset()
 
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
-        """The coding sheet, header in row 1."""
+        """Write the coding sheet, with the header in row 1."""
         rows: list[list[Cell]] = [list(_HEADER)]
         for clip in clips:
             apex, offset = _key_frames(clip)
@@ -87,37 +82,24 @@ class Casme2(Shape):
             subject = int(clip.clip.subject.removeprefix("sub"))
             rows.append([subject, clip.clip.name, clip.onset, apex, offset, codes, clip.clip.emotion])
         if "no-blanks" not in self.variants:
-            for row in rows:
-                for place in reversed(_BLANK_AFTER):
-                    row.insert(place + 1, None)
+            rows = [[*row[:2], None, *row[2:5], None, *row[5:]] for row in rows]
         date = "20190701" if "2019" in self.variants else "20140508"
         write_xlsx(root / f"CASME2-coding-{date}.xlsx", {"Sheet1": rows})
 
 
 def notation(units: Sequence[CodedUnit]) -> Cell:
-    """Write action units as the sheet writes them: ``"4+7+L10"``; one unit of both sides is a number."""
+    """Return action units in the notation of the sheet: ``"4+7+L10"``; one unit of both sides is a number."""
     if len(units) == 1 and not units[0].side:
         return units[0].unit
     return "+".join(f"{unit.side}{unit.unit}" for unit in units)
 
 
-def _new_name(subject: str, taken: set[tuple[str, str]], generator: np.random.Generator) -> str:
-    while True:
-        name = f"EP{generator.integers(1, 20):02d}_{generator.integers(1, 16):02d}"
-        if (subject, name) not in taken:
-            taken.add((subject, name))
-            return name + ("f" if generator.random() < 0.8 else "")
-
-
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
-    """Return apex and offset as the sheet has them."""
-    quirks = clip.clip.quirks
-    if "apex missing" in quirks:
-        return "/", clip.offset
-    if "apex is onset" in quirks:
-        return clip.onset, clip.offset
-    if "apex is offset" in quirks:
-        return clip.offset, clip.offset
-    if "offset before apex" in quirks:
-        return clip.apex, clip.apex - 1
-    return clip.apex, clip.offset
+    """Return apex and offset as the sheet lists them."""
+    wrong: dict[str, tuple[Cell, int]] = {
+        "apex missing": ("/", clip.offset),
+        "apex is onset": (clip.onset, clip.offset),
+        "apex is offset": (clip.offset, clip.offset),
+        "offset before apex": (clip.apex, clip.apex - 1),
+    }
+    return next((wrong[quirk] for quirk in clip.clip.quirks & wrong.keys()), (clip.apex, clip.offset))

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import CodedUnit
-from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot
 from stag.simulate.fabricated.sheets import Cell, write_csv, write_xlsx
 
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
-"""In the order of ``EmotionId``."""
-
+"""Emotions in the order of ``EmotionId``."""
 _ORDER = ("disgust", "surprise", "sadness", "fear", "happiness", "anger", "contempt")
 PARTS: dict[str, tuple[int, dict[str, int]]] = {
     "train_data": (176, dict(zip(_ORDER, (548, 298, 278, 265, 206, 161, 100), strict=True))),
@@ -37,7 +36,7 @@ class Dfme(Shape):
     known_variants = ("xlsx",)
     image_size = (1024, 768)
     inter_ocular_px = (80.0, 110.0)
-    suffix = ".png"
+    frame_path = "{clip.part}/{clip.part}/{clip.name}/{number:05d}.png"
     with_lead = True
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
@@ -51,33 +50,24 @@ class Dfme(Shape):
             rate = {subject: float(generator.choice(_RATES)) for subject in subjects}
             for subject, emotion in allot(counts, subjects, generator):
                 index[subject] += 1
-                clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, rate[subject], part, 5))
-        return numbered_plan(clips)
-
-    def folder(self, clip: PlannedClip) -> str:
-        """Return the folder of the frames of a clip."""
-        return f"{clip.part}/{clip.part}/{clip.name}"
-
-    def file_name(self, clip: PlannedClip, number: int) -> str:
-        """Return the file name of one frame."""
-        return f"{number:05d}.png"
+                clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, rate[subject], part))
+        return clips
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
-        """Frames count from 0 in every clip."""
+        """Return 0: frames count from 0 in every clip."""
         return 0
 
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
-        """One table for each split, beside its folder."""
+        """Write one table for each split, beside its folder."""
         for part in PARTS:
-            rows: list[Sequence[Cell]] = [_HEADER]
-            for clip in (clip for clip in clips if clip.clip.part == part):
-                planned = clip.clip
-                rows.append(
-                    (
-                        planned.subject, planned.name, clip.onset, clip.apex, clip.offset, planned.emotion,
-                        EMOTIONS.index(planned.emotion), int(planned.fps), notation(clip.units, generator),
-                    )
-                )  # fmt: skip
+            known = [
+                (
+                    clip.clip.subject, clip.clip.name, clip.onset, clip.apex, clip.offset, clip.clip.emotion,
+                    EMOTIONS.index(clip.clip.emotion), int(clip.clip.fps), notation(clip.units, generator),
+                )
+                for clip in clips if clip.clip.part == part
+            ]  # fmt: skip
+            rows: list[Sequence[Cell]] = [_HEADER, *known]
             if "xlsx" in self.variants:
                 write_xlsx(root / f"{part}.xlsx", {"Sheet1": rows})
             else:
@@ -85,7 +75,7 @@ class Dfme(Shape):
 
 
 def notation(units: Sequence[CodedUnit], generator: np.random.Generator) -> Cell:
-    """Write action units as the tables write them: ``"4+L7"``, ``4``, ``"AD38/AD39"``, now and then with ``M58``."""
+    """Return action units in the notation of the tables: ``"4+L7"``, ``4``, ``"AD38/AD39"``, sometimes with ``M58``."""
     nostrils = all(unit.unit in (38, 39) for unit in units)
     extra = generator.random()
     if nostrils or (extra < 0.02 and len(units) == 1 and not units[0].side):

@@ -1,7 +1,7 @@
-"""4DME, the grey release of micro-expressions: joined labels, static action units, and two rows changed over.
+"""4DME, the grey release of micro-expressions: joined labels, static action units, and two swapped rows.
 
-Variant: ``cropped`` (the tree ``gray_micro_crop``). Only the total is published with the layout; the numbers of clips
-of each label, the names of people and clips, the frame rate and the image size are assumed.
+Variant: ``cropped`` (the tree ``gray_micro_crop``). Only the layout and the number of clips are published; the clips of
+each label, the names of people and clips, the frame rate and the image size are assumed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from stag.facs import AU_VOCABULARY
-from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
     "Negative": 130, "Positive": 34, "Others": 31, "Surprise": 29, "Surprise+Positive": 14, "Surprise+Negative": 8,
     "Positive+Repression": 8, "Negative+Repression": 4, "Repression": 6, "Surprise+Repression": 3,
 }  # fmt: skip
-"""Assumed, but such that the published three-class and five-class counts come out."""
+"""Assumed such that the published three-class and five-class counts result."""
 LABELS = ("Positive", "Negative", "Surprise", "Repression", "Others")
 UNITS = tuple(unit for unit in AU_VOCABULARY if unit not in (28, 45))
 """The 22 action units that have a column. # assumed which"""
@@ -38,7 +38,8 @@ class FourDme(Shape):
     image_size = (640, 480)
     cropped_size = (320, 400)  # assumed
     inter_ocular_px = (56.0, 70.0)
-    suffix = ".jpg"
+    frame_path = "gray_micro/{clip.subject}/{clip.name}/{number:05d}.jpg"
+    cropped_path = "gray_micro_crop/{clip.subject}/{clip.name}/{number:05d}.jpg"
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
         """Plan 267 clips."""
@@ -46,19 +47,11 @@ class FourDme(Shape):
         clips = []
         for subject, emotion in allot(COUNTS, _SUBJECTS, generator):
             index[subject] += 1
-            clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, 60.0, digits=5))
-        return numbered_plan(clips)
-
-    def folder(self, clip: PlannedClip) -> str:
-        """Return the folder of the frames of a clip."""
-        return f"{'gray_micro_crop' if 'cropped' in self.variants else 'gray_micro'}/{clip.subject}/{clip.name}"
-
-    def file_name(self, clip: PlannedClip, number: int) -> str:
-        """Return the file name of one frame."""
-        return f"{number:0{clip.digits}d}.jpg"
+            clips.append(PlannedClip(subject, f"{subject}_{index[subject]:02d}", emotion, 60.0))
+        return clips
 
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
-        """The labelling sheet: one row a clip, action units as text and as columns, labels likewise."""
+        """Write the labelling sheet: one row a clip; action units and labels as text and as columns."""
         header = ("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs")
         columns = [f"AU{unit}" for unit in UNITS]
         codes = [_codes(clip, generator) for clip in clips]
@@ -76,7 +69,7 @@ class FourDme(Shape):
 
 
 def _codes(clip: WrittenClip, generator: np.random.Generator) -> list[Cell]:
-    """Write action units as text such as ``"AU4(k)+L7"`` and as columns, in which static units count by mistake."""
+    """Return action units as text such as ``"AU4(k)+L7"``, then as columns, which count static units by mistake."""
     texts = {unit.unit: f"{unit.side or 'AU'}{unit.unit}" for unit in clip.units}
     if generator.random() < _STATIC_SHARE:
         static = int(generator.choice([unit for unit in UNITS if unit not in texts]))

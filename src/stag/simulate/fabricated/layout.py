@@ -1,17 +1,18 @@
-"""Plan of a fabricated tree (people, clips, emotions in published numbers) and what each data set must define."""
+"""Plan a fabricated tree (people, clips, emotions in published numbers), and define what each data set provides."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from stag.errors import ConfigError
 from stag.facs import CodedUnit
-from stag.simulate.anatomy import one_sided_share
+from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import EMOTION_CLIPS, draw_units, unit_odds
 from stag.simulate.render import ClipTruth
 
@@ -25,13 +26,10 @@ class PlannedClip:
     """One clip of a tree, before anything is drawn.
 
     Attributes:
-        subject: Person, as the folders of the set write it.
-        name: Name of the clip, as the folders of the set write it.
-        emotion: Emotion, as the set spells it.
-        fps: Frames per second.
-        part: Split that the clip belongs to, where a set has any.
+        subject: Person, as the set spells it; so are ``name`` and ``emotion``.
+        part: Split of the set, if any.
         digits: Width to which frame numbers are padded with zeros.
-        quirks: What is odd about this clip, on disk or in the sheet.
+        quirks: Faults of this clip, on disk or in the sheet.
         position: Place in the plan of the whole set; it seeds everything that is drawn for the clip.
         person: Number of the person in the whole set.
     """
@@ -42,7 +40,7 @@ class PlannedClip:
     fps: float
     part: str = ""
     digits: int = 0
-    quirks: frozenset[str] = field(default_factory=frozenset)
+    quirks: frozenset[str] = frozenset()
     position: int = 0
     person: int = 0
 
@@ -67,12 +65,12 @@ def allot(
         counts: Emotion -> number of clips.
         subjects: The people, in order.
         generator: Source of randomness.
-        reserved: ``(subject, emotion)`` of clips that are settled.
-        closed: People who have no other clips than the reserved ones.
-        first: Emotions of which everybody else gets at least one, whichever it is; any where empty.
+        reserved: ``(subject, emotion)`` of fixed clips.
+        closed: People with no clips but the reserved ones.
+        first: Everybody else gets a clip of one of these emotions; of any emotion where empty.
 
     Returns:
-        ``(subject, emotion)`` of every clip, by subject, the reserved ones of a subject before the others.
+        ``(subject, emotion)`` of every clip, by subject, with reserved clips first.
     """
     left = dict(counts)
     for _, emotion in reserved:
@@ -91,53 +89,42 @@ def allot(
     return sorted(dealt, key=lambda clip: order[clip[0]])
 
 
-def numbered_plan(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    """Return the clips with their position in the whole set and the number of their person."""
-    people: dict[str, int] = {}
-    return [
-        replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(clips)
-    ]
-
-
 def mark(
     clips: list[PlannedClip], quirk: str, count: int, generator: np.random.Generator, among: Collection[str] = ()
 ) -> None:
-    """Give a quirk to ``count`` clips that have none yet, in place; only to those of the emotions ``among``, if any."""
+    """Give a quirk to ``count`` clips without any, in place; if ``among`` is given, to clips of these emotions."""
     free = [i for i, clip in enumerate(clips) if not clip.quirks and (not among or clip.emotion in among)]
     for i in generator.choice(free, size=count, replace=False):
         clips[i] = replace(clips[i], quirks=frozenset({quirk}))
 
 
 def choose(plan: Sequence[PlannedClip], subjects: int | None, clips: int | None) -> list[PlannedClip]:
-    """Return the clips of the first people of each split, at most so many of each person.
+    """Number all clips and people; return at most ``clips`` clips of the first ``subjects`` people of each split.
 
-    Odd clips come first, then the emotions in turn, so that a small tree is as varied as it can be.
+    Odd clips come first, then the emotions in turn, to keep a small tree varied.
     """
-    kept: list[PlannedClip] = []
-    for part in dict.fromkeys(clip.part for clip in plan):
-        people = list(dict.fromkeys(clip.subject for clip in plan if clip.part == part))[:subjects]
-        for person in people:
-            own = [clip for clip in plan if clip.part == part and clip.subject == person]
-            kept += own if clips is None else _varied(own)[:clips]
-    return sorted(kept, key=lambda clip: clip.position)
+    people: dict[str, int] = {}
+    plan = [
+        replace(clip, position=i, person=people.setdefault(clip.subject, len(people))) for i, clip in enumerate(plan)
+    ]
+    of_split: dict[str, dict[int, list[PlannedClip]]] = {}
+    for clip in plan:
+        of_split.setdefault(clip.part, {}).setdefault(clip.person, []).append(clip)
+    kept = [own for split in of_split.values() for own in list(split.values())[:subjects]]
+    return sorted((clip for own in kept for clip in _varied(own)[:clips]), key=lambda clip: clip.position)
 
 
 def _varied(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    turn: dict[str, int] = {}
+    turn: Counter[str] = Counter()
     rounds = {}
     for clip in sorted(clips, key=lambda clip: not clip.quirks):
-        turn[clip.emotion] = turn.get(clip.emotion, 0) + 1
+        turn[clip.emotion] += 1
         rounds[clip.position] = turn[clip.emotion]
     return sorted(clips, key=lambda clip: (not clip.quirks, rounds[clip.position], clip.position))
 
 
 def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
-    """Return the emotion of the simulator for a label of a set; joined labels stay joined.
-
-    Example:
-        >>> simulated_emotion("Surprise+Positive", np.random.default_rng(0))
-        'surprise+happiness'
-    """
+    """Return the emotion of the simulator for a label of a set; ``Surprise+Positive`` is ``surprise+happiness``."""
     names = []
     for label in emotion.lower().split("+"):
         name = _SPELLINGS.get(label, label)
@@ -149,7 +136,7 @@ def simulated_emotion(emotion: str, generator: np.random.Generator) -> str:
 
 
 def draw_codes(emotion: str, generator: np.random.Generator) -> tuple[CodedUnit, ...]:
-    """Draw the action units of a clip that is not rendered, as a coder would note them."""
+    """Draw the coded action units of a clip that is not rendered."""
     units = {unit for part in emotion.split("+") for unit in draw_units(unit_odds(part, None), generator)}
     side = "L" if generator.random() < 0.5 else "R"
     return tuple(CodedUnit(unit, side if generator.random() < one_sided_share(unit) else "") for unit in sorted(units))
@@ -160,16 +147,12 @@ class WrittenClip:
     """A clip whose frames are on disk.
 
     Attributes:
-        clip: What was planned.
         first: Number of its first frame, as in the file names.
-        n_frames: Number of frames from the first to the last, missing ones included.
-        onset: True onset, as a number in the file names.
-        apex: True apex.
-        offset: True offset.
-        units: The action units that fire.
+        n_frames: Number of frames from the first to the last, with missing ones.
+        onset: True onset, numbered as in the file names; so are ``apex`` and ``offset``.
         missing: Positions from the first frame that are not on disk.
         strength_px: Peak displacement in crop pixels; nan for a tiny clip.
-        truth: What happens in each frame; ``None`` for a tiny clip.
+        truth: True motion of each frame; ``None`` for a tiny clip.
     """
 
     clip: PlannedClip
@@ -185,18 +168,13 @@ class WrittenClip:
 
 
 class Shape(ABC):
-    """The layout of one public data set; each file beside this one defines one.
-
-    Args:
-        variants: Names of other copies in circulation, of which this tree is one.
+    """The layout of one public data set; ``variants`` select other copies in circulation.
 
     Attributes:
-        name: As typed by the user.
-        known_variants: Names of the copies that can be made.
         image_size: Width and height of a frame as published.
-        cropped_size: Width and height of a frame of the variant ``cropped``, if there is one.
         inter_ocular_px: Smallest and largest distance between the inner eye corners in such a frame. # assumed
-        suffix: Ending of the image files.
+        frame_path: Path of a frame below the root, from ``clip`` and ``number``.
+        cropped_path: Path in the variant ``cropped``, if there is one; so is ``cropped_size``.
         colour: Whether images have three channels.
         with_lead: Whether a folder contains frames before the onset and after the offset.
 
@@ -207,9 +185,10 @@ class Shape(ABC):
     name: str
     known_variants: tuple[str, ...] = ()
     image_size: tuple[int, int]
-    cropped_size: tuple[int, int] | None = None
     inter_ocular_px: tuple[float, float]
-    suffix: str
+    frame_path: str
+    cropped_path: str
+    cropped_size: tuple[int, int]
     colour: bool = False
     with_lead: bool = False
 
@@ -219,34 +198,23 @@ class Shape(ABC):
             known = ", ".join(self.known_variants)
             raise ConfigError(f"{self.name} has no variant {unknown[0]!r}; there are {known}")
         self.variants = frozenset(variants)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return self.cropped_size if self.cropped_size and "cropped" in self.variants else self.image_size
+        if "cropped" in self.variants:
+            self.frame_path, self.image_size = self.cropped_path, self.cropped_size
 
     @abstractmethod
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
         """Return all clips of the set in published numbers, in the order of its sheet."""
 
-    @abstractmethod
-    def folder(self, clip: PlannedClip) -> str:
-        """Return the folder of the frames of a clip, relative to the root."""
-
-    @abstractmethod
-    def file_name(self, clip: PlannedClip, number: int) -> str:
-        """Return the file name of one frame."""
-
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
-        """Draw the number of the first frame; half of the clips cross 100, where sorting by text would fail."""
+        """Draw the number of the first frame; half of the clips cross 100, where sorting as text fails."""
         if generator.random() < 0.5:
             return 100 - int(generator.integers(1, min(n_frames, 99)))
         return int(generator.integers(1, 400))
 
     def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
-        """Return the positions of the frames that are missing on disk."""
+        """Return the positions of frames that are missing on disk."""
         return frozenset()
 
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
-        """Write the annotation of the set; nothing where folders are the annotation."""
+        """Write the annotation of the set, if folders are not the annotation."""
         return

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stag.facs import CodedUnit
-from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, mark, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, allot, mark
 from stag.simulate.fabricated.sheets import Cell, write_xlsx
 
 COUNTS = {
@@ -26,20 +25,19 @@ _BAD_KEY_FRAMES: dict[str, tuple[str, int]] = {
     "032_3_1": ("apex missing", 4945),
     "032_3_2": ("apex missing", 5130),
 }
-"""Clips whose sheet is known to be wrong: what, and the right frame."""
+"""Clip -> what the published sheet gets wrong, and the right frame."""
 
 _HEADER = (
     "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro",
     "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
 )  # fmt: skip
-_PREAMBLE_ROWS = 13
 _OBJECTIVE = {"Happiness": 1, "Surprise": 2, "Anger": 3, "Disgust": 4, "Sadness": 5, "Fear": 6}
 _ODD_NOTATIONS = (
     "{u}A/B", "A/L{u}", "ref({u}B)+43", "({s}{u} or R12)+R15", "L{u} or L14", "R{u}A or 17A or 24A",
     "{s}{u}+17+soft focus", "B#", "{s}{u} + 61", "{s}{u} ", "T{u}", "{u}?", "T{u}+39", "{u}D+9B",
     "A{u}", "A{u}B+A2C", "A{u}E+ref(10)", "ref(L{u})+A12B",
 )  # fmt: skip
-"""Notations of the published sheet, about whatever unit ``u`` with side ``s`` fires."""
+"""Notations of the published sheet for a unit ``u`` with side ``s``."""
 
 
 class Samm(Shape):
@@ -49,7 +47,7 @@ class Samm(Shape):
     known_variants = ("stripped",)
     image_size = (960, 650)
     inter_ocular_px = (80.0, 100.0)
-    suffix = ".jpg"
+    frame_path = "SAMM/{clip.subject}/{clip.name}/{clip.subject}_{number:0{clip.digits}d}.jpg"
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
         """Plan 159 clips of 29 people."""
@@ -72,18 +70,10 @@ class Samm(Shape):
             clips.append(PlannedClip(subject, name, spelling, 200.0, digits=digits, quirks=quirks))
         for number in range(len(_ODD_NOTATIONS)):
             mark(clips, f"notation {number}", 1, generator)
-        return numbered_plan(clips)
-
-    def folder(self, clip: PlannedClip) -> str:
-        """Return the folder of the frames of a clip."""
-        return f"SAMM/{clip.subject}/{clip.name}"
-
-    def file_name(self, clip: PlannedClip, number: int) -> str:
-        """Return the file name of one frame, padded to four or five digits."""
-        return f"{clip.subject}_{number:0{clip.digits}d}.jpg"
+        return clips
 
     def first_number(self, clip: PlannedClip, n_frames: int, generator: np.random.Generator) -> int:
-        """Recordings are long; clips with a known right frame begin so that this frame is in them."""
+        """Draw a number from a long recording; a clip with a known right frame contains that frame."""
         what, right = _BAD_KEY_FRAMES.get(clip.name, ("", 0))
         if what:
             return right - (n_frames - 1 if what == "offset wrong" else n_frames // 2)
@@ -93,7 +83,7 @@ class Samm(Shape):
         return int(generator.integers(20, 12000))
 
     def annotate(self, root: Path, clips: Sequence[WrittenClip], generator: np.random.Generator) -> None:
-        """The FACS sheet: the header is in row 14, below a preamble."""
+        """Write the FACS sheet; the header is in row 14, below a preamble."""
         rows: list[list[Cell]] = [] if "stripped" in self.variants else _preamble()
         rows.append(list(_HEADER))
         for clip in clips:
@@ -110,30 +100,26 @@ class Samm(Shape):
 
 
 def notation(clip: WrittenClip, generator: np.random.Generator) -> Cell:
-    """Write action units as the sheet writes them: side before, intensity behind."""
+    """Return action units in the notation of the sheet: side before, intensity behind."""
     odd = next((quirk for quirk in sorted(clip.clip.quirks) if quirk.startswith("notation ")), "")
     if odd:
         unit = clip.units[0]
         return _ODD_NOTATIONS[int(odd.split()[1])].format(u=unit.unit, s=unit.side)
-    codes = [_coded(unit, generator) for unit in clip.units]
+    intensities = [generator.choice(["", "A", "B", "C", "D"], p=[0.5, 0.15, 0.2, 0.1, 0.05]) for _ in clip.units]
+    codes = [f"{unit.side}{unit.unit}{letter}" for unit, letter in zip(clip.units, intensities, strict=True)]
     return int(codes[0]) if len(codes) == 1 and codes[0].isdecimal() else "+".join(codes)
 
 
-def _coded(unit: CodedUnit, generator: np.random.Generator) -> str:
-    intensity = str(generator.choice(["", "A", "B", "C", "D"], p=[0.5, 0.15, 0.2, 0.1, 0.05]))
-    return f"{unit.side}{unit.unit}{intensity}"
-
-
 def _new_name(subject: str, taken: set[str], generator: np.random.Generator) -> str:
-    while True:
+    name = ""
+    while not name or name in taken:
         name = f"{subject}_{generator.integers(1, 8)}_{generator.integers(1, 13)}"
-        if name not in taken:
-            taken.add(name)
-            return name
+    taken.add(name)
+    return name
 
 
 def _key_frames(clip: WrittenClip) -> tuple[Cell, int]:
-    """Return apex and offset as the sheet has them."""
+    """Return apex and offset as the sheet lists them."""
     if "offset wrong" in clip.clip.quirks:
         return clip.apex, clip.onset - 360
     if "apex missing" in clip.clip.quirks:
@@ -145,4 +131,4 @@ def _preamble() -> list[list[Cell]]:
     lines: list[Cell] = ["Simulated: no row of this sheet describes a real person", "Micro-movements, FACS coded", None]
     lines += [f"{code}: induced emotion {code}" for code in range(1, 8)]
     lines += ["Frames count from the start of the recording at 200 fps", "L left, R right, T top, B bottom", None]
-    return [[line] for line in lines[:_PREAMBLE_ROWS]]
+    return [[line] for line in lines]

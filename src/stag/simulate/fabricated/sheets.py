@@ -1,4 +1,4 @@
-"""Annotation sheets of which equal content is equal bytes."""
+"""Write annotation sheets; equal content gives equal bytes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,7 @@ _MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
 
 
 def write_xlsx(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> None:
-    """Write rows of cells as a workbook.
-
-    Args:
-        path: File to write.
-        sheets: Name of a sheet -> its rows.
-    """
+    """Write a workbook of sheet name -> rows of cells."""
     book = Workbook(write_only=True)
     book.properties.creator = "stag simulator"
     book.properties.created = _LONG_AGO
@@ -48,7 +43,7 @@ def write_csv(path: Path, rows: Sequence[Sequence[Cell]]) -> None:
 
 
 def _without_times(book: bytes) -> bytes:
-    """Openpyxl notes when a book was saved, in its properties and in the time stamps of the archive."""
+    """Remove the time of saving that openpyxl notes in the properties and in the archive."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():

@@ -9,7 +9,7 @@ from collections import Counter
 
 import numpy as np
 
-from stag.simulate.fabricated.layout import PlannedClip, Shape, allot, numbered_plan
+from stag.simulate.fabricated.layout import PlannedClip, Shape, allot
 
 COUNTS = {"negative": 70, "positive": 51, "surprise": 43}
 
@@ -30,7 +30,8 @@ class Smic(Shape):
     image_size = (640, 480)
     cropped_size = (240, 280)  # assumed
     inter_ocular_px = (44.0, 54.0)
-    suffix = ".bmp"
+    frame_path = "HS/{clip.subject}/micro/{clip.emotion}/{clip.name}/image{number:06d}.bmp"
+    cropped_path = "SMIC_all_cropped/HS/{clip.subject}/micro/{clip.emotion}/{clip.name}/reg_image{number:06d}.bmp"
     colour = True
 
     def plan(self, generator: np.random.Generator) -> list[PlannedClip]:
@@ -43,20 +44,11 @@ class Smic(Shape):
             quirks = {"frames missing"} if name in _HOLES else set()
             if name == _SOMETIMES_EMPTY and "empty-clip" in self.variants:
                 quirks.add("no frames")
-            clips.append(PlannedClip(subject, name, emotion, 100.0, digits=6, quirks=frozenset(quirks)))
-        return numbered_plan(clips)
-
-    def folder(self, clip: PlannedClip) -> str:
-        """Return the folder of the frames of a clip."""
-        root = "SMIC_all_cropped/HS" if "cropped" in self.variants else "HS"
-        return f"{root}/{clip.subject}/micro/{clip.emotion}/{clip.name}"
-
-    def file_name(self, clip: PlannedClip, number: int) -> str:
-        """Return the file name of one frame."""
-        return f"{'reg_image' if 'cropped' in self.variants else 'image'}{number:06d}.bmp"
+            clips.append(PlannedClip(subject, name, emotion, 100.0, quirks=frozenset(quirks)))
+        return clips
 
     def missing(self, clip: PlannedClip, n_frames: int) -> frozenset[int]:
-        """Some clips have holes."""
+        """Return the gaps of the clips that have some."""
         if "no frames" in clip.quirks:
             return frozenset(range(n_frames))
         if "frames missing" not in clip.quirks:

@@ -1,4 +1,4 @@
-"""Writing a fabricated tree: rendered faces, or tiny moving textures where only the layout matters."""
+"""Write a fabricated tree: rendered faces, or tiny moving textures where only the layout matters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from stag import __version__
 from stag.datasets.readers.manifest import SIMULATION
 from stag.errors import ConfigError, DatasetError
 from stag.facs import parse_facs
-from stag.simulate.clip_script import draw_script
 from stag.simulate.corpus import (
     NOISE,
     SCRIPT,
@@ -35,7 +34,7 @@ from stag.simulate.fabricated.layout import PlannedClip, Shape, WrittenClip, cho
 from stag.simulate.fabricated.samm import Samm
 from stag.simulate.fabricated.smic import Smic
 from stag.simulate.face import Portrait
-from stag.simulate.render import ClipRenderer
+from stag.simulate.render import ClipRenderer, draw_script
 from stag.simulate.settings import SimulationSettings
 from stag.types import GreyImage
 from stag.utils.files import write_json
@@ -43,9 +42,7 @@ from stag.utils.files import write_json
 SHAPES: dict[str, type[Shape]] = {shape.name: shape for shape in (Casme2, Samm, Smic, Dfme, FourDme)}
 """Name of a data set -> its layout."""
 
-TINY_SIZE = (48, 36)
-"""Width and height of a tiny frame."""
-
+TINY_SIZE = (48, 36)  # width and height of a frame
 _TINY_FRAMES = (3, 6)
 _PLAN, _SHEET = 20, 21
 
@@ -68,33 +65,27 @@ def simulate_tree(
     """Write a fabricated tree in the layout of a public data set; the same arguments give the same bytes.
 
     Ids follow the published pattern and clips the published counts; every value is simulated. ``simulation.json``
-    marks the tree and lists its odd clips. A rendered tree has ``truth.npz`` as a corpus has (see
-    :func:`~stag.simulate.corpus.simulate_corpus`), with ``subject (n,)``, ``part (n,)``, ``frame_number (sum N,)`` and
-    ``on_disk (sum N,)`` besides; ids are ``subject/clip`` there.
+    marks the tree and lists its odd clips. A rendered tree has the ``truth.npz`` of a corpus (see
+    :func:`~stag.simulate.corpus.simulate_corpus`) with ids ``subject/clip`` and the additional arrays
+    ``subject (n,)``, ``part (n,)``, ``frame_number (sum N,)`` and ``on_disk (sum N,)``.
 
     Args:
         out: Folder to write; it must be new or empty.
         shape: A name in :data:`SHAPES`.
-        subjects: Number of people (of each split); all where omitted. A clip is the same in every selection.
-        clips: Most clips of a person; all where omitted.
+        subjects: Number of people (of each split); all if omitted. A clip is the same in every selection.
+        clips: Most clips of a person; all if omitted.
         tiny: Whether frames are small moving textures, three to five a clip, instead of faces.
-        size: Width and height of a frame; as published where omitted, :data:`TINY_SIZE` where tiny.
-        settings: What the clips are like; where given, its frame and face size count unless ``size`` is given too.
+        size: Width and height of a frame; as published if omitted, :data:`TINY_SIZE` if tiny.
+        settings: Strength, timing, nuisance and, unless ``size`` is given, frame and face size.
         seed: Seed of everything.
-        variants: Names of other copies in circulation, see the shape.
-        portrait: Photograph that the people are made from, or several, which they take in turn.
+        variants: Names of other copies in circulation.
+        portrait: Photograph that the people are made from, or several in turn.
         jobs: Number of worker processes.
         progress: Called with (clips done, clips in all).
-
-    Returns:
-        The folder.
 
     Raises:
         DatasetError: The folder is not empty, or there is no such shape.
         ConfigError: A number is out of range, or the shape has no such variant.
-
-    Example:
-        >>> simulate_tree("fabricated", "casme2", tiny=True)  # doctest: +SKIP
     """
     if shape not in SHAPES:
         raise DatasetError(f"no corpus shape {shape!r}; there are {', '.join(SHAPES)}")
@@ -102,11 +93,8 @@ def simulate_tree(
     require_numbers(seed, subjects=subjects, clips=clips, jobs=jobs)
     if size is not None and min(size) < 8:
         raise ConfigError(f"simulation size = {size[0]}x{size[1]} is not accepted: expected at least 8x8 pixels")
-    if tiny:
-        drawn, frame_size = None, size or TINY_SIZE
-    else:
-        drawn = _sized(layout, settings, size)
-        frame_size = (drawn.width, drawn.height)
+    drawn = None if tiny else _sized(layout, settings, size)
+    frame_size = (drawn.width, drawn.height) if drawn else size or TINY_SIZE
     chosen = choose(layout.plan(subject_generator(seed, 0, _PLAN)), subjects, clips)
     people: dict[int, list[PlannedClip]] = {}
     for clip in chosen:
@@ -154,10 +142,10 @@ def simulate_tree(
 
 
 def _sized(layout: Shape, settings: SimulationSettings | None, size: tuple[int, int] | None) -> SimulationSettings:
-    """Return the settings at the frame size of the set, or at another with the face scaled along."""
+    """Return the settings at the frame size of the set, or at another size with the face scaled along."""
     if settings is not None and size is None:
         return settings
-    width, height = layout.size
+    width, height = layout.image_size
     low, high = layout.inter_ocular_px
     if size is not None:
         factor = min(size[0] / width, size[1] / height)
@@ -200,7 +188,7 @@ def _write_person(
 
 
 def _write_tiny(root: Path, layout: Shape, clip: PlannedClip, seed: int, size: tuple[int, int]) -> WrittenClip:
-    """A texture that moves one pixel to the left with every frame, and key frames at its ends and middle."""
+    """Write a texture that moves one pixel to the left with every frame, with key frames at its ends and middle."""
     generator = subject_generator(seed, clip.person, SCRIPT, clip.position)
     emotion = simulated_emotion(clip.emotion, generator)
     n_frames = int(generator.integers(*_TINY_FRAMES))
@@ -217,11 +205,10 @@ def _write_tiny(root: Path, layout: Shape, clip: PlannedClip, seed: int, size: t
 
 
 def _write_frames(root: Path, layout: Shape, clip: WrittenClip, frames: Iterable[GreyImage]) -> None:
-    folder = root / layout.folder(clip.clip)
-    folder.mkdir(parents=True)
     for position, frame in enumerate(frames):
+        path = root / layout.frame_path.format(clip=clip.clip, number=clip.first + position)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if position not in clip.missing:
             image: Any = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) if layout.colour else frame
-            # The tree appears whole by rename, so its files need not do so one by one.
-            data = cv2.imencode(layout.suffix, image)[1].tobytes()
-            (folder / layout.file_name(clip.clip, clip.first + position)).write_bytes(data)
+            # The whole tree appears by rename, so the files are written directly.
+            path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())

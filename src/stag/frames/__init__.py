@@ -1,1 +1,0 @@
-"""Where frames come from: video files, animated pictures, folders of images."""
