@@ -1,8 +1,8 @@
 """Networks to compare STAG with: each small, after a published idea, on the same regional motion.
 
 A network maps motion ``(B, T, R, 2)`` to a feature ``(B, M)``. :func:`build_network` puts it in the place of STAG's two
-branches; normalisation, action-unit input, heads, loss and training stay those of STAG. All of them work under
-:func:`torch.func.vmap` over stacked parameters.
+branches; normalisation, action-unit input, heads, loss and training stay those of STAG; AU curves read the motion
+itself. All of them work under :func:`torch.func.vmap` over stacked parameters.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from stag.config import ModelConfig
 from stag.facs import AU_REGIONS
+from stag.model.action_units import StepUnits
 from stag.model.dropout import Dropout
 from stag.model.onset_apex import OnsetApexMaps
 from stag.model.stag import STAG
@@ -279,6 +280,7 @@ def build_network(name: NetworkName, given: NetworkInput, *, classes: Sequence[s
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model.add_module("temporal", Branch(NETWORKS[name](given, config.transformer_dim, config.dropout)))
+        model.step_units = StepUnits(given.regions * 2, len(model.info.au_vocabulary))
     model.add_module("embedding", nn.Identity())
     for unused in ("spatial", "fusion"):
         delattr(model, unused)
