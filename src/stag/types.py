@@ -251,3 +251,74 @@ class Prediction(ArrayValue):
         rows |= {"face": str(self.face_id), "from": f"{self.start_s:.2f} to {self.end_s:.2f} s"}
         remarks = "; ".join(dict.fromkeys((*self.flags, *self.motion.flags)))
         return html_table(f"{self.predicted}, {self.file}", rows | ({"remarks": remarks} if remarks else {}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """One expression in a recording, annotated or spotted.
+
+    Attributes:
+        file: The recording as the user named it.
+        onset_s: Start, seconds since the first frame.
+        offset_s: End, seconds.
+        apex_s: Moment of the largest motion; ``nan`` if unknown.
+        kind: ``micro`` or ``macro``, another event such as ``blink``, or empty where it is unknown.
+        face_id: Number of the face; ``None`` where only one person is seen.
+        score: Confidence of the spotter in [0, 1]; ``nan`` for an annotation.
+        subject: Identifier of the person as text; empty if unknown.
+        emotion: Annotated or predicted emotion or class; empty if unknown.
+        action_units: Numbers of the action units.
+    """
+
+    file: str
+    onset_s: float
+    offset_s: float
+    apex_s: float = float("nan")
+    kind: str = ""
+    face_id: int | None = None
+    score: float = float("nan")
+    subject: str = ""
+    emotion: str = ""
+    action_units: tuple[int, ...] = ()
+
+    def overlap(self, other: Interval) -> float:
+        """Return the intersection over union with another interval, in time."""
+        shared = min(self.offset_s, other.offset_s) - max(self.onset_s, other.onset_s)
+        union = max(self.offset_s, other.offset_s) - min(self.onset_s, other.onset_s)
+        return max(shared, 0.0) / union if union > 0 else float(shared == 0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordingMotion(ArrayValue):
+    """Motion of one face through a recording, ``N`` moments in order.
+
+    Attributes:
+        time_s: ``(N,)`` float64, seconds since the first frame of the recording.
+        motion: ``(N, 18, 2)`` float32 displacement of the channels of ``roi18``, crop pixels. It is continuous within a
+            stretch; its zero is arbitrary.
+        stretch: ``(N,)`` int64, number of the stretch between two cuts or losses of the face.
+        head: ``(N, 4)`` float32: shift right and down (crop pixels), turn in the picture plane (degrees), log size.
+        turn_deg: ``(N,)`` float32 turn out of the picture plane since the stretch began.
+        eyes: ``(N,)`` float32, how far the openings of both eyes differ from their usual picture; about 1 in a blink.
+        face_id: Number of the face in order of appearance.
+        duration_s: Length of the whole recording.
+    """
+
+    time_s: NDArray[np.float64]
+    motion: NDArray[np.float32]
+    stretch: NDArray[np.int64]
+    head: NDArray[np.float32]
+    turn_deg: NDArray[np.float32]
+    eyes: NDArray[np.float32]
+    face_id: int = 0
+    duration_s: float = 0.0
+
+    def stretches(self) -> list[slice]:
+        """Return the rows of each stretch."""
+        edges = np.flatnonzero(np.diff(self.stretch)) + 1
+        return [slice(int(a), int(b)) for a, b in zip([0, *edges], [*edges, len(self.time_s)], strict=True) if a < b]
+
+    @property
+    def measured_s(self) -> float:
+        """Time in which the face was followed."""
+        return float(sum(self.time_s[s.stop - 1] - self.time_s[s.start] for s in self.stretches()))
