@@ -26,7 +26,7 @@ CATCHES = 3
 _SHAPES = 12
 _PEAK_STEP_PX = 8
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
-_DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
+DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
 """Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
 
 
@@ -255,7 +255,7 @@ def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
     """
     course = pose[..., :2] / np.maximum(np.abs(pose[..., :2]).max(axis=(1, 2), keepdims=True), 1e-9)
     angle = course * largest_rad[:, None, None]
-    return np.asarray(_DEPTH_PX[:, None] * angle[:, :, None, :])
+    return np.asarray(DEPTH_PX[:, None] * angle[:, :, None, :])
 
 
 def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:

@@ -194,7 +194,7 @@ def firing_levels(shape: FloatArray, time_s: FloatArray) -> FloatArray:
     time = time_s[:, :, None]
     rising = ((time - start) / (peak - start)).clip(0, 1)
     falling = ((time - peak) / (end - peak)).clip(0, 1)
-    return np.asarray(_ease(rising**rise) - _ease(falling**fall))
+    return np.asarray(ease(rising**rise) - ease(falling**fall))
 
 
 def head_pose(head: FloatArray, time_s: FloatArray) -> FloatArray:
@@ -280,6 +280,6 @@ def between(limits: tuple[float, float], share: FloatArray) -> FloatArray:
     return limits[0] + (limits[1] - limits[0]) * share
 
 
-def _ease(t: FloatArray) -> FloatArray:
+def ease(t: FloatArray) -> FloatArray:
     """Return a minimum-jerk step from 0 to 1."""
     return t * t * t * (10 - t * (15 - 6 * t))

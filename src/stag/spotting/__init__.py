@@ -1,0 +1,1 @@
+"""Spot expressions in recordings of any length."""
