@@ -23,6 +23,9 @@ from stag.utils.values import ArrayValue
 Parts = tuple[tuple[int, float, float, float], ...]
 """Action units of a movement: position in the vocabulary, amount on the left and right (crop pixels), lag (s)."""
 
+TALKING = 0.3
+"""Share of the recordings of people who talk and look around."""
+
 MICRO_S = 0.5
 """Longest micro-expression; macro-expressions last up to :data:`MACRO_S`."""
 MACRO_S = 4.0
@@ -71,25 +74,25 @@ class Habit:
 
     @classmethod
     def draw(cls, generator: np.random.Generator, *, expressions: bool = True) -> Habit:
-        """Draw the habit of a recording: half in a laboratory, half of people who talk and look around."""
-        talks = generator.random() < 0.5
+        """Draw the habit of a recording: most in a laboratory, the others of people who talk and look around."""
+        talks = generator.random() < TALKING
         u = generator.random(11)
 
         def of(i: int, quiet: tuple[float, float], lively: tuple[float, float]) -> float:
             return float(between(lively if talks else quiet, u[i]))
 
         return cls(
-            micro=of(0, (0.8, 2.5), (0.8, 2.5)) if expressions else 0.0,
-            macro=of(1, (1.0, 3.5), (1.0, 3.5)) if expressions else 0.0,
-            blink=of(2, (8, 25), (10, 30)),
-            speech=of(3, (0, 0.5), (2, 5)),
-            swallow=of(4, (0.3, 2), (0.3, 2)),
-            brow=of(5, (0.1, 1.0), (0.5, 3)),
-            mouth=of(6, (0.3, 2.0), (0.5, 3)),
-            gaze=of(7, (3, 15), (8, 30)),
-            turn=of(8, (0.2, 2), (2, 10)),
-            sway_px=of(9, (0.2, 2.0), (1.0, 5.0)),
-            unrest_px=of(10, (0.03, 0.25), (0.1, 0.5)),
+            micro=of(0, (1.0, 3.0), (1.0, 3.0)) if expressions else 0.0,
+            macro=of(1, (1.0, 4.0), (1.0, 4.0)) if expressions else 0.0,
+            blink=of(2, (8, 20), (10, 30)),
+            speech=of(3, (0, 0.2), (2, 5)),
+            swallow=of(4, (0.2, 1), (0.3, 2)),
+            brow=of(5, (0, 0.4), (0.5, 3)),
+            mouth=of(6, (0.1, 0.8), (0.5, 3)),
+            gaze=of(7, (2, 8), (8, 30)),
+            turn=of(8, (0.1, 0.8), (2, 10)),
+            sway_px=of(9, (0.2, 1.2), (1.0, 5.0)),
+            unrest_px=of(10, (0.02, 0.15), (0.1, 0.5)),
         )
 
 
@@ -169,7 +172,12 @@ class RecordingScript(ArrayValue):
 
 
 def write_recording(
-    style: DisplayStyle, habit: Habit, duration_s: float, generator: np.random.Generator, file: str = "", person: str = ""
+    style: DisplayStyle,
+    habit: Habit,
+    duration_s: float,
+    generator: np.random.Generator,
+    file: str = "",
+    person: str = "",
 ) -> RecordingScript:
     """Write the script of a new recording of a person."""
     script = _Writer(style, habit, duration_s, generator, file, person)
@@ -185,7 +193,13 @@ class _Writer:
     """Collects the movements of a recording."""
 
     def __init__(
-        self, style: DisplayStyle, habit: Habit, duration_s: float, generator: np.random.Generator, file: str, person: str
+        self,
+        style: DisplayStyle,
+        habit: Habit,
+        duration_s: float,
+        generator: np.random.Generator,
+        file: str,
+        person: str,
     ) -> None:
         self.style, self.habit, self.g = style, habit, generator
         self.file, self.person = file, person
@@ -309,9 +323,7 @@ class _Writer:
         self.script.movements.append(Movement(start, max(rise, 0.02), hold, max(fall, 0.02), parts))
 
     def event(self, kind: str, start: float, end: float) -> None:
-        self.script.events.append(
-            Interval(file=self.file, subject=self.person, onset_s=start, offset_s=end, kind=kind)
-        )
+        self.script.events.append(Interval(file=self.file, subject=self.person, onset_s=start, offset_s=end, kind=kind))
 
     def parts(self, units: Sequence[int], strength_px: float, lag_s: float) -> Parts:
         """Draw the amounts of action units, the strongest of them with the whole strength, some on one side only."""
@@ -343,4 +355,3 @@ class _Writer:
             if start <= last and all(start > b + _GAP_S or start + length_s < a - _GAP_S for a, b in taken):
                 return float(start)
         return None
-

@@ -19,6 +19,7 @@ from stag.utils.values import ArrayValue
 
 _RIGHT, _WRONG = 0.4, 0.25  # overlap from which a candidate is an expression, and below which it is none
 _KEPT = 0.4  # share of the candidates without an expression that training sees
+_RECORDING_S = 90.0
 _CALIBRATION_PEOPLE = 10_000  # number of the first person who is used for calibration
 _OTHER = KINDS.index("other")
 
@@ -84,7 +85,7 @@ def _event(here: Interval, events: Sequence[Interval]) -> int:
 def fit_spotter(
     lessons: Iterable[Lesson],
     *,
-    epochs: int = 14,
+    epochs: int = 12,
     batch: int = 256,
     learning_rate: float = 1e-3,
     seed: int = 0,
@@ -132,21 +133,45 @@ def fit_spotter(
     return net.eval()
 
 
-def simulated_lessons(people: int, *, seed: int, first: int = 0, duration_s: float = 90.0) -> Iterable[Lesson]:
-    """Yield the lessons of one recording of each of so many simulated people."""
-    for person in range(first, first + people):
-        made = simulate_recording(person, seed=seed, duration_s=duration_s)
+def train_simulated(
+    people: int, *, seed: int = 0, epochs: int = 12, progress: Callable[[int, int], None] | None = None
+) -> Spotter:
+    """Train on one simulated recording of each of so many people, and calibrate on a quarter as many others.
+
+    Args:
+        people: Number of people.
+        seed: Seed of everything.
+        epochs: Passes over the candidates.
+        progress: Called with (done, total) steps of work.
+    """
+    total = people + epochs + max(people // 4, 1)
+    lessons = []
+    for person in range(people):
+        made = simulate_recording(person, seed=seed, duration_s=_RECORDING_S)
         generator = np.random.default_rng([seed, person])
-        yield lesson(made.motion, made.script.expressions, made.script.events, generator)
+        lessons.append(lesson(made.motion, made.script.expressions, made.script.events, generator))
+        if progress is not None:
+            progress(person + 1, total)
+    net = fit_spotter(
+        lessons,
+        epochs=epochs,
+        seed=seed,
+        progress=None if progress is None else lambda k, _: progress(people + k, total),
+    )
+    quiet = (
+        simulate_recording(person, seed=seed, duration_s=_RECORDING_S, expressions=False).motion
+        for person in range(_CALIBRATION_PEOPLE, _CALIBRATION_PEOPLE + max(people // 4, 1))
+    )
+    card = {"simulated": True, "people": people, "minutes": people * _RECORDING_S / 60, "seed": seed}
+    return Spotter(net, false_alarm_table(net, quiet), card)
 
 
-def calibrate(net: SpotterNet, people: int, *, seed: int, duration_s: float = 90.0) -> list[tuple[float, float]]:
-    """Return false alarms per minute and thresholds, on simulated people who show no expression."""
+def false_alarm_table(net: SpotterNet, recordings: Iterable[RecordingMotion]) -> list[tuple[float, float]]:
+    """Return false alarms per minute and thresholds, from recordings of people who show no expression."""
     spotter = Spotter(net, [(1.0, 0.5)], {})
     scores: list[float] = []
     minutes = 0.0
-    for person in range(_CALIBRATION_PEOPLE, _CALIBRATION_PEOPLE + people):
-        made = simulate_recording(person, seed=seed, duration_s=duration_s, expressions=False)
-        minutes += made.motion.measured_s / 60
-        scores += [one.score for one in spotter.all_answers(made.motion)[0]]
+    for motion in recordings:
+        minutes += motion.measured_s / 60
+        scores += [one.score for one in spotter.all_answers(motion)[0]]
     return calibrated(scores, minutes)

@@ -106,9 +106,7 @@ def rise_and_fall(motion: FloatArray, half: int) -> NDArray[np.float64]:
     return np.asarray(motion - 0.5 * (padded[: -2 * half] + padded[2 * half :]))
 
 
-def _extent(
-    motion: FloatArray, bend: FloatArray, peak: int, half: int, height: float, scale_s: float
-) -> Candidate:
+def _extent(motion: FloatArray, bend: FloatArray, peak: int, half: int, height: float, scale_s: float) -> Candidate:
     """Find onset and offset: where motion along the direction of the peak has left its lowest point on either side."""
     reach = int(_REACH * half)
     low, high = max(0, peak - reach), min(len(motion), peak + reach + 1)
