@@ -165,7 +165,7 @@ def _count_lenient(truth: list[Interval], spotted: list[Interval], counts: Float
     for k, kind in enumerate(KINDS):
         labels = np.array([a.kind == kind for a in truth], bool)
         found = hit.any(axis=1) & labels
-        used = hit.any(axis=0).tolist()
+        used = [bool(column.any()) for column in hit.T]
         missed = [b.kind == kind for b, hits in zip(spotted, used, strict=True) if not hits]
         counts[k] += int(found.sum()), sum(missed), int((labels & ~found).sum())
 

@@ -235,10 +235,12 @@ class _Writer:
             strength = float(np.clip(strength, least, most))
             parts = self.parts(units, strength, lag_s=min(0.04, 0.2 * length) if micro else 0.1)
             self.script.movements.append(Movement(start, rise, hold, length - hold - rise, parts))
-            about = {"file": self.file, "subject": self.person, "emotion": emotion, "action_units": units}
             self.script.expressions.append(
-                Interval(onset_s=start, apex_s=start + rise, offset_s=start + length, kind=kind, **about)
-            )
+                Interval(
+                    file=self.file, subject=self.person, kind=kind, onset_s=start, apex_s=start + rise,
+                    offset_s=start + length, emotion=emotion, action_units=units,
+                )
+            )  # fmt: skip
             self.script.strength_px.append(strength)
 
     def blinks(self) -> None:
@@ -346,7 +348,7 @@ class _Writer:
         return int(self.g.poisson(per_minute * self.script.duration_s / 60))
 
     def moments(self, per_minute: float) -> list[float]:
-        return np.sort(self.g.uniform(0, self.script.duration_s, self.times(per_minute))).tolist()
+        return sorted(map(float, self.g.uniform(0, self.script.duration_s, self.times(per_minute))))
 
     def free(self, length_s: float, taken: Sequence[tuple[float, float]]) -> float | None:
         """Draw a start at which no other expression is near, or ``None`` after twenty attempts."""

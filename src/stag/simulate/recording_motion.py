@@ -104,7 +104,8 @@ def observe(script: RecordingScript, response: FloatArray, g: np.random.Generato
     motion += _noise(len(time_s), fps, noise_px, script.duration_s, g)
     eyes += np.minimum(blink / g.uniform(2.5, 5.0), 1.0) * g.uniform(0.7, 1.5)
     eyes += 0.05 * np.abs(amounts[:, [AU_VOCABULARY.index(u) for u in (5, 6, 7)]]).sum(axis=(1, 2))
-    eyes += g.uniform(0.02, 0.15) * (1 + 0.2 * g.standard_normal(len(time_s)))
+    eyes += g.uniform(0.03, 0.45) * (1 + g.uniform(0.05, 0.3) * g.standard_normal(len(time_s)))
+    eyes += g.uniform(0, 0.04) * np.hypot(*turned.T)  # a turning head changes the picture
     size_deg = np.hypot(*turned.T) + 0.5 * g.standard_normal(len(time_s))
     kept, stretch = _stretches(time_s, g)
     return RecordingMotion(

@@ -124,7 +124,7 @@ def fit_spotter(
             if known.any():
                 loss = loss + functional.smooth_l1_loss(moved[known], wanted[known], beta=0.1)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -162,7 +162,7 @@ def train_simulated(
         simulate_recording(person, seed=seed, duration_s=_RECORDING_S, expressions=False).motion
         for person in range(_CALIBRATION_PEOPLE, _CALIBRATION_PEOPLE + max(people // 4, 1))
     )
-    card = {"simulated": True, "people": people, "minutes": people * _RECORDING_S / 60, "seed": seed}
+    card: dict[str, object] = {"simulated": True, "people": people, "minutes": people * _RECORDING_S / 60, "seed": seed}
     return Spotter(net, false_alarm_table(net, quiet), card)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from stag.errors import ConfigError, ModelError, reason
 from stag.spotting.describe import FEATURES, describe
-from stag.spotting.peaks import RATE, candidates, courses
+from stag.spotting.peaks import RATE, Course, candidates, courses
 from stag.types import Interval, RecordingMotion
 from stag.utils.files import atomic_path, write_json
 
@@ -110,6 +110,14 @@ class Spotter:
         """Return expressions of any score, none of them overlapping, and events, in order of time."""
         expressions: list[Interval] = []
         named: list[Interval] = []
+
+        def answer(course: Course, kind: str, score: float, *rows: float) -> Interval:
+            onset_s, apex_s, offset_s = (float(course.time_s(row)) for row in rows)
+            return Interval(
+                file=file, face_id=recording.face_id, kind=kind, score=score, onset_s=onset_s, apex_s=apex_s,
+                offset_s=offset_s,
+            )  # fmt: skip
+
         for course in courses(recording):
             found = candidates(course)
             if not found:
@@ -124,18 +132,11 @@ class Spotter:
                     onset, offset = float(one.onset), float(one.offset)
                 onset, offset = max(onset, 0.0), min(offset, float(last))
                 apex = float(np.clip(one.apex + top * length, onset, offset))
-                times = {"onset_s": onset, "apex_s": apex, "offset_s": offset}
-                about = {name: float(course.time_s(row)) for name, row in times.items()}
-                score = float(p[0] + p[1])
                 kind = EXPRESSIONS[int(offset - onset > _LONGEST_MICRO * RATE)]
-                expressions.append(Interval(file=file, face_id=recording.face_id, kind=kind, score=score, **about))
+                expressions.append(answer(course, kind, float(p[0] + p[1]), onset, apex, offset))
                 best = int(np.argmax(p))
                 if KINDS[best] in EVENTS and p[best] >= _SURE:
-                    times = {"onset_s": one.onset, "apex_s": one.apex, "offset_s": one.offset}
-                    about = {name: float(course.time_s(row)) for name, row in times.items()}
-                    named.append(
-                        Interval(file=file, face_id=recording.face_id, kind=KINDS[best], score=float(p[best]), **about)
-                    )
+                    named.append(answer(course, KINDS[best], float(p[best]), one.onset, one.apex, one.offset))
         return _best(expressions), _joined(named)
 
     def save(self, folder: Path) -> None:
