@@ -70,7 +70,7 @@ def test_public_names():
     assert set(stag.__all__) == {
         "Config", "MotionSet", "Predictor", "STAG", "STAGClassifier", "StagError", "__version__", "compare", "datasets",
         "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "info", "load_dataset",
-        "predict", "schemes", "simulate_corpus", "simulate_motion", "train",
+        "predict", "schemes", "simulate_corpus", "simulate_motion", "spot", "train",
     }  # fmt: skip
     assert dir(stag) == sorted(stag.__all__)
     assert all(getattr(stag, name) is not None for name in stag.__all__)

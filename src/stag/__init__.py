@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "api.evaluation": "compare evaluate evaluate_model evaluate_split",
     "api.prediction": "Predictor explain predict",
+    "api.spotting": "spot",
     "config": "Config",
     "datasets.clips": "load_dataset schemes",
     "datasets.extract": "extract_motion",
@@ -30,13 +31,14 @@ _HOMES["datasets"] = "stag.datasets"  # the package, which can be called
 __all__ = [
     "STAG", "Config", "MotionSet", "Predictor", "STAGClassifier", "StagError", "__version__", "compare", "datasets",
     "evaluate", "evaluate_model", "evaluate_split", "explain", "extract_motion", "info", "load_dataset", "predict",
-    "schemes", "simulate_corpus", "simulate_motion", "train",
+    "schemes", "simulate_corpus", "simulate_motion", "spot", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from stag import datasets
     from stag.api.evaluation import compare, evaluate, evaluate_model, evaluate_split
     from stag.api.prediction import Predictor, explain, predict
+    from stag.api.spotting import spot
     from stag.config import Config
     from stag.datasets.clips import load_dataset, schemes
     from stag.datasets.extract import extract_motion

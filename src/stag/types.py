@@ -302,6 +302,8 @@ class RecordingMotion(ArrayValue):
         eyes: ``(N,)`` float32, how far the openings of both eyes differ from their usual picture; about 1 in a blink.
         face_id: Number of the face in order of appearance.
         duration_s: Length of the whole recording.
+        crop: ``(256, 256)`` uint8, the first aligned crop, or ``None`` for simulated motion.
+        points: ``(68, 2)`` landmarks on that crop, or ``None``.
     """
 
     time_s: NDArray[np.float64]
@@ -312,6 +314,8 @@ class RecordingMotion(ArrayValue):
     eyes: NDArray[np.float32]
     face_id: int = 0
     duration_s: float = 0.0
+    crop: GreyImage | None = None
+    points: FloatArray | None = None
 
     def stretches(self) -> list[slice]:
         """Return the rows of each stretch."""

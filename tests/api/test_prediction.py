@@ -72,7 +72,7 @@ def test_a_named_model_is_loaded_once_until_its_folder_changes(p, here):
     assert first is again is not p.model
     os.utime(here / "model" / "model.safetensors", (1, 1))
     assert stag.predict("me.mp4", "model").model is not first
-    assert prediction._predictor(p.model).model is p.model
+    assert prediction.loaded_predictor(p.model).model is p.model
 
 
 def test_every_face_is_predicted(here):

@@ -182,7 +182,7 @@ def predict(
         >>> stag.predict("me.mp4")
         Prediction(surprise ..., me.mp4, face 0)
     """
-    return _predictor(model).predict(path, fps=fps, aus=aus, pictures=pictures)
+    return loaded_predictor(model).predict(path, fps=fps, aus=aus, pictures=pictures)
 
 
 def explain(
@@ -218,14 +218,14 @@ def explain(
             raise ConfigError("`fps` and `aus` belong to a video; a prediction is explained as it was made")
         if model is None and not isinstance(clip, Prediction):
             raise ConfigError("this prediction does not contain its model; give `model`")
-        bound = clip if model is None else Prediction(**vars(clip) | {"model": _predictor(model).model})
+        bound = clip if model is None else Prediction(**vars(clip) | {"model": loaded_predictor(model).model})
     else:
         bound = predict(clip, DEFAULT_MODEL if model is None else model, fps=fps, aus=aus)
     assert isinstance(bound, Prediction)
     return bound.explain(method=method, target=target)
 
 
-def _predictor(model: STAG | str | Path) -> Predictor:
+def loaded_predictor(model: STAG | str | Path) -> Predictor:
     """Return the predictor of a model; a named model is loaded again only when its weights change."""
     if isinstance(model, STAG):
         return Predictor(model)

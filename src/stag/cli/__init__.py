@@ -4,12 +4,12 @@ import atexit
 import gc
 import sys
 
-from stag.cli import clips, data, studies, study_figures, upkeep
+from stag.cli import clips, data, spotting, studies, study_figures, upkeep
 from stag.cli.console import fail
 from stag.cli.usage import app
 from stag.errors import StagError
 
-__all__ = ["app", "clips", "data", "main", "studies", "study_figures", "upkeep"]
+__all__ = ["app", "clips", "data", "main", "spotting", "studies", "study_figures", "upkeep"]
 
 
 def main() -> None:

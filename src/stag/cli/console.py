@@ -15,6 +15,7 @@ from rich.table import Table
 from stag.utils.choices import au_text
 
 if TYPE_CHECKING:
+    from stag.evaluation.intervals import SpottingScores
     from stag.evaluation.results import RunResult
     from stag.studies.results import StudyResult
 
@@ -85,6 +86,29 @@ def _lines(what: str, unit: str) -> Report:
         warn(f"{what} {done} of {total}{speed}{left}")
 
     return report
+
+
+def print_spotting(scores: SpottingScores) -> None:
+    """Print the scores of spotted intervals: both rules by name, subjects, times, recognition."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("rule", "kind", "TP", "FP", "FN", "precision", "recall", "F1", "95 %"):
+        table.add_column(column, justify="left" if column in ("rule", "kind") else "right")
+    for row in scores.table.itertuples():
+        shares = [f"{value:.3f}" for value in (row.precision, row.recall, row.f1)]
+        table.add_row(
+            str(row.rule), str(row.kind), str(row.tp), str(row.fp), str(row.fn), *shares,
+            f"{row.f1_low:.3f}-{row.f1_high:.3f}",
+        )  # fmt: skip
+    OUT.print(table)
+    for row in scores.subjects.itertuples():
+        say(f"subject {row.subject}  TP {row.tp}  FP {row.fp}  FN {row.fn}  F1 {row.f1:.3f}")
+    say("strict: one to one, kinds agree; lenient: a match takes the kind of the label and may serve several labels")
+    if scores.error_s:
+        say("median error  " + ", ".join(f"{name} {value:.3f} s" for name, value in scores.error_s.items()))
+    if scores.uf1 is not None:
+        say(f"recognition of the matches  UF1 {scores.uf1:.3f}, UAR {scores.uar:.3f}; STRS {scores.strs:.3f}")
+    if scores.false_alarms_per_min is not None:
+        say(f"false alarms  {scores.false_alarms_per_min:.2f} a minute")
 
 
 def duration(seconds: float) -> str:

@@ -52,6 +52,9 @@ SETTINGS = Sort("a TOML file", (".toml",))
 RECORD = Sort("a JSON file", (".json",))
 MOTION = Sort("a motion file", (".npz",), strict=True, text=False)
 PICTURE = Sort("a picture", (".png", ".svg"), strict=True, text=False)
+ELAN = Sort("an ELAN document", (".eaf",), strict=True)
+SUBTITLES = Sort("WebVTT subtitles", (".vtt",), strict=True)
+VIDEO = Sort("a video", (".mp4",), strict=True, text=False)
 ONNX = Sort("an ONNX file", (".onnx",), text=False)
 FOLDER = _folder("a folder")
 MODEL = _folder("a model folder", "model.safetensors config.json README.md")
@@ -72,7 +75,7 @@ DEMO = _folder("the folder of a demo", "corpus motion.npz loso model report.html
 _ENDINGS = frozenset(
     ".mp4 .m4v .mov .avi .mkv .webm .wmv .mpg .mpeg .mts .m2ts .3gp .flv .ogv .h264 .264 .h265 .hevc .mjpeg .gif .webp "
     ".jpg .jpeg .bmp .tif .tiff .xlsx .xls .ods .npy .pt .pth .pkl .safetensors .zip .toml .py .ipynb .pdf .csv .html "
-    ".htm .json .npz .png .svg .onnx".split()
+    ".htm .json .npz .png .svg .onnx .eaf .vtt".split()
 )
 
 

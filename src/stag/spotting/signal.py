@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.errors import FaceNotFound, VideoError
-from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points
+from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import FaceTracker
 from stag.motion.flow import make_flow
 from stag.motion.regions import Pooling, covering_window
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, RecordingMotion
-from stag.video import fps_if_untimed, mark_cuts, read_frames
+from stag.video import DEFAULT_FPS, fps_if_untimed, mark_cuts, read_frames
 
 RENEWAL_S = 4.0  # assumed; longer than any expression that is spotted
 USUAL_S = 2.0  # assumed; time over which the usual picture of the eyes is averaged
@@ -107,6 +108,17 @@ def measure_recording(
     return measured
 
 
+def length_s(path: Path, fps: float | None = None) -> float:
+    """Return the length that a recording announces, seconds; 0 where it announces none."""
+    if path.is_dir():
+        return sum(1 for one in path.iterdir() if one.is_file()) / (fps or DEFAULT_FPS)
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            return float(container.duration / av.time_base) if container.duration else 0.0
+    except (av.error.FFmpegError, OSError, ValueError):
+        return 0.0  # reading it tells what is wrong
+
+
 def averaged(frames: Iterable[Frame]) -> Iterator[Frame]:
     """Average frames that follow each other within 14 ms; slower recordings stay as they are."""
     group: list[Frame] = []
@@ -140,6 +152,8 @@ class _Face:
         self._number = -1
         self._view: _View | None = None
         self._place: Landmarks | None = None
+        self._crop: GreyImage | None = None
+        self._points: FloatArray | None = None
         self._seen_s = 0.0
 
     @property
@@ -151,6 +165,8 @@ class _Face:
         self._number += 1
         self._place = landmarks
         self._view = _View(frame, landmarks)
+        if self._crop is None:
+            self._crop, self._points = self._view.picture, self._view.points
         self._keep(frame, self._view.first())
 
     def leave(self) -> None:
@@ -183,6 +199,8 @@ class _Face:
             eyes=table[:, 5],
             face_id=self.face_id,
             duration_s=duration_s,
+            crop=self._crop,
+            points=self._points,
         )
 
     def _keep(self, frame: Frame, row: NDArray[np.float32]) -> None:
@@ -196,12 +214,13 @@ class _View:
     """The face of one stretch: tracker, reference crop, and the usual picture of the eyes."""
 
     def __init__(self, frame: Frame, landmarks: Landmarks) -> None:
-        self._points = landmarks.points
+        self._centre = landmarks.points.mean(axis=0)
         self._to_crop = crop_transform(landmarks.points)
         self._from_crop = invert(self._to_crop)
-        points = transform_points(landmarks.points, self._to_crop)
-        self._window = covering_window(points, "roi18", _FLOW_MARGIN_PX)
-        inside = points - [self._window[2], self._window[0]]
+        self.points = transform_points(landmarks.points, self._to_crop)
+        self.picture = warp_crop(frame.image, self._to_crop)
+        self._window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
+        inside = self.points - [self._window[2], self._window[0]]
         self._pooling = Pooling.of(inside, "roi18")
         self._tracker = FaceTracker(frame.image, landmarks)
         self._flow = make_flow("lucas-kanade")
@@ -234,7 +253,7 @@ class _View:
 
     def centre(self) -> FloatArray:
         """Return the middle of the landmarks in the last frame."""
-        return transform_points(self._points.mean(axis=0), self._motion)
+        return transform_points(self._centre, self._motion)
 
     def _head(self) -> FloatArray:
         (a, _, x), (b, _, y) = compose(self._to_crop, compose(self._motion, self._from_crop))

@@ -1,0 +1,137 @@
+"""Spot the expressions of a long recording; the result tabulates, draws itself, and writes files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from stag.api.prediction import Predictor, loaded_predictor
+from stag.model.shipped import DEFAULT_MODEL
+from stag.model.stag import STAG
+from stag.spotting.cache import kept_or_read
+from stag.spotting.recognise import FaceTimeline, timeline
+from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
+from stag.spotting.signal import read_recording
+from stag.utils.files import write_text
+from stag.utils.parallel import one_thread
+from stag.utils.values import ArrayValue
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spotting(ArrayValue):
+    """What was spotted in one recording: a :class:`~stag.spotting.recognise.FaceTimeline` for each face.
+
+    Example:
+        >>> spotted = stag.spot("interview.mp4")
+        >>> spotted.to_frame()[["onset_s", "offset_s", "kind", "predicted"]]
+        >>> spotted.save_elan("interview.eaf")
+    """
+
+    path: Path
+    faces: tuple[FaceTimeline, ...]
+    predictor: Predictor
+
+    def __iter__(self) -> Iterator[FaceTimeline]:
+        return iter(self.faces)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rows that ``stag spot --csv`` writes: one for each expression."""
+        from stag.report.timeline_files import interval_rows
+
+        return interval_rows(self.faces)
+
+    def curves(self) -> pd.DataFrame:
+        """Return one row for each moment and face: action units and the motion of the regions."""
+        from stag.report.timeline_files import curve_rows
+        from stag.spotting.recognise import unit_curves
+
+        with one_thread():
+            vocabulary = self.predictor.model.info.au_vocabulary
+            tables = [curve_rows(face, unit_curves(face.motion, self.predictor), vocabulary) for face in self.faces]
+        return pd.concat(tables, ignore_index=True)
+
+    def plot(self) -> Figure:
+        """Draw the timeline of the largest face: regions, eyes, head, expressions and events."""
+        from stag.report.plots.timeline import timeline_figure
+
+        return timeline_figure(self.faces[0])
+
+    def save_elan(self, path: str | Path) -> None:
+        """Write an ELAN document with a tier for each kind of interval."""
+        from stag.report.timeline_files import elan
+
+        write_text(path, elan(self.faces, self.path))
+
+    def save_vtt(self, path: str | Path) -> None:
+        """Write WebVTT subtitles."""
+        from stag.report.timeline_files import webvtt
+
+        write_text(path, webvtt(self.faces))
+
+    def save_boris(self, path: str | Path) -> None:
+        """Write a table in the columns of BORIS's aggregated events."""
+        from stag.report.timeline_files import boris_csv
+
+        write_text(path, boris_csv(self.faces))
+
+    def _summary(self) -> str:
+        return "; ".join(face._summary() for face in self.faces)
+
+
+def spot(
+    path: str | Path,
+    model: STAG | str | Path = DEFAULT_MODEL,
+    *,
+    false_alarms: float = DEFAULT_FALSE_ALARMS,
+    every_face: bool = False,
+    fps: float | None = None,
+    keep: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Spotting:
+    """Spot the micro- and macro-expressions of a recording of any length, and recognise each.
+
+    Args:
+        path: A video, an animated picture, or a folder of images.
+        model: The model that recognises: a trained one, its folder or its name.
+        false_alarms: False alarms per minute that are accepted; calibrated on simulated recordings.
+        every_face: Whether to follow everybody, or one person.
+        fps: Frames per second where the recording has no times.
+        keep: Folder in which the measured motion is kept and looked for.
+        progress: Called with the seconds of the recording that have been read.
+
+    Raises:
+        VideoError: The recording cannot be read.
+        FaceNotFound: There is no face.
+        ConfigError: ``false_alarms`` is not positive.
+
+    Example:
+        >>> stag.spot("interview.mp4", false_alarms=0.5)
+    """
+    path = Path(path)
+    spotter = shipped_spotter()
+    spotter.threshold(false_alarms)  # before the recording is read
+    predictor = loaded_predictor(model)
+
+    with one_thread():
+        motions = kept_or_read(
+            path,
+            None if keep is None else Path(keep),
+            f"{every_face} {fps}",
+            lambda: read_recording(path, fps=fps, every_face=every_face, progress=progress),
+        )
+        faces = tuple(timeline(m, str(path), spotter, predictor, false_alarms=false_alarms) for m in motions)
+    return Spotting(path, faces, predictor)
+
+
+@lru_cache(maxsize=1)
+def shipped_spotter() -> Spotter:
+    """Return the spotter that ships, loaded once."""
+    return Spotter.load()

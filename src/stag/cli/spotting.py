@@ -1,0 +1,172 @@
+"""Long recordings: spot expressions, and score intervals that anything has spotted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from typer import Argument, BadParameter, Exit, Option
+
+from stag.cli.console import fail, print_spotting, progress_bar, say
+from stag.cli.options import Fps, Model, Quiet, check_fps
+from stag.cli.paths import ELAN, FOLDER, PAGE, RECORD, SUBTITLES, TABLE, VIDEO, Reads, Writes
+from stag.cli.usage import Mode, verb
+from stag.errors import StagError
+from stag.model.shipped import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from stag.api.spotting import Spotting
+
+_ONE = ("elan", "vtt", "overlay")
+_TRUTH_HELP = (
+    "Intervals that a person coded: a table with file, onset_s, offset_s and optionally subject, apex_s, kind, emotion; "
+    "or an ELAN document. What was spotted is scored against them."
+)
+
+
+@verb(
+    "Your clips",
+    Mode("with --predictions", lambda given: given["predictions"] is not None, takes="truth predictions quiet"),
+    kept="motion that --keep names is kept, and the same command goes on from there",
+)
+def spot(
+    recordings: Annotated[
+        list[Path] | None,
+        Argument(metavar="RECORDING...", help="Videos or folders of images, of any length."),
+        Reads(),
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    false_alarms: Annotated[
+        float, Option(min=0.01, max=60.0, help="False alarms a minute to accept; fewer means fewer finds, too.")
+    ] = 1.0,
+    faces: Annotated[Literal["largest", "all"], Option(help="Whom to follow.")] = "largest",
+    fps: Fps = None,
+    keep: Annotated[
+        Path | None,
+        Option(help="Folder for the measured motion: a stopped batch goes on, and another rate costs nothing."),
+        Writes(FOLDER, shared=True),
+    ] = None,
+    csv: Annotated[Path | None, Option(help="CSV table to write: a row for each expression."), Writes(TABLE)] = None,
+    report: Annotated[Path | None, Option(help="HTML report to write, with a timeline."), Writes(PAGE)] = None,
+    elan: Annotated[Path | None, Option(help="ELAN document to write (.eaf)."), Writes(ELAN)] = None,
+    vtt: Annotated[Path | None, Option(help="Subtitles to write (.vtt)."), Writes(SUBTITLES)] = None,
+    boris: Annotated[Path | None, Option(help="Table of events as BORIS aggregates them."), Writes(TABLE)] = None,
+    curves: Annotated[
+        Path | None, Option(help="CSV table to write: action units and motion, a row for each moment."), Writes(TABLE)
+    ] = None,
+    overlay: Annotated[Path | None, Option(help="Video to write (.mp4) with what was spotted."), Writes(VIDEO)] = None,
+    record: Annotated[Path | None, Option("--json", help="JSON file to write: all of it."), Writes(RECORD)] = None,
+    truth: Annotated[Path | None, Option(help=_TRUTH_HELP), Reads()] = None,
+    predictions: Annotated[
+        Path | None, Option(help="Score these intervals instead of spotting: a table or an ELAN document."), Reads()
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Spot micro- and macro-expressions in long recordings, and recognise each; or score intervals."""
+    if predictions is not None:
+        if truth is None or recordings:
+            raise BadParameter("--predictions are scored against --truth, without recordings")
+        _score(truth, predictions)
+        return
+    if not recordings:
+        raise BadParameter("give a RECORDING, or --truth and --predictions to score")
+    for name, given in zip(_ONE, (elan, vtt, overlay), strict=True):
+        if given is not None and len(recordings) > 1:
+            raise BadParameter(f"--{name} is written for one recording; {len(recordings)} are given")
+    check_fps(fps, recordings)
+    from stag.utils.files import write_json, write_text
+
+    found: list[Spotting] = []
+    failures: list[tuple[str, str]] = []
+    for path in recordings:
+        try:
+            found.append(_spot(path, model, false_alarms, faces == "all", fps, keep, quiet))
+        except StagError as error:
+            failures.append((str(path), str(error)))
+            continue
+        _print(found[-1])
+    timelines = [face for one in found for face in one.faces]
+    from stag.report import timeline_files as files
+
+    if csv is not None:
+        write_text(csv, files.interval_rows(timelines, failures).to_csv(index=False))
+    if boris is not None:
+        write_text(boris, files.boris_csv(timelines))
+    if record is not None:
+        write_json(record, [files.timeline_dict(face) for face in timelines])
+    for one in found:
+        if elan is not None:
+            one.save_elan(elan)
+        if vtt is not None:
+            one.save_vtt(vtt)
+        if overlay is not None:
+            from stag.report.overlay import write_overlay
+
+            write_overlay(overlay, one.path, one.faces, fps=fps)
+    if curves is not None and found:
+        import pandas as pd
+
+        write_text(curves, pd.concat([one.curves() for one in found]).to_csv(index=False))
+    if report is not None:
+        from stag.report.pages.timeline import timeline_page
+
+        write_text(report, timeline_page(timelines, failures))
+    if truth is not None:
+        from stag.report.timeline_files import spotted_intervals
+
+        _score(truth, spotted_intervals(timelines), sum(one.faces[0].motion.measured_s for one in found) / 60)
+    for _, reason in failures:
+        fail(StagError(reason))
+    if failures:
+        raise Exit(1)
+
+
+def _spot(
+    path: Path, model: str, false_alarms: float, every_face: bool, fps: float | None, keep: Path | None, quiet: bool
+) -> Spotting:
+    from stag.api.spotting import spot as spot_recording
+    from stag.spotting.signal import length_s
+
+    total = round(length_s(path, fps))
+    with progress_bar(path.name[:12], quiet, unit="s") as report:
+
+        def read(seconds: float) -> None:
+            if report is not None:
+                report(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
+
+        spotted = spot_recording(
+            path, model, false_alarms=false_alarms, every_face=every_face, fps=fps, keep=keep, progress=read
+        )
+        if report is not None:
+            report(total or 1, total or 1)
+    return spotted
+
+
+def _print(spotted: Spotting) -> None:
+    from stag.report.timeline_files import events_in_words
+
+    for face in spotted:
+        who = f"{face.file}  face {face.motion.face_id}"
+        for one in face.expressions:
+            when, p = one.interval, one.prediction
+            sure = "" if p.abstains else f" {float(p.probabilities.max()):.2f}"
+            remarks = f"  [{'; '.join(one.flags)}]" if one.flags else ""
+            what = f"{p.predicted}{sure}  ({', '.join(one.regions)})"
+            say(f"{who}  {when.onset_s:.2f}-{when.offset_s:.2f} s  {when.kind} {when.score:.2f}  {what}{remarks}")
+        kinds = [one.interval.kind for one in face.expressions]
+        measured = f"{face.motion.measured_s:.1f} of {face.motion.duration_s:.1f} s measured"
+        words = events_in_words(face.events)
+        say(
+            f"{who}  {kinds.count('micro')} micro, {kinds.count('macro')} macro; {measured}{'; ' if words else ''}{words}"
+        )
+
+
+def _score(truth: Path, spotted: Path | Sequence[object], minutes: float | None = None) -> None:
+    """Score intervals against those of a person, and print the table."""
+    from stag.datasets.readers.intervals import in_classes, read_intervals
+    from stag.evaluation.intervals import score_intervals
+
+    coded = read_intervals(truth)
+    answers = read_intervals(spotted).intervals if isinstance(spotted, Path) else tuple(spotted)  # type: ignore[arg-type]
+    print_spotting(score_intervals(in_classes(coded.intervals), in_classes(answers), coded.recordings, minutes=minutes))
