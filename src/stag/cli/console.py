@@ -93,15 +93,13 @@ def print_spotting(scores: SpottingScores) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("rule", "kind", "TP", "FP", "FN", "precision", "recall", "F1", "95 %"):
         table.add_column(column, justify="left" if column in ("rule", "kind") else "right")
-    for row in scores.table.itertuples():
-        shares = [f"{value:.3f}" for value in (row.precision, row.recall, row.f1)]
-        table.add_row(
-            str(row.rule), str(row.kind), str(row.tp), str(row.fp), str(row.fn), *shares,
-            f"{row.f1_low:.3f}-{row.f1_high:.3f}",
-        )  # fmt: skip
+    for row in scores.table.to_dict("records"):
+        counts = [str(row[name]) for name in ("rule", "kind", "tp", "fp", "fn")]
+        shares = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
+        table.add_row(*counts, *shares, f"{row['f1_low']:.3f} to {row['f1_high']:.3f}")
     OUT.print(table)
-    for row in scores.subjects.itertuples():
-        say(f"subject {row.subject}  TP {row.tp}  FP {row.fp}  FN {row.fn}  F1 {row.f1:.3f}")
+    for row in scores.subjects.to_dict("records"):
+        say(f"subject {row['subject']}  TP {row['tp']}  FP {row['fp']}  FN {row['fn']}  F1 {row['f1']:.3f}")
     say("strict: one to one, kinds agree; lenient: a match takes the kind of the label and may serve several labels")
     if scores.error_s:
         say("median error  " + ", ".join(f"{name} {value:.3f} s" for name, value in scores.error_s.items()))

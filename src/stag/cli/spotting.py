@@ -17,10 +17,11 @@ from stag.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from stag.api.spotting import Spotting
+    from stag.types import Interval
 
 _ONE = ("elan", "vtt", "overlay")
 _TRUTH_HELP = (
-    "Intervals that a person coded: a table with file, onset_s, offset_s and optionally subject, apex_s, kind, emotion; "
+    "Intervals that a person coded: a table with file, onset_s, offset_s and perhaps subject, apex_s, kind, emotion; "
     "or an ELAN document. What was spotted is scored against them."
 )
 
@@ -156,17 +157,15 @@ def _print(spotted: Spotting) -> None:
             say(f"{who}  {when.onset_s:.2f}-{when.offset_s:.2f} s  {when.kind} {when.score:.2f}  {what}{remarks}")
         kinds = [one.interval.kind for one in face.expressions]
         measured = f"{face.motion.measured_s:.1f} of {face.motion.duration_s:.1f} s measured"
-        words = events_in_words(face.events)
-        say(
-            f"{who}  {kinds.count('micro')} micro, {kinds.count('macro')} macro; {measured}{'; ' if words else ''}{words}"
-        )
+        counts = f"{kinds.count('micro')} micro, {kinds.count('macro')} macro"
+        say("; ".join(filter(None, [f"{who}  {counts}", measured, events_in_words(face.events)])))
 
 
-def _score(truth: Path, spotted: Path | Sequence[object], minutes: float | None = None) -> None:
+def _score(truth: Path, spotted: Path | Sequence[Interval], minutes: float | None = None) -> None:
     """Score intervals against those of a person, and print the table."""
     from stag.datasets.readers.intervals import in_classes, read_intervals
     from stag.evaluation.intervals import score_intervals
 
     coded = read_intervals(truth)
-    answers = read_intervals(spotted).intervals if isinstance(spotted, Path) else tuple(spotted)  # type: ignore[arg-type]
+    answers = read_intervals(spotted).intervals if isinstance(spotted, Path) else spotted
     print_spotting(score_intervals(in_classes(coded.intervals), in_classes(answers), coded.recordings, minutes=minutes))

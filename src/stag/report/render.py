@@ -29,9 +29,9 @@ def environment(*packages: str) -> Environment:
     return made
 
 
-def render(template: str, **values: Any) -> str:
-    """Return a report from its template."""
-    script, policy = script_and_hash("stag.report", "player.js")
+def render(template: str, *, script_name: str = "player.js", **values: Any) -> str:
+    """Return a report from its template and its one script."""
+    script, policy = script_and_hash("stag.report", script_name)
     return environment().get_template(template).render(version=__version__, script=script, policy=policy, **values)
 
 

@@ -23,6 +23,9 @@ from stag.utils.values import ArrayValue
 _WINDOW_S = 0.64  # assumed; length of the windows in which action units are estimated
 _MOVING = 0.5  # share of the strongest channel's motion from which a region counts as moving
 _BATCH = 64
+_MEANWHILE = {
+    "blink": "during a blink", "speech": "during speech", "gaze": "as the gaze shifts", "turn": "as the head turns",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,14 +103,8 @@ def recognise(
     own = list(LAYOUTS["roi14"])
     size = np.hypot(*(recording.motion[apex] - recording.motion[onset])[own].T)
     order = [i for i in np.argsort(-size)[:4] if size[i] >= _MOVING * size.max()]
-    names = {
-        "blink": "during a blink",
-        "speech": "during speech",
-        "gaze": "as the gaze shifts",
-        "turn": "as the head turns",
-    }
     overlapping = dict.fromkeys(
-        names[e.kind] for e in events if e.onset_s < interval.offset_s and e.offset_s > interval.onset_s
+        _MEANWHILE[e.kind] for e in events if e.onset_s < interval.offset_s and e.offset_s > interval.onset_s
     )
     regions = tuple(channel_names("roi14")[i] for i in order)
     return Expression(interval, prediction, regions, float(size.max()), tuple(overlapping))

@@ -87,7 +87,8 @@ def _read_table(path: Path) -> CodedRecordings:
             file=file, onset_s=onset, offset_s=offset, subject=subject,
             apex_s=float("nan") if apex is None else apex, score=float("nan") if score is None else score,
             kind=_kind(row["kind"], offset - onset), emotion=text(row["emotion"]).casefold(),
-            action_units=tuple(sorted(parse_facs(text(row["action_units"])).numbers)), face_id=frame_number(row["face_id"]),
+            action_units=tuple(sorted(parse_facs(text(row["action_units"])).numbers)),
+            face_id=frame_number(row["face_id"]),
         )  # fmt: skip
         intervals.append(one)
     return CodedRecordings(tuple(intervals), recordings)
@@ -131,7 +132,7 @@ def _read_elan(path: Path) -> CodedRecordings:
 
 
 def in_classes(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
-    """Return the intervals with the classes of ``megc3`` in place of emotions; an emotion outside of them is dropped."""
+    """Return the intervals with the classes of ``megc3`` in place of emotions, empty for an emotion outside."""
     scheme = SCHEMES["megc3"]
 
     def named(emotion: str) -> str:
