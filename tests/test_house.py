@@ -12,8 +12,8 @@ import stag
 SOURCE = Path(stag.__file__).parent
 ROOMS = (
     "errors", "utils", "facs", "types", "config", "video", "faces", "motion", "motion_set", "datasets",
-    "simulate", "model", "inference", "training", "spotting", "evaluation", "studies", "explanation", "report", "api", "doctor",
-    "bench", "web", "cli",
+    "simulate", "model", "inference", "training", "spotting", "evaluation", "studies", "explanation", "report", "api",
+    "doctor", "bench", "web", "cli",
 )  # fmt: skip
 """From the ground floor up; a room imports only rooms named before it, or itself."""
 

@@ -304,6 +304,7 @@ class RecordingMotion(ArrayValue):
         duration_s: Length of the whole recording.
         crop: ``(256, 256)`` uint8, the first aligned crop, or ``None`` for simulated motion.
         points: ``(68, 2)`` landmarks on that crop, or ``None``.
+        to_crop: ``(stretches, 2, 3)`` similarity from frame to crop at the first moment of each stretch, or ``None``.
     """
 
     time_s: NDArray[np.float64]
@@ -316,6 +317,7 @@ class RecordingMotion(ArrayValue):
     duration_s: float = 0.0
     crop: GreyImage | None = None
     points: FloatArray | None = None
+    to_crop: FloatArray | None = None
 
     def stretches(self) -> list[slice]:
         """Return the rows of each stretch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from stag.api.prediction import Predictor, loaded_predictor
+from stag.faces.detect import load_detector
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.spotting.cache import kept_or_read
 from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
-from stag.spotting.signal import read_recording
+from stag.spotting.sensitivity import Sensitivity, measure_sensitivity
+from stag.spotting.signal import measure_recording, read_recording
+from stag.types import Frame, RecordingMotion
 from stag.utils.files import write_text
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
+from stag.video import fps_if_untimed, read_frames
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,3 +139,51 @@ def spot(
 def shipped_spotter() -> Spotter:
     """Return the spotter that ships, loaded once."""
     return Spotter.load()
+
+
+def sensitivity(
+    path: str | Path,
+    *,
+    false_alarms: float = DEFAULT_FALSE_ALARMS,
+    rounds: int = 4,
+    fps: float | None = None,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Sensitivity:
+    """Measure how weak a movement would have been spotted in a recording, by planting known ones.
+
+    Args:
+        path: A video, an animated picture, or a folder of images.
+        false_alarms: As for :func:`stag.spot`.
+        rounds: How often the recording is read again with planted movements.
+        fps: Frames per second where the recording has no times.
+        seed: Seed of the planted movements.
+        progress: Called with the seconds that have been read, over all rounds together.
+
+    Raises:
+        VideoError: The recording cannot be read.
+        FaceNotFound: There is no face.
+        StagError: The face is never still for long enough.
+    """
+    path = Path(path)
+    spotter = shipped_spotter()
+    spotter.threshold(false_alarms)
+    done_s = 0.0
+
+    def measured(change: Callable[[Iterable[Frame]], Iterable[Frame]]) -> RecordingMotion:
+        nonlocal done_s
+        detector = load_detector("dlib", min_score=0.4)
+        frames = change(read_frames(path, fps=fps_if_untimed(path, fps)))
+        before = done_s
+
+        def told(seconds: float) -> None:
+            if progress is not None:
+                progress(before + seconds)
+
+        motion = measure_recording(frames, detector, str(path), progress=told)[0]
+        done_s += motion.duration_s
+        return motion
+
+    with one_thread():
+        original = measured(lambda frames: frames)
+        return measure_sensitivity(original, measured, spotter, false_alarms=false_alarms, rounds=rounds, seed=seed)

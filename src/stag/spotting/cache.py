@@ -13,8 +13,8 @@ import numpy as np
 from stag.types import RecordingMotion
 from stag.utils.files import write_npz
 
-_ARRAYS = ("time_s", "motion", "stretch", "head", "turn_deg", "eyes", "crop", "points")
-_VERSION = 1
+_ARRAYS = ("time_s", "motion", "stretch", "head", "turn_deg", "eyes", "crop", "points", "to_crop")
+_VERSION = 2
 
 
 def kept_or_read(

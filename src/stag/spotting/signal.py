@@ -154,6 +154,7 @@ class _Face:
         self._place: Landmarks | None = None
         self._crop: GreyImage | None = None
         self._points: FloatArray | None = None
+        self._to_crop: list[FloatArray] = []
         self._seen_s = 0.0
 
     @property
@@ -165,6 +166,7 @@ class _Face:
         self._number += 1
         self._place = landmarks
         self._view = _View(frame, landmarks)
+        self._to_crop.append(self._view.to_crop)
         if self._crop is None:
             self._crop, self._points = self._view.picture, self._view.points
         self._keep(frame, self._view.first())
@@ -201,6 +203,7 @@ class _Face:
             duration_s=duration_s,
             crop=self._crop,
             points=self._points,
+            to_crop=np.stack(self._to_crop),
         )
 
     def _keep(self, frame: Frame, row: NDArray[np.float32]) -> None:
@@ -215,16 +218,16 @@ class _View:
 
     def __init__(self, frame: Frame, landmarks: Landmarks) -> None:
         self._centre = landmarks.points.mean(axis=0)
-        self._to_crop = crop_transform(landmarks.points)
-        self._from_crop = invert(self._to_crop)
-        self.points = transform_points(landmarks.points, self._to_crop)
-        self.picture = warp_crop(frame.image, self._to_crop)
+        self.to_crop = crop_transform(landmarks.points)
+        self._from_crop = invert(self.to_crop)
+        self.points = transform_points(landmarks.points, self.to_crop)
+        self.picture = warp_crop(frame.image, self.to_crop)
         self._window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
         inside = self.points - [self._window[2], self._window[0]]
         self._pooling = Pooling.of(inside, "roi18")
         self._tracker = FaceTracker(frame.image, landmarks)
         self._flow = make_flow("lucas-kanade")
-        self._reference = CropReader(frame.image).read(self._to_crop, self._window)
+        self._reference = CropReader(frame.image).read(self.to_crop, self._window)
         self._renewed_s = self._before_s = frame.time_s
         self._offset = np.zeros((18, 2))
         self._boxes = [_box(inside[first:after], self._reference.shape) for first, after in _EYES]
@@ -242,7 +245,7 @@ class _View:
         if tracked.lost:
             return None
         self._motion = tracked.motion
-        crop = reader.read(compose(self._to_crop, invert(tracked.motion)), self._window)
+        crop = reader.read(compose(self.to_crop, invert(tracked.motion)), self._window)
         moved = self._pooling.without_head(self._flow(self._reference, crop)) + self._offset
         if frame.time_s - self._renewed_s >= RENEWAL_S:
             self._reference, self._offset, self._renewed_s = crop, moved, frame.time_s
@@ -256,7 +259,7 @@ class _View:
         return transform_points(self._centre, self._motion)
 
     def _head(self) -> FloatArray:
-        (a, _, x), (b, _, y) = compose(self._to_crop, compose(self._motion, self._from_crop))
+        (a, _, x), (b, _, y) = compose(self.to_crop, compose(self._motion, self._from_crop))
         linear = np.array([[a, -b], [b, a]])
         shift = linear @ _HEAD_PLACE + [x, y] - _HEAD_PLACE
         return np.array([*shift, np.degrees(np.arctan2(b, a)), np.log(max(float(np.hypot(a, b)), 1e-3))])
