@@ -11,6 +11,7 @@ from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
 from benchmarks.probes import probe_rows, probe_table
 from benchmarks.quality import reliability, reliability_table
+from benchmarks.spotting import spotting_tables
 from benchmarks.starts import compare_starts, pretrain, starts_table
 from stag.cli.console import progress_bar, say
 from stag.config import Config
@@ -116,6 +117,15 @@ def run_starts(arguments: argparse.Namespace) -> None:
     say(f"simulated motion; table  {arguments.out / 'starts.md'}")
 
 
+def run_spotting(arguments: argparse.Namespace) -> None:
+    """Measure spotters on simulated recordings of unseen people; write the tables."""
+    with progress_bar("spotting", quiet=False) as progress:
+        tables = spotting_tables(arguments.people, arguments.quiet_people, progress)
+    write_text(arguments.out / "spotting.md", tables)
+    say(tables)
+    say(f"simulated recordings; tables  {arguments.out / 'spotting.md'}")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     shared = argparse.ArgumentParser(add_help=False)
@@ -127,6 +137,10 @@ def parser() -> argparse.ArgumentParser:
         one = names.add_parser(name, parents=[shared], help=run.__doc__)
         one.add_argument("--quick", action="store_true", help="a small selection")
         one.set_defaults(run=run)
+    spotting = names.add_parser("spotting", parents=[shared], help=run_spotting.__doc__)
+    spotting.set_defaults(run=run_spotting)
+    spotting.add_argument("--people", type=int, default=60, help="people who show expressions")
+    spotting.add_argument("--quiet-people", type=int, default=40, help="people who show none")
     methods = names.add_parser("methods", parents=[shared], help=run_methods.__doc__)
     methods.set_defaults(run=run_methods)
     methods.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Argument, BadParameter, Exit, Option
 
 from stag.cli.console import fail, print_spotting, progress_bar, say
-from stag.cli.options import Fps, Model, Quiet, check_fps
+from stag.cli.options import Fps, Model, Quiet, Seed, check_fps
 from stag.cli.paths import ELAN, FOLDER, PAGE, RECORD, SUBTITLES, TABLE, VIDEO, Reads, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import StagError
@@ -121,6 +121,51 @@ def spot(
         fail(StagError(reason))
     if failures:
         raise Exit(1)
+
+
+@verb("Your clips")
+def sensitivity(
+    recording: Annotated[Path, Argument(metavar="RECORDING", help="A video or a folder of images."), Reads()],
+    false_alarms: Annotated[float, Option(min=0.01, max=60.0, help="As for stag spot.")] = 1.0,
+    rounds: Annotated[
+        int, Option(min=1, help="How often the recording is read again, each time with movements planted.")
+    ] = 4,
+    fps: Fps = None,
+    csv: Annotated[Path | None, Option(help="CSV table to write: every planted movement."), Writes(TABLE)] = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Plant known micro-expressions into your own recording, and tell how weak one would have been spotted."""
+    check_fps(fps, [recording])
+    from stag.api.spotting import sensitivity as measure
+    from stag.spotting.signal import length_s
+    from stag.utils.files import write_text
+
+    total = round(length_s(recording, fps) * (rounds + 1))
+    with progress_bar("sensitivity", quiet, unit="s") as report:
+
+        def read(seconds: float) -> None:
+            if report is not None:
+                report(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
+
+        result = measure(recording, false_alarms=false_alarms, rounds=rounds, fps=fps, seed=seed, progress=read)
+    for px, (found, of) in result.rates().items():
+        say(f"{px:.2f} px  {found} of {of} spotted")
+    for units, (found, of) in result.unit_rates().items():
+        say(f"AU {units}  {found} of {of} spotted")
+    say(result.sentence)
+    if csv is not None:
+        import pandas as pd
+
+        rows = [
+            {
+                "file": str(recording), "onset_s": round(one.onset_s, 4), "offset_s": round(one.interval.offset_s, 4),
+                "action_units": "+".join(map(str, one.action_units)), "strength_px": one.strength_px,
+                "spotted": one.found,
+            }
+            for one in result.planted
+        ]  # fmt: skip
+        write_text(csv, pd.DataFrame(rows).to_csv(index=False))
 
 
 def _spot(
