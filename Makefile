@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 
 EXTRAS := faces web explain onnx cluster
 
-.PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs benchmarks weights clean
+.PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs benchmarks weights spotter clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -77,6 +77,10 @@ benchmarks: $(READY)
 # The model that ships, from its seed: about half an hour on one core of its own.
 weights: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/make_weights.py --out src/stag/weights/megc3
+
+# The spotter that ships, likewise: a few minutes.
+spotter: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/make_spotter.py --out src/stag/weights/spotter
 
 clean:
 	rm -rf $(VENV) runs

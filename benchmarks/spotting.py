@@ -55,7 +55,7 @@ def spotting_tables(people: int, quiet_people: int, progress: Callable[[int, int
     scores = {name: score_intervals(truth, found, recordings, minutes=minutes) for name, found in spotted.items()}
     parts = [
         f"{people} simulated people, {minutes:.1f} minutes, {sum(t.kind == 'micro' for t in truth)} micro- and "
-        f"{sum(t.kind == 'macro' for t in truth)} macro-expressions; {sum(talking.values())} people talk and look around.",
+        f"{sum(t.kind == 'macro' for t in truth)} macro-expressions; {sum(talking.values())} of them talk.",
         _score_table(scores),
         _setting_table(truth, spotted, recordings, talking),
         _strength_table(truth, strengths, spotted[f"shipped spotter, {_RATES[1]:g} false alarms a minute"]),

@@ -16,7 +16,7 @@ def main() -> None:
     """Read the command line, and make the weights."""
     parser = argparse.ArgumentParser(description="Train the spotter that ships, on simulated recordings.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--people", type=int, default=240, help="simulated people, one recording of 90 s each")
+    parser.add_argument("--people", type=int, default=200, help="simulated people, one recording of 90 s each")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with one_thread():

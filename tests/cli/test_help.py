@@ -11,7 +11,7 @@ from stag.cli import app
 from stag.config import PRESETS, Config
 
 PANELS = {
-    "Your clips": {"predict", "explain", "motion", "serve"},
+    "Your clips": {"predict", "explain", "motion", "serve", "spot", "sensitivity"},
     "Data sets": {"simulate", "check", "extract"},
     "Models": {"train", "export", "info"},
     "Evaluation": {"evaluate", "score", "report"},

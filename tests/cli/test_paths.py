@@ -144,6 +144,8 @@ OUTPUTS = {
     "predict": "predict in.mp4 --csv o.csv",
     "explain": "explain in.mp4 --out o",
     "motion": "motion in.mp4 --out o.png",
+    "spot": "spot in.mp4 --csv o.csv",
+    "sensitivity": "sensitivity in.mp4 --csv o.csv",
     "simulate": "simulate --out o",
     "check": "check samm --root root --json o.json",
     "extract": "extract in.mp4 --out o.npz",

@@ -29,6 +29,7 @@ DASK = ["--backend", "dask"]
 INTO = {
     ("explain", "with --score"): ["--score", "--out", "x"],
     ("explain", "without --score"): ["a.mp4", "--out", "x"],
+    ("spot", "with --predictions"): ["--truth", "t.csv", "--predictions", "p.csv"],
     ("simulate", "with --as motion"): ["--as", "motion", "--out", "x.npz"],
     ("simulate", "with --as manifest"): ["--as", "manifest", "--out", "x"],
     ("simulate", "with the tree of a published set"): ["--as", "samm", "--out", "x"],

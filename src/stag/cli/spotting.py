@@ -28,7 +28,11 @@ _TRUTH_HELP = (
 
 @verb(
     "Your clips",
-    Mode("with --predictions", lambda given: given["predictions"] is not None, takes="truth predictions quiet"),
+    Mode(
+        "with --predictions",
+        lambda given: given["predictions"] is not None,
+        ignores="recordings model false_alarms faces fps keep csv report elan vtt boris curves overlay record",
+    ),
     kept="motion that --keep names is kept, and the same command goes on from there",
 )
 def spot(
@@ -66,8 +70,8 @@ def spot(
 ) -> None:
     """Spot micro- and macro-expressions in long recordings, and recognise each; or score intervals."""
     if predictions is not None:
-        if truth is None or recordings:
-            raise BadParameter("--predictions are scored against --truth, without recordings")
+        if truth is None:
+            raise BadParameter("--predictions are scored against --truth; give both")
         _score(truth, predictions)
         return
     if not recordings:
