@@ -77,7 +77,13 @@ def simulate(
 
 @verb("Data sets")
 def check(
-    name: Annotated[str, Argument(metavar="DATASET", help="casme2, samm, smic, dfme, fourdme, name or manifest.")],
+    name: Annotated[
+        str,
+        Argument(
+            metavar="DATASET",
+            help="casme2, samm, smic, dfme, fourdme, name or manifest; samm-lv, casme-sq, casme3 or recordings.",
+        ),
+    ],
     root: Annotated[Path, Option(help="Folder of the data set, or a parent of it."), Reads(inside=True)],
     copy: CopyOptions,
     scheme: Annotated[str | None, Option(help="Label scheme. Default: every one of the set.")] = None,
@@ -86,9 +92,19 @@ def check(
 ) -> None:
     """Compare a data set on disk with its published counts; exit code 1 where they differ or no clip is usable."""
     from stag.datasets.check import audit, audit_lines
+    from stag.datasets.readers.recordings import RECORDING_SETS, agrees, load_recordings, recording_lines
     from stag.datasets.readers.result import Options
     from stag.utils.files import write_json
 
+    if name in RECORDING_SETS:
+        found = load_recordings(name, root)
+        for line in recording_lines(found):
+            say(line)
+        if json is not None:
+            write_json(json, {"dataset": name, "lines": list(recording_lines(found)), "agrees": agrees(found)})
+        if not agrees(found):
+            raise Exit(1)
+        return
     with progress_bar("check", quiet) as progress:
         counts = audit(name, root, scheme, Options(**asdict(copy)), progress)
     for line in audit_lines(counts):

@@ -104,6 +104,15 @@ def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, pr
     return _without_shifted(_fitting(path, [grid], columns, optional, prefer), table)
 
 
+def workbook_rows(path: Path) -> dict[str, list[tuple[int, dict[int, str]]]]:
+    """Return sheet -> ``(row number, column number -> text)`` of a workbook whose sheets have no column names.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    return {grid.name: [(number, dict(row)) for number, row in grid.rows.items()] for grid in _read_workbook(path)}
+
+
 def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> bool:
     """Whether the head of a text table names the required columns; always for a workbook of usual size."""
     if path.suffix.lower() == ".xlsx":
