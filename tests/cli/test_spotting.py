@@ -57,3 +57,33 @@ def test_a_recording_is_spotted_and_a_stopped_batch_goes_on(stag, tmp_path, monk
     assert code == 1
     assert "broken.mp4" in err
     assert "broken.mp4" in pd.read_csv(tmp_path / "both.csv")["file"].iloc[-1]
+
+
+def test_a_set_of_recordings_is_spotted_and_scored(stag, tmp_path, monkeypatch):
+    """Motion is simulated; the frames of the manifest are not read."""
+    from stag.simulate.recording_motion import simulate_recording
+
+    rows = ["file,subject,onset_s,apex_s,offset_s,kind,emotion"]
+    made = {}
+    for person in range(3):
+        name = f"p{person}.mkv"
+        (tmp_path / name).touch()
+        made[name] = simulate_recording(person, seed=8, duration_s=45.0)
+        for one, _ in made[name].seen:
+            rows.append(f"{name},s{person},{one.onset_s},{one.apex_s},{one.offset_s},{one.kind},{one.emotion}")
+        rows.append(f"{name},s{person},,,,,")
+    (tmp_path / "truth.csv").write_text("\n".join(rows))
+    monkeypatch.setattr("stag.api.spotting.read_recording", lambda path, **how: [made[path.name].motion])
+    monkeypatch.setattr("stag.api.prediction.predictor.load_detector", lambda *a, **k: None)
+    given = ["spot", "--dataset", "recordings", "--root", tmp_path / "truth.csv", "--quiet"]
+    code, out, err = stag(*given, "--csv", tmp_path / "found.csv")
+    assert (code, err) == (0, "")
+    assert "STRS" in out
+    assert "false alarms" in out
+    scored = [line for line in out.splitlines() if line.startswith(("strict", "lenient"))]
+    code, again, _ = stag("spot", "--truth", tmp_path / "truth.csv", "--predictions", tmp_path / "found.csv")
+    assert code == 0
+    assert [line for line in again.splitlines() if line.startswith(("strict", "lenient"))] == scored
+    code, trained, _ = stag(*given, "--loso")
+    assert code == 0
+    assert "strict" in trained

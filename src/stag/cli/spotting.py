@@ -31,8 +31,16 @@ _TRUTH_HELP = (
     Mode(
         "with --predictions",
         lambda given: given["predictions"] is not None,
-        ignores="recordings model false_alarms faces fps keep csv report elan vtt boris curves overlay record",
+        ignores="recordings dataset root loso model false_alarms faces fps keep csv report elan vtt boris curves "
+        "overlay record",
     ),
+    Mode("without --dataset", lambda given: given["dataset"] is None, ignores="root loso"),
+    Mode(
+        "with --dataset",
+        lambda given: given["dataset"] is not None,
+        ignores="recordings fps faces truth report elan vtt boris curves overlay record",
+    ),
+    Mode("with --loso, which spots and does not recognise", lambda given: given["loso"], ignores="model"),
     kept="motion that --keep names is kept, and the same command goes on from there",
 )
 def spot(
@@ -66,6 +74,14 @@ def spot(
     predictions: Annotated[
         Path | None, Option(help="Score these intervals instead of spotting: a table or an ELAN document."), Reads()
     ] = None,
+    dataset: Annotated[
+        Literal["samm-lv", "casme-sq", "casme3", "recordings"] | None,
+        Option(help="Spot a whole set of recordings and score it; recordings is a manifest: a table like --truth."),
+    ] = None,
+    root: Annotated[Path | None, Option(help="Folder of the set, or the manifest."), Reads(inside=True)] = None,
+    loso: Annotated[
+        bool, Option("--loso", help="Train the spotter further on the set, leaving out one subject at a time.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Spot micro- and macro-expressions in long recordings, and recognise each; or score intervals."""
@@ -73,6 +89,11 @@ def spot(
         if truth is None:
             raise BadParameter("--predictions are scored against --truth; give both")
         _score(truth, predictions)
+        return
+    if dataset is not None:
+        if root is None:
+            raise BadParameter(f"--dataset {dataset} needs its --root")
+        _spot_set(dataset, root, model, false_alarms, keep, csv, loso, quiet)
         return
     if not recordings:
         raise BadParameter("give a RECORDING, or --truth and --predictions to score")
@@ -170,6 +191,59 @@ def sensitivity(
             for one in result.planted
         ]  # fmt: skip
         write_text(csv, pd.DataFrame(rows).to_csv(index=False))
+
+
+def _spot_set(
+    dataset: str,
+    root: Path,
+    model: str,
+    false_alarms: float,
+    keep: Path | None,
+    csv: Path | None,
+    loso: bool,
+    quiet: bool,
+) -> None:
+    """Spot all recordings of a set, by the shipped spotter or by one that is trained on the other subjects; score."""
+    from dataclasses import replace
+
+    import pandas as pd
+
+    from stag.api.spotting import shipped_spotter
+    from stag.datasets.readers.intervals import in_classes
+    from stag.datasets.readers.recordings import load_recordings
+    from stag.evaluation.intervals import score_intervals
+    from stag.evaluation.spotters import CodedMotion, leave_one_subject_out
+    from stag.report.timeline_files import spotted_intervals
+    from stag.utils.files import write_text
+    from stag.utils.parallel import one_thread
+
+    found = load_recordings(dataset, root)
+    coded: list[CodedMotion] = []
+    spotted: list[Interval] = []
+    for number, one in enumerate(found.recordings, start=1):
+        try:
+            answer = _spot(one.frames, model, false_alarms, False, one.fps, keep, quiet)
+        except StagError as error:
+            fail(error)
+            continue
+        say(f"{number} of {len(found.recordings)}  {one.name}")
+        face = max(answer.faces, key=lambda face: face.motion.measured_s)
+        own = tuple(e for e in found.intervals if e.file == one.name)
+        coded.append(CodedMotion(one.name, one.subject, face.motion, own))
+        spotted += [replace(e, file=one.name) for e in spotted_intervals([face])]
+    if not coded:
+        raise StagError(f"{root}: no recording could be spotted; the reasons are above")
+    if loso:
+        with one_thread(), progress_bar("folds", quiet) as progress:
+            spotted = leave_one_subject_out(coded, shipped_spotter(), false_alarms=false_alarms, progress=progress)
+    if csv is not None:
+        columns = ["file", "onset_s", "apex_s", "offset_s", "kind", "score", "emotion"]
+        rows = pd.DataFrame([vars(one) for one in spotted], columns=columns)
+        write_text(csv, rows.rename(columns={"emotion": "predicted"}).to_csv(index=False))
+    truth = [replace(e, face_id=None) for one in coded for e in one.expressions]
+    people = {one.name: one.subject for one in coded}
+    minutes = sum(one.motion.measured_s for one in coded) / 60
+    print_spotting(score_intervals(in_classes(truth), in_classes(spotted), people, minutes=minutes))
 
 
 def _spot(
