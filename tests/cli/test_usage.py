@@ -34,6 +34,7 @@ INTO = {
     ("spot", "without --dataset"): ["a.mp4"],
     ("spot", "with --loso, which spots and does not recognise"): ["--dataset", "samm-lv", "--root", "x", "--loso"],
     ("simulate", "with --as motion"): ["--as", "motion", "--out", "x.npz"],
+    ("simulate", "with --as recordings"): ["--as", "recordings", "--out", "x"],
     ("simulate", "with --as manifest"): ["--as", "manifest", "--out", "x"],
     ("simulate", "with the tree of a published set"): ["--as", "samm", "--out", "x"],
     ("simulate", "with --tiny, which draws no faces"): ["--as", "samm", "--tiny", "--out", "x"],

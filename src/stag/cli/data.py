@@ -23,8 +23,13 @@ from stag.cli.usage import Mode, verb
         takes="out shape subjects clips portrait points scheme fps seed jobs quiet",
     ),
     Mode(
+        "with --as recordings",
+        lambda given: given["shape"] == "recordings",
+        takes="out shape subjects fps seconds seed quiet",
+    ),
+    Mode(
         "with the tree of a published set",
-        lambda given: given["shape"] not in ("motion", "manifest"),
+        lambda given: given["shape"] not in ("motion", "manifest", "recordings"),
         takes="out shape subjects clips tiny portrait points seed jobs quiet",
     ),
     Mode("with --tiny, which draws no faces", lambda given: given["tiny"], ignores="portrait points"),
@@ -36,8 +41,8 @@ def simulate(
         Writes(lambda given: MOTION if given["shape"] == "motion" else FOLDER),
     ],
     shape: Annotated[
-        Literal["manifest", "motion", "casme2", "samm", "smic", "dfme", "fourdme"],
-        Option("--as", help="What to make: clips with a manifest, a motion file, or the tree of a published set."),
+        Literal["manifest", "motion", "recordings", "casme2", "samm", "smic", "dfme", "fourdme"],
+        Option("--as", help="Clips with a manifest, a motion file, long recordings, or the tree of a published set."),
     ] = "manifest",
     subjects: Annotated[int | None, Option(min=1, help="People. Default: 12, or as the published set.")] = None,
     clips: Annotated[int | None, Option(min=1, help="Clips of each. Default: 6, or as the published set.")] = None,
@@ -46,6 +51,7 @@ def simulate(
     points: Annotated[Path | None, Option(help="CSV of the 68 landmarks of --portrait, pixels."), Reads()] = None,
     scheme: Annotated[str, Option(help="Label scheme.")] = "megc3",
     fps: Annotated[float, Option(min=10, max=1000, help="Frames per second.")] = 100.0,
+    seconds: Annotated[float, Option(min=2, max=3600, help="Length of each recording.")] = 60.0,
     seed: Seed = 0,
     jobs: Jobs = 1,
     quiet: Quiet = False,
@@ -60,6 +66,11 @@ def simulate(
         from stag.simulate.motion import simulate_motion
 
         simulate_motion(subjects or 12, clips or 6, seed=seed, scheme=labels).save(out)
+    elif shape == "recordings":
+        from stag.simulate.recording_film import film_recordings
+
+        with progress_bar("simulate", quiet) as progress:
+            film_recordings(out, subjects=subjects or 2, duration_s=seconds, fps=fps, seed=seed, progress=progress)
     else:
         from stag.simulate.corpus import simulate_corpus
         from stag.simulate.fabricated.tree import simulate_tree

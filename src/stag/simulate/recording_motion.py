@@ -17,7 +17,8 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS
 from stag.simulate.corpus import STYLE, numbered, subject_generator
 from stag.simulate.extraction_model import CATCHES, DEPTH_PX, channel_bank
-from stag.simulate.recording import Habit, RecordingScript, write_recording
+from stag.simulate.habit import Habit
+from stag.simulate.recording import RecordingScript, write_recording
 from stag.simulate.script import DisplayStyle, between
 from stag.types import FloatArray, Interval, RecordingMotion
 from stag.utils.values import ArrayValue

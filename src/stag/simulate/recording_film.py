@@ -1,0 +1,162 @@
+"""Render recordings of minutes as videos, with a table of what happens in them.
+
+::
+
+    OUT/
+      truth.csv             file, subject, onset_s, apex_s, offset_s, kind, emotion, action_units, strength_px
+      events.csv            file, kind, onset_s, offset_s: blinks, speech, turns and everything else
+      recordings/s001.mkv   lossless grey video
+      simulation.json       the mark that all this is simulated
+
+Turning heads move their skin by its depth; eyes do not roll, and there are no cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stag.datasets.readers.manifest import SIMULATION
+from stag.errors import ConfigError
+from stag.faces.crop import compose, invert
+from stag.simulate.actions import CROP_TO_GRID, ActionFields, smooth_field
+from stag.simulate.corpus import new_folder, numbered, subject_face, subject_generator
+from stag.simulate.face import Face, astronaut, texture_transform
+from stag.simulate.habit import Habit
+from stag.simulate.recording import RecordingScript, write_recording
+from stag.simulate.render import head_transform
+from stag.simulate.settings import SimulationSettings
+from stag.types import FloatArray, GreyImage
+from stag.utils.files import write_json, write_text
+from stag.video import write_video
+
+_FILM = 30
+_DEPTH_PX = {30: 20.0, 33: 14.0, 27: 8.0, 8: 8.0, 57: 15.0, 51: 17.0, 48: 2.0, 54: 2.0, 36: -6.0, 45: -6.0, 39: 0.0}
+_DEPTH_PX |= {42: 0.0, 19: 4.0, 24: 4.0, 0: -40.0, 16: -40.0, 4: -25.0, 12: -25.0}
+"""Landmark -> how far it lies before the inner eye corners, crop pixels.  # assumed"""
+
+
+def film_recordings(
+    out: Path,
+    *,
+    subjects: int,
+    duration_s: float = 60.0,
+    fps: float = 30.0,
+    seed: int = 0,
+    settings: SimulationSettings | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Render one recording of each of so many people.
+
+    Args:
+        out: Folder to make.
+        subjects: Number of people.
+        duration_s: Length of each recording.
+        fps: Frames per second.
+        seed: Seed of everything.
+        settings: Size of the picture, noise and flicker; the defaults where omitted.
+        progress: Called with (frames done, frames).
+
+    Raises:
+        ConfigError: A number is out of range.
+        DatasetError: The folder exists.
+    """
+    if subjects < 1 or duration_s < 2 or not 10 <= fps <= 1000:
+        raise ConfigError(
+            f"{subjects} people, {duration_s:g} s at {fps:g} fps: expected at least 1, 2 s, 10 to 1000 fps"
+        )
+    settings = settings or SimulationSettings()
+    n_frames = int(duration_s * fps)
+    rows: list[dict[str, object]] = []
+    events: list[dict[str, object]] = []
+    with new_folder(out) as folder:
+        for number in range(subjects):
+            name = f"recordings/{numbered('s', number, subjects)}.mkv"
+            film = RecordingFilm(number, seed, duration_s, settings, name)
+
+            def counted(film: RecordingFilm = film, before: int = number * n_frames) -> Iterator[GreyImage]:
+                for i, image in enumerate(film.frames(fps)):
+                    if progress is not None and i % 10 == 0:
+                        progress(before + i, subjects * n_frames)
+                    yield image
+
+            write_video(folder / name, counted(), fps)
+            rows += film.rows() or [{"file": name, "subject": film.subject}]
+            events += [
+                {"file": name, "kind": e.kind, "onset_s": round(e.onset_s, 4), "offset_s": round(e.offset_s, 4)}
+                for e in film.script.events
+            ]
+        write_text(folder / "truth.csv", pd.DataFrame(rows).to_csv(index=False))
+        write_text(folder / "events.csv", pd.DataFrame(events).to_csv(index=False))
+        about = {"simulated": True, "seed": seed, "subjects": subjects, "duration_s": duration_s, "fps": fps}
+        write_json(folder / SIMULATION, about)
+
+
+class RecordingFilm:
+    """One recording of one person, to be drawn frame by frame."""
+
+    def __init__(self, person: int, seed: int, duration_s: float, settings: SimulationSettings, name: str) -> None:
+        self.face, self.fields, style = subject_face(astronaut(), settings, seed, person)
+        self.subject = Path(name).stem
+        self._generator = subject_generator(seed, person, _FILM)
+        habit = Habit.draw(self._generator)
+        self.script: RecordingScript = write_recording(style, habit, duration_s, self._generator, name, self.subject)
+        self._noise_grey = float(self._generator.uniform(*settings.noise_grey))
+        self._flicker = float(self._generator.uniform(0, settings.flicker))
+        self._drift_grey = float(self._generator.uniform(-1, 1) * settings.drift_grey)
+        self._depth = _depth_field(self.face, self.fields)
+        width, height = self.face.size
+        column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        self._pixels = np.stack([column, row], axis=-1)
+        self._to_texture = texture_transform(self.face.to_frame)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return the rows of the truth."""
+        both = zip(self.script.expressions, self.script.strength_px, strict=True)
+        return [
+            {
+                "file": e.file, "subject": self.subject, "onset_s": round(e.onset_s, 4), "apex_s": round(e.apex_s, 4),
+                "offset_s": round(e.offset_s, 4), "kind": e.kind, "emotion": e.emotion,
+                "action_units": "+".join(map(str, e.action_units)), "strength_px": round(px, 3),
+            }
+            for e, px in both
+        ]  # fmt: skip
+
+    def frames(self, fps: float) -> Iterator[GreyImage]:
+        """Render the frames as a camera records them."""
+        n = int(self.script.duration_s * fps)
+        for begin in range(0, n, 256):  # amounts of a few seconds at a time, so that memory stays small
+            times = np.arange(begin, min(begin + 256, n)) / fps
+            amounts, poses = self.script.amounts(times), self.script.pose(times)
+            turned = np.deg2rad(self.script.turned_deg(times))
+            for time_s, amount, pose, turn in zip(times, amounts, poses, turned, strict=True):
+                light = self._drawn(amount, pose, turn)
+                light = light * np.float32(1 + self._flicker * np.sin(2 * np.pi * 5 * time_s))
+                light += np.float32(self._drift_grey * np.sin(2 * np.pi * time_s / 30))
+                light += np.float32(self._noise_grey) * self._generator.standard_normal(light.shape, np.float32)
+                yield np.clip(np.rint(light), 0, 255).astype(np.uint8)
+
+    def _drawn(self, amount: FloatArray, pose: FloatArray, turn: FloatArray) -> NDArray[np.float32]:
+        to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
+        place = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
+        field = self.fields.combine(amount) + self._depth[..., None] * turn.astype(np.float32)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        shift = cv2.warpAffine(field, compose(CROP_TO_GRID, to_crop), self.face.size, flags=flags)
+        place = place - cv2.transform(shift, self._to_texture[:, :2])
+        border = cv2.BORDER_REFLECT
+        drawn = cv2.remap(self.face.texture, place.astype(np.float32), np.empty(0), cv2.INTER_LINEAR, borderMode=border)
+        return np.asarray(drawn, dtype=np.float32)
+
+
+def _depth_field(face: Face, fields: ActionFields) -> NDArray[np.float32]:
+    """Return how far the skin lies before the plane of the eyes, on the grid of the fields, crop pixels."""
+    ids = list(_DEPTH_PX)
+    values = np.array([[_DEPTH_PX[i]] for i in ids])
+    depth = smooth_field(face.points[ids], values, face.points)[..., 0]
+    assert depth.shape == fields.unit_px.shape[2:4]
+    return np.asarray(depth, dtype=np.float32)
