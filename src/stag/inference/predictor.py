@@ -48,7 +48,7 @@ class Predictor:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
         self.settings = self.model.info.motion_settings()
-        self._detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
+        self.detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
         self._session = onnx_session(self.model) if engine == "onnx" else None
 
     def predict_frames(
@@ -77,7 +77,7 @@ class Predictor:
         """
         codes = self.codes(aus)
         every_face = faces == "all"
-        tensors = extract_clip(frames, self._detector, self.settings, file, every_face=every_face, pictures=pictures)
+        tensors = extract_clip(frames, self.detector, self.settings, file, every_face=every_face, pictures=pictures)
         return [self.classify(tensor, file, codes) for tensor in tensors]
 
     def codes(self, aus: str | None) -> tuple[int, ...] | None:

@@ -19,7 +19,7 @@ from stag.types import FloatArray, MotionTensor, Prediction
 if TYPE_CHECKING:
     import pandas as pd
 
-_TYPES = {"csv": "text/csv", "json": "application/json", "html": "text/html"}
+_TYPES = {"csv": "text/csv", "json": "application/json", "html": "text/html", "vtt": "text/vtt", "eaf": "text/xml"}
 LARGEST = 900_000
 """Longest link of a page, characters; a page states which links it leaves out."""
 

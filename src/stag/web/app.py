@@ -21,9 +21,11 @@ from stag.errors import StagError
 from stag.inference.predictor import Predictor
 from stag.report.export import prediction_dict, to_json
 from stag.report.render import environment, script_and_hash
+from stag.spotting.score import Spotter
 from stag.utils.parallel import one_thread
 from stag.web.answer import Limits, Progress, analyse, problem_html, result_html
 from stag.web.examples import EXAMPLES, example_clip
+from stag.web.recording import RECORDING, recording_html, recording_json, spot_recording
 
 FILE_TYPES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".m4v", ".mpg", ".mpeg", ".wmv")
 PROGRESS_TYPE = "application/x-ndjson"
@@ -132,6 +134,7 @@ def make_app(
             reads_codes=predictor.model.info.reads_codes,
             simulated=bool(predictor.model.info.training.get("simulated", False)),
             limits=limits,
+            recording_s=RECORDING.duration_s,
             script=script_and_hash("stag.web", "page.js")[0],
             result=result,
         )
@@ -164,8 +167,9 @@ def make_app(
         example: Annotated[str, Form()] = "",
         fps: Annotated[float | None, Form(gt=0, allow_inf_nan=False)] = None,
         aus: Annotated[str, Form()] = "",
+        recording: Annotated[bool, Form()] = False,
     ) -> Response:
-        """Analyse an uploaded clip, or an example by its name where no file is sent."""
+        """Analyse an uploaded clip or long recording, or an example by its name where no file is sent."""
         as_json = _accepts(request, "application/json")
         # The framework closes its copy of the upload when this function returns, so a copy of our own is kept.
         upload: Path | None = None
@@ -185,6 +189,9 @@ def make_app(
                     progress(0.0, "Drawing the example")
                     clip = example_clip(example, folder)
                     prediction, why = analyse(clip, clip.name, predictor, limits, progress)
+                elif recording:
+                    found = spot_recording(upload, name, predictor, Spotter.load(), progress, fps=fps)
+                    return recording_json(found) if as_json else recording_html(found)
                 else:
                     prediction, why = analyse(upload, name, predictor, limits, progress, fps=fps, aus=aus)
                 progress(0.9, "Writing the report")
@@ -211,10 +218,11 @@ def make_app(
 
 
 def policy() -> str:
-    """Return the content security policy: the two scripts of the page and of the report, nothing from elsewhere."""
-    page, player = script_and_hash("stag.web", "page.js")[1], script_and_hash("stag.report", "player.js")[1]
+    """Return the content security policy: the scripts of the page and of the reports, nothing from elsewhere."""
+    names = (("stag.web", "page.js"), ("stag.report", "player.js"), ("stag.report", "timeline.js"))
+    scripts = " ".join(f"'{script_and_hash(*name)[1]}'" for name in names)
     return (
-        f"default-src 'none'; script-src '{page}' '{player}'; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; "
         "img-src data:; media-src blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     )

@@ -14,6 +14,7 @@ function choose(tab) {
     find("#" + each.getAttribute("aria-controls")).hidden = !on;
   }
   find("#fps-field").hidden = source !== "upload";
+  find("#recording-field").hidden = source === "examples";
   if (find("#aus-field")) find("#aus-field").hidden = source === "examples";
   go.textContent = labels[source];
   if (source !== "record") closeCamera();
@@ -75,6 +76,7 @@ function fields() {
     if (clip) sent.set("file", clip);
     if (find("#aus")) sent.set("aus", find("#aus").value);
     if (source === "upload") sent.set("fps", find("#fps").value);
+    if (find("#recording").checked) sent.set("recording", "true");
   }
   return sent;
 }
