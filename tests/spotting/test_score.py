@@ -76,3 +76,23 @@ def test_the_untrained_network_has_the_right_shapes():
     logits, shift = SpotterNet()(zeros(4, FEATURES))
     assert logits.shape == (4, len(KINDS))
     assert shift.shape == (4, 3)
+
+
+def test_coded_intervals_are_recognised_where_the_face_is_in_view(unseen):
+    from types import SimpleNamespace
+
+    from stag.inference.predictor import Predictor
+    from stag.spotting.recognise import timeline
+    from stag.types import Interval
+
+    motion = unseen["p902"].motion
+    here = float(motion.time_s[motion.stretches()[0].start]) + 0.5
+    coded = [
+        Interval(file="coded.mp4", onset_s=here, offset_s=here + 0.4, kind="micro"),
+        Interval(file="coded.mp4", onset_s=motion.duration_s + 5, offset_s=motion.duration_s + 6, kind="macro"),
+        Interval(file="coded.mp4", onset_s=here, offset_s=here + 0.4, kind="micro", face_id=7),
+    ]
+    face = timeline(motion, "a.mp4", Spotter.load(), Predictor(detector=SimpleNamespace()), coded=coded)
+    (one,) = face.expressions
+    assert (one.interval.file, one.interval.onset_s, one.interval.face_id) == ("a.mp4", here, 0)
+    assert one.prediction.start_s == pytest.approx(here, abs=0.05)

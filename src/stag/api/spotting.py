@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
 from stag.spotting.sensitivity import Sensitivity, measure_sensitivity
 from stag.spotting.signal import measure_recording, read_recording
-from stag.types import Frame, RecordingMotion
+from stag.types import Frame, Interval, RecordingMotion
 from stag.utils.files import write_text
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
@@ -98,6 +98,7 @@ def spot(
     every_face: bool = False,
     fps: float | None = None,
     keep: str | Path | None = None,
+    coded: Sequence[Interval] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Spotting:
     """Spot the micro- and macro-expressions of a recording of any length, and recognise each.
@@ -109,6 +110,7 @@ def spot(
         every_face: Whether to follow everybody, or one person.
         fps: Frames per second where the recording has no times.
         keep: Folder in which the measured motion is kept and looked for.
+        coded: Intervals that a person coded, to be recognised in place of those that are spotted.
         progress: Called with the seconds of the recording that have been read.
 
     Raises:
@@ -131,7 +133,9 @@ def spot(
             f"{every_face} {fps}",
             lambda: read_recording(path, fps=fps, every_face=every_face, progress=progress),
         )
-        faces = tuple(timeline(m, str(path), spotter, predictor, false_alarms=false_alarms) for m in motions)
+        faces = tuple(
+            timeline(m, str(path), spotter, predictor, false_alarms=false_alarms, coded=coded) for m in motions
+        )
     return Spotting(path, faces, predictor)
 
 

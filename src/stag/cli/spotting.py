@@ -31,14 +31,14 @@ _TRUTH_HELP = (
     Mode(
         "with --predictions",
         lambda given: given["predictions"] is not None,
-        ignores="recordings dataset root loso model false_alarms faces fps keep csv report elan vtt boris curves "
+        ignores="recordings dataset root loso coded model false_alarms faces fps keep csv report elan vtt boris curves "
         "overlay record",
     ),
     Mode("without --dataset", lambda given: given["dataset"] is None, ignores="root loso"),
     Mode(
         "with --dataset",
         lambda given: given["dataset"] is not None,
-        ignores="recordings fps faces truth report elan vtt boris curves overlay record",
+        ignores="recordings fps faces truth coded report elan vtt boris curves overlay record",
     ),
     Mode("with --loso, which spots and does not recognise", lambda given: given["loso"], ignores="model"),
     kept="motion that --keep names is kept, and the same command goes on from there",
@@ -71,6 +71,11 @@ def spot(
     overlay: Annotated[Path | None, Option(help="Video to write (.mp4) with what was spotted."), Writes(VIDEO)] = None,
     record: Annotated[Path | None, Option("--json", help="JSON file to write: all of it."), Writes(RECORD)] = None,
     truth: Annotated[Path | None, Option(help=_TRUTH_HELP), Reads()] = None,
+    coded: Annotated[
+        Path | None,
+        Option(help="Recognise these intervals, as for --truth, in place of what would be spotted."),
+        Reads(),
+    ] = None,
     predictions: Annotated[
         Path | None, Option(help="Score these intervals instead of spotting: a table or an ELAN document."), Reads()
     ] = None,
@@ -107,7 +112,7 @@ def spot(
     failures: list[tuple[str, str]] = []
     for path in recordings:
         try:
-            found.append(_spot(path, model, false_alarms, faces == "all", fps, keep, quiet))
+            found.append(_spot(path, model, false_alarms, faces == "all", fps, keep, quiet, coded))
         except StagError as error:
             failures.append((str(path), str(error)))
             continue
@@ -157,6 +162,9 @@ def sensitivity(
     ] = 4,
     fps: Fps = None,
     csv: Annotated[Path | None, Option(help="CSV table to write: every planted movement."), Writes(TABLE)] = None,
+    report: Annotated[
+        Path | None, Option(help="HTML report to write: the timeline of stag spot, with this limit."), Writes(PAGE)
+    ] = None,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -167,11 +175,11 @@ def sensitivity(
     from stag.utils.files import write_text
 
     total = round(length_s(recording, fps) * (rounds + 1))
-    with progress_bar("sensitivity", quiet, unit="s") as report:
+    with progress_bar("sensitivity", quiet, unit="s") as bar:
 
         def read(seconds: float) -> None:
-            if report is not None:
-                report(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
+            if bar is not None:
+                bar(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
 
         result = measure(recording, false_alarms=false_alarms, rounds=rounds, fps=fps, seed=seed, progress=read)
     for px, (found, of) in result.rates().items():
@@ -179,6 +187,12 @@ def sensitivity(
     for units, (found, of) in result.unit_rates().items():
         say(f"AU {units}  {found} of {of} spotted")
     say(result.sentence)
+    if report is not None:
+        from stag.api.spotting import spot as spot_recording
+        from stag.report.pages.timeline import timeline_page
+
+        spotted = spot_recording(recording, false_alarms=false_alarms, fps=fps)
+        write_text(report, timeline_page(spotted.faces, limits=[result.sentence]))
     if csv is not None:
         import pandas as pd
 
@@ -246,8 +260,25 @@ def _spot_set(
     print_spotting(score_intervals(in_classes(truth), in_classes(spotted), people, minutes=minutes))
 
 
+def _coded_for(path: Path, coded: Path | None) -> list[Interval] | None:
+    """Return the coded intervals of a recording, by its name; those of an ELAN document belong to any."""
+    if coded is None:
+        return None
+    from stag.datasets.readers.intervals import read_intervals
+
+    intervals = read_intervals(coded).intervals
+    return [one for one in intervals if coded.suffix.lower() == ".eaf" or Path(one.file).name == path.name]
+
+
 def _spot(
-    path: Path, model: str, false_alarms: float, every_face: bool, fps: float | None, keep: Path | None, quiet: bool
+    path: Path,
+    model: str,
+    false_alarms: float,
+    every_face: bool,
+    fps: float | None,
+    keep: Path | None,
+    quiet: bool,
+    coded: Path | None = None,
 ) -> Spotting:
     from stag.api.spotting import spot as spot_recording
     from stag.spotting.signal import length_s
@@ -260,7 +291,14 @@ def _spot(
                 report(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
 
         spotted = spot_recording(
-            path, model, false_alarms=false_alarms, every_face=every_face, fps=fps, keep=keep, progress=read
+            path,
+            model,
+            false_alarms=false_alarms,
+            every_face=every_face,
+            fps=fps,
+            keep=keep,
+            coded=_coded_for(path, coded),
+            progress=read,
         )
         if report is not None:
             report(total or 1, total or 1)
@@ -277,7 +315,8 @@ def _print(spotted: Spotting) -> None:
             sure = "" if p.abstains else f" {float(p.probabilities.max()):.2f}"
             remarks = f"  [{'; '.join(one.flags)}]" if one.flags else ""
             what = f"{p.predicted}{sure}  ({', '.join(one.regions)})"
-            say(f"{who}  {when.onset_s:.2f}-{when.offset_s:.2f} s  {when.kind} {when.score:.2f}  {what}{remarks}")
+            score = f" {when.score:.2f}" if when.score == when.score else ""  # a coded interval has none
+            say(f"{who}  {when.onset_s:.2f}-{when.offset_s:.2f} s  {when.kind}{score}  {what}{remarks}")
         kinds = [one.interval.kind for one in face.expressions]
         measured = f"{face.motion.measured_s:.1f} of {face.motion.duration_s:.1f} s measured"
         counts = f"{kinds.count('micro')} micro, {kinds.count('macro')} macro"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -84,10 +84,23 @@ def timeline(
     predictor: Predictor,
     *,
     false_alarms: float = DEFAULT_FALSE_ALARMS,
+    coded: Sequence[Interval] | None = None,
 ) -> FaceTimeline:
-    """Spot the expressions of one face, and recognise each."""
+    """Spot the expressions of one face and recognise each, or recognise those that a person coded.
+
+    Coded intervals in which the face was not followed are left out.
+    """
     found = spotter.spot(recording, file, false_alarms=false_alarms)
-    expressions = tuple(recognise(recording, one, predictor, found.events) for one in found.expressions)
+    chosen = found.expressions
+    if coded is not None:
+        ends = [(recording.time_s[rows.start], recording.time_s[rows.stop - 1]) for rows in recording.stretches()]
+        chosen = [
+            replace(one, file=file, face_id=recording.face_id)
+            for one in coded
+            if one.face_id in (None, recording.face_id)
+            and any(first <= one.onset_s and one.offset_s <= last for first, last in ends)
+        ]
+    expressions = tuple(recognise(recording, one, predictor, found.events) for one in chosen)
     return FaceTimeline(file, recording, expressions, tuple(found.events), false_alarms)
 
 

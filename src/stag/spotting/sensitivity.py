@@ -75,7 +75,8 @@ class Sensitivity(ArrayValue):
     def sentence(self) -> str:
         """The limit in words."""
         most = max(STRENGTHS_PX)
-        about = f"at {self.false_alarms:g} false alarms a minute, from {len(self.planted)} planted movements"
+        alarms = "false alarm" if self.false_alarms == 1 else "false alarms"
+        about = f"at {self.false_alarms:g} {alarms} a minute, from {len(self.planted)} planted movements"
         if not self.limit_px <= most:
             return f"A movement of {most:g} px would have been missed in most cases here ({about})."
         return (
