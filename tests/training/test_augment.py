@@ -17,7 +17,7 @@ OFF = {
 
 
 def drawn(seed=0, clips=B, **settings):
-    return draw(clips, T, R, TrainConfig(**{**OFF, **settings}), torch.Generator().manual_seed(seed))
+    return draw(1, clips, T, R, TrainConfig(**{**OFF, **settings}), torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -140,6 +140,12 @@ def test_shares_of_mixup_cutmix_and_hidden_codes():
     assert (~whole.flatten(1).all(1)).float().mean() == pytest.approx(0.3, abs=0.03)
     assert (chance.own == 0).flatten(1).any(1).float().mean() == pytest.approx(0.2, abs=0.04)
     assert chance.hidden.float().mean() == pytest.approx(0.4, abs=0.03)
+
+
+def test_partners_are_of_the_same_batch():
+    partner = draw(5, 8, T, R, TrainConfig(), torch.Generator().manual_seed(0)).partner.view(5, 8)
+    for number, batch in enumerate(partner):
+        assert sorted(batch.tolist()) == list(range(8 * number, 8 * number + 8))
 
 
 def test_chance_follows_from_the_generator():

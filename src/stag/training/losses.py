@@ -1,4 +1,4 @@
-"""The training objective: smoothed class-aware focal loss (Eq. 34-35), the loss of the AU head, and their gradients."""
+"""The training objective: smoothed class-aware focal loss (Eq. 34-35) plus the AU losses; the validation loss."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
 from torch.nn import functional
 
 from stag.config import Config
@@ -127,25 +126,15 @@ class Objective(nn.Module):
         return loss + settings.au_weight * (au_bce(blind.au_logits, batch.au) + steps)
 
 
-def put_gradients(objectives: Sequence[Objective], batches: Sequence[Batch]) -> list[float]:
-    """Set the gradients of each model from its own batch and return the losses; several models compute as one."""
-    if len(objectives) == 1:
-        objective = objectives[0]
-        objective.model.zero_grad(set_to_none=True)
-        loss = objective(batches[0])
-        loss.backward()
-        return [float(loss.detach())]
-    first = objectives[0]
-    named = [dict(objective.named_parameters()) for objective in objectives]
-    stacked = {name: torch.stack([own[name].detach() for own in named]) for name in named[0]}
-    together = Batch(*(torch.stack(parts) for parts in zip(*batches, strict=True)))
+class Validation(nn.Module):
+    """Class-weighted cross entropy of clips, a sum: smoother than a score on few validation clips."""
 
-    def loss_of(parameters: dict[str, Tensor], batch: Batch) -> Tensor:
-        result: Tensor = functional_call(first, parameters, (batch,))
-        return result
+    def __init__(self, model: STAG, au_source: str) -> None:
+        super().__init__()
+        self.model = model
+        self.au_source = au_source
 
-    gradients, losses = vmap(grad_and_value(loss_of))(stacked, together)
-    for row, own in enumerate(named):
-        for name, parameter in own.items():
-            parameter.grad = gradients[name][row]
-    return [float(loss) for loss in losses.cpu()]
+    def forward(self, motion: Tensor, au: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of ``motion (B, T, R, 2)`` with codes ``(B, A)`` and weighted class shares ``(B, C)``."""
+        logits = self.model.forward_from(motion, self.au_source, au).logits
+        return -(target * functional.log_softmax(logits, dim=-1)).sum()
