@@ -16,6 +16,7 @@ from stag.inference.probabilities import PLAIN, predict_probabilities
 from stag.motion.regions import LAYOUTS
 from stag.motion.transforms import mirror_order
 from stag.motion_set import MotionSet
+from stag.training import fit
 from stag.training.fit import Part, fit_many, inner_validation, make_stack, train
 from stag.training.fold import learning_rate
 from stag.training.losses import class_weights
@@ -150,6 +151,17 @@ def test_what_trains_beside_a_fold_does_not_change_it(config, au):
             found, found_units = predict_probabilities(other, data, au)
             np.testing.assert_allclose(found, expected, atol=1e-3)
             np.testing.assert_allclose(found_units, units, atol=1e-3)
+
+
+def test_a_stack_on_a_gpu_is_as_large_as_its_free_memory_allows(config, monkeypatch):
+    monkeypatch.setattr(fit, "pick_device", lambda name: torch.device(name))
+    data, counts = corpus(48), []
+    for free in (1e6, 1e9, 4e9):
+        monkeypatch.setattr(fit, "free_bytes", lambda _, free=free: int(free))
+        counts.append(fit.folds_at_once(data, Part(np.arange(48), 0), config, device="cuda"))
+    assert counts[0] == 1
+    assert counts[2] == pytest.approx(4 * counts[1], abs=4)
+    assert 5 < counts[1] < 500
 
 
 def test_it_starts_from_a_trained_model(config):

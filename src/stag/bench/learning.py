@@ -18,7 +18,8 @@ from stag.model.onnx import onnx_session
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.simulate.motion import simulate_motion
-from stag.training.fit import Part, fit_many, pick_device, train
+from stag.training.device import pick_device
+from stag.training.fit import Part, fit_many, train
 from stag.utils.parallel import one_thread
 
 SUBJECTS, CLIPS = 8, 12

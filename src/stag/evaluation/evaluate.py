@@ -215,7 +215,7 @@ def _plan(
     if not isinstance(learner, NetworkLearner):
         device = "cpu"
     elif device != "cpu":
-        from stag.training.fit import pick_device
+        from stag.training.device import pick_device
 
         device = pick_device(device).type
     selection = "inner-validation" if config.train.validation_share > 0 else "none"

@@ -38,9 +38,6 @@ class Answers(NamedTuple):
 Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64] | Answers]
 """(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities, or answers."""
 
-STACKED_AT_MOST = 64
-"""Folds that train as one stacked model on a GPU."""
-
 _DIGITS = 6
 
 
@@ -125,13 +122,17 @@ def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -
 
 def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
     """Train the network of a run, the folds of each seed as one stacked model; yields as :func:`run_tasks` does."""
-    from stag.training.fit import Part, fit_many
+    from stag.training.fit import Part, fit_many, folds_at_once
 
+    if not tasks:
+        return
     network = plan.learner.name if isinstance(plan.learner, NetworkLearner) else "stag"
+    largest = max((task.fold.train for task in tasks), key=len)
+    at_once = folds_at_once(plan.motion, Part(largest, 0), plan.config, network=network, device=plan.device)
     for seed in sorted({task.seed for task in tasks if task.seed is not None}):
         mine = [task for task in tasks if task.seed == seed]
-        for begin in range(0, len(mine), STACKED_AT_MOST):
-            some = mine[begin : begin + STACKED_AT_MOST]
+        for begin in range(0, len(mine), at_once):
+            some = mine[begin : begin + at_once]
             parts = [Part(task.fold.train, seed) for task in some]
             try:
                 models = fit_many(plan.motion, parts, plan.config, network=network, device=plan.device)

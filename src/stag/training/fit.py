@@ -11,29 +11,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from stag.config import Config
-from stag.errors import ConfigError, DatasetError, ModelError
+from stag.errors import DatasetError, ModelError
 from stag.model.comparators import NetworkInput, build_network
 from stag.model.stag import STAG
 from stag.motion.transforms import is_cumulative
 from stag.motion_set import MotionSet
+from stag.training.device import free_bytes, pick_device
 from stag.training.fold import Cost, Fold
 from stag.training.stack import Clips, Stack
 from stag.utils.choices import NetworkName
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
 
-
-def pick_device(name: str) -> torch.device:
-    """Return the device; ``auto`` takes a GPU where there is one; refuse one that does not exist."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
-    return torch.device(name)
-
-
+_USED = 0.6  # share of the free memory of a GPU that a stack may take
+_ON_CPU = 4  # measured in docs/measurements/speed.md; more gain little
 EpochProgress = Callable[[int, int], None]
 
 
@@ -136,6 +127,17 @@ def make_stack(
     folds = [_fold(motion, labels, part, config) for part in parts]
     values, codes = (torch.from_numpy(array).to(device) for array in (motion.motion, motion.action_units))
     return Stack(models, folds, Clips(values, labels.to(device), codes, is_cumulative(motion.reference)), config)
+
+
+def folds_at_once(
+    motion: MotionSet, part: Part, config: Config, *, network: NetworkName = "stag", device: str = "auto"
+) -> int:
+    """Return how many folds like ``part`` should train as one stack: on a GPU as many as its free memory takes."""
+    where = pick_device(device)
+    if where.type == "cpu":
+        return _ON_CPU
+    one = make_stack(motion, [part], config, torch.device("cpu"), network=network)
+    return max(1, int(_USED * free_bytes(where)) // one.bytes_per_fold())
 
 
 def _fold(motion: MotionSet, labels: torch.Tensor, part: Part, config: Config) -> Fold:

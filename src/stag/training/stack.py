@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map
 from stag.config import Config
 from stag.model.stag import STAG
 from stag.training.augment import Draws, augment, mix
-from stag.training.capture import captured
+from stag.training.device import captured
 from stag.training.fold import Change, EpochDraws, Fold
 from stag.training.losses import Batch, Objective, Validation, class_weights
 from stag.utils.values import ArrayValue
@@ -26,6 +26,7 @@ from stag.utils.values import ArrayValue
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # those of torch.optim.AdamW
 _MOST_NORM = 1.0  # assumed; longer gradients are clipped to it
 _CHUNK = 256  # validation clips that are classified at once
+_EPOCHS_KEPT = 8  # an epoch of batches, the next one, its random numbers, and what augmentation needs in between
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +73,8 @@ class Stack:
         self._gradients = over_folds(grad_and_value(self._batch_loss), size)
         self._validations = over_folds(self._validation_loss, size)
         self._weigh_classes(len(model.classes))
-        self._drawn = [fold.draw(*model.shape[:2]) for fold in folds]
+        self._drawn: list[EpochDraws] = []
+        self._draw()
         self._rates, self._batches = self._epoch()
         changed = [self.weights, self._mean, self._square, self._steps, self._losses, self._number]
         model.train()
@@ -82,16 +84,13 @@ class Stack:
 
     def run_epoch(self) -> None:
         """Train an epoch of every fold that has not ended, validate, and decide for each what to keep."""
-        model, folds = self._objective.model, self.folds
+        model = self._objective.model
         model.train()
         for _ in range(self._rates.shape[1]):
             self._take_step()
         model.eval()
         self._validate()
-        # A GPU is still busy with the steps while the next numbers are drawn.
-        self._drawn = [
-            drawn if fold.done else fold.draw(*model.shape[:2]) for fold, drawn in zip(folds, self._drawn, strict=True)
-        ]
+        self._draw()  # a GPU is still busy with the steps meanwhile
         trained, validated = self._losses.tolist()
         self._keep([self._ended(row, *losses) for row, losses in enumerate(zip(trained, validated, strict=True))])
         if self.done:
@@ -106,6 +105,18 @@ class Stack:
     def done(self) -> bool:
         """Whether every fold has ended."""
         return all(fold.done for fold in self.folds)
+
+    def bytes_per_fold(self) -> int:
+        """Return about how much memory a fold takes: what a gradient keeps, twice, and an epoch of batches."""
+        kept: list[int] = []
+
+        def keep(value: Tensor) -> Tensor:
+            kept.append(value.nbytes)
+            return value
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+            self._objective.train()(Batch(*(part[0, 0] for part in self._batches)))
+        return 2 * sum(kept) + _EPOCHS_KEPT * sum(part[0].nbytes for part in self._batches)
 
     def settle(self) -> None:
         """Load into each model its average where there is one, else its best weights; a ``cost`` chooses of the two."""
@@ -148,10 +159,16 @@ class Stack:
         total = target.sum(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(target.dtype).tiny)
         self._target = (target / total).to(device)  # 0 for the clips that fill up a fold
 
+    def _draw(self) -> None:
+        """Draw the numbers of the next epoch of each fold; one that has ended keeps its last ones."""
+        shape = self._objective.model.shape
+        self._drawn = [self._drawn[row] if fold.done else fold.draw(*shape[:2]) for row, fold in enumerate(self.folds)]
+        self._stacked = [_padded(parts) for parts in zip(*((*d[:2], *d.draws) for d in self._drawn), strict=True)]
+
     def _epoch(self) -> tuple[Tensor, Batch]:
         """Return the rates ``(F, N)`` and the augmented batches ``(F, N, ...)`` of an epoch, from what was drawn."""
         clips, settings, device = self._clips, self._config.train, self.weights.device
-        order, seed, *drawn = (_padded(parts).to(device) for parts in zip(*map(_flat, self._drawn), strict=True))
+        order, seed, *drawn = (values.to(device) for values in self._stacked)
         folds, shown = order.shape
         shape = folds, shown // settings.batch_size, settings.batch_size
         rates = torch.zeros(shape[:2])
@@ -217,10 +234,6 @@ def over_folds(function: Callable[..., Any], folds: int) -> Callable[..., Any]:
         return tree_map(lambda value: value.unsqueeze(0), function(*tree_map(lambda value: value[0], arguments)))
 
     return alone
-
-
-def _flat(drawn: EpochDraws) -> tuple[Tensor, ...]:
-    return (drawn.order, drawn.seed, *drawn.draws)
 
 
 def _padded(parts: Iterable[Tensor]) -> Tensor:
