@@ -70,7 +70,8 @@ class Stack:
         self._steps = self.weights.new_zeros(size, 1)
         self._losses = self.weights.new_zeros(2, size)  # of the batches, and of validation
         self._number = torch.zeros(1, dtype=torch.long, device=device)
-        self._gradients = over_folds(grad_and_value(self._batch_loss), size)
+        differentiate = grad_and_value if size > 1 else plain_grad_and_value
+        self._gradients = over_folds(differentiate(self._batch_loss), size)
         self._validations = over_folds(self._validation_loss, size)
         self._weigh_classes(len(model.classes))
         self._drawn: list[EpochDraws] = []
@@ -234,6 +235,17 @@ def over_folds(function: Callable[..., Any], folds: int) -> Callable[..., Any]:
         return tree_map(lambda value: value.unsqueeze(0), function(*tree_map(lambda value: value[0], arguments)))
 
     return alone
+
+
+def plain_grad_and_value(function: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Do as ``torch.func.grad_and_value`` does, which wraps every tensor: a step of one fold then takes a fifth longer."""
+
+    def differentiated(argument: Tensor, *further: Any) -> tuple[Tensor, Tensor]:
+        argument = argument.detach().requires_grad_()
+        value = function(argument, *further)
+        return torch.autograd.grad(value, argument)[0], value.detach()
+
+    return differentiated
 
 
 def _padded(parts: Iterable[Tensor]) -> Tensor:
