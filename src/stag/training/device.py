@@ -23,9 +23,9 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def free_bytes(device: torch.device) -> int:
-    """Return the free memory of a GPU."""
-    free: int = torch.cuda.mem_get_info(device)[0]
+def free_bytes() -> int:
+    """Return the free memory of the GPU."""
+    free: int = torch.cuda.mem_get_info()[0]
     return free
 
 

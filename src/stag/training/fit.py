@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +22,12 @@ from stag.training.device import free_bytes, pick_device
 from stag.training.fold import Cost, Fold
 from stag.training.stack import Clips, Stack
 from stag.utils.choices import NetworkName
+from stag.utils.durations import duration
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
 
 _USED = 0.6  # share of the free memory of a GPU that a stack may take
-_ON_CPU = 4  # measured in docs/measurements/speed.md; more gain little
+_LOG = logging.getLogger(__name__)
 EpochProgress = Callable[[int, int], None]
 
 
@@ -99,10 +102,14 @@ def fit_many(
         config = config.model_copy(update={"model": init.info.model})
     with one_thread():
         stack = make_stack(motion, parts, config, where, init=init, network=network)
-        for epoch in range(config.train.epochs):
+        for epoch in range(1, config.train.epochs + 1):
+            started = time.monotonic()
             stack.run_epoch()
+            if epoch == 2 and (progress or len(parts) > 1):  # the first one sets up libraries
+                expected = duration((time.monotonic() - started) * config.train.epochs)
+                _LOG.info("training on %s, %d at once, at most about %s", where.type, len(parts), expected)
             if progress is not None:
-                progress(epoch + 1, config.train.epochs)
+                progress(epoch, config.train.epochs)
             if stack.done:
                 break
         stack.settle()
@@ -130,14 +137,20 @@ def make_stack(
 
 
 def folds_at_once(
-    motion: MotionSet, part: Part, config: Config, *, network: NetworkName = "stag", device: str = "auto"
+    motion: MotionSet, part: Part, config: Config, *, init: STAG | None = None, network: NetworkName = "stag"
 ) -> int:
-    """Return how many folds like ``part`` should train as one stack: on a GPU as many as its free memory takes."""
-    where = pick_device(device)
-    if where.type == "cpu":
-        return _ON_CPU
-    one = make_stack(motion, [part], config, torch.device("cpu"), network=network)
-    return max(1, int(_USED * free_bytes(where)) // one.bytes_per_fold())
+    """Return how many folds like ``part`` should train as one stack on the GPU: as many as its free memory takes."""
+    one = make_stack(motion, [part], config, torch.device("cpu"), init=init, network=network)
+    return max(1, int(_USED * free_bytes()) // one.bytes_per_fold())
+
+
+def seconds_per_fold(
+    motion: MotionSet, part: Part, config: Config, *, init: STAG | None = None, network: NetworkName = "stag"
+) -> float:
+    """Return about how long a fold like ``part`` trains on one core if nothing ends it early, from its first steps."""
+    with one_thread():
+        one = make_stack(motion, [part], config, torch.device("cpu"), init=init, network=network)
+        return config.train.epochs * one.seconds_per_epoch()
 
 
 def _fold(motion: MotionSet, labels: torch.Tensor, part: Part, config: Config) -> Fold:
