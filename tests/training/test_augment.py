@@ -17,7 +17,9 @@ OFF = {
 
 
 def drawn(seed=0, clips=B, **settings):
-    return draw(1, clips, T, R, TrainConfig(**{**OFF, **settings}), torch.Generator().manual_seed(seed))
+    return draw(
+        torch.arange(clips).unsqueeze(0), T, R, TrainConfig(**{**OFF, **settings}), torch.Generator().manual_seed(seed)
+    )
 
 
 @pytest.fixture
@@ -143,7 +145,9 @@ def test_shares_of_mixup_cutmix_and_hidden_codes():
 
 
 def test_partners_are_of_the_same_batch():
-    partner = draw(5, 8, T, R, TrainConfig(), torch.Generator().manual_seed(0)).partner.view(5, 8)
+    partner = draw(torch.arange(40).view(5, 8), T, R, TrainConfig(), torch.Generator().manual_seed(0)).partner.view(
+        5, 8
+    )
     for number, batch in enumerate(partner):
         assert sorted(batch.tolist()) == list(range(8 * number, 8 * number + 8))
 

@@ -21,8 +21,10 @@ _SHORTEST = 0.1  # share of a clip that is left at least when it ends at its ape
 
 
 class Draws(NamedTuple):
-    """The random numbers of ``n`` clips of ``T`` steps and ``R`` regions, batch after batch."""
+    """The random choices of ``N`` batches, ``n`` clips of ``T`` steps and ``R`` regions in all."""
 
+    clip: Tensor  # (n,) position of the clip, batch after batch
+    seed: Tensor  # (N,) int32, seed of dropout
     flip: Tensor  # (n,) bool, mirror the clip
     factor: Tensor  # (n,) factor of the magnitude
     angle: Tensor  # (n,) rotation of all vectors, radians
@@ -36,11 +38,12 @@ class Draws(NamedTuple):
     own_codes: Tensor  # (n, 1) bool, replace annotated codes by the AU head's own prediction
 
 
-def draw(batches: int, size: int, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
-    """Draw the random numbers of ``batches`` of ``size`` clips.
+def draw(order: Tensor, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
+    """Draw the random numbers of batches of clips, at positions ``order (N, B)``.
 
     The generator is on the CPU, so that a seed means the same on every device.
     """
+    batches, size = order.shape
     clips = batches * size
 
     def uniform(*shape: int) -> Tensor:
@@ -59,6 +62,7 @@ def draw(batches: int, size: int, steps: int, regions: int, settings: TrainConfi
     drift = settings.drift * normal(clips, 1, 1, 2) * ramp[:, None, None]
     first = size * torch.arange(batches)[:, None]
     return Draws(
+        clip=order.flatten(),
         flip=uniform(clips) < settings.mirror,
         factor=torch.exp(settings.magnitude * normal(clips)),
         angle=math.radians(settings.rotation_deg) * normal(clips),
@@ -70,6 +74,7 @@ def draw(batches: int, size: int, steps: int, regions: int, settings: TrainConfi
         hidden=uniform(clips, 1) < settings.au_dropout,
         own_codes=uniform(clips, 1) < settings.au_own,
         to_apex=uniform(clips) < settings.apex_cut,
+        seed=torch.randint(-(2**31), 2**31, (batches,), generator=generator).to(torch.int32),
     )
 
 

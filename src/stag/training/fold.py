@@ -17,14 +17,6 @@ Cost = Callable[[STAG], float]
 """Criterion that chooses the epoch; lower is better."""
 
 
-class EpochDraws(NamedTuple):
-    """The random choices of an epoch of ``N`` batches of ``B`` clips."""
-
-    order: Tensor  # (N * B,) positions of the clips
-    seed: Tensor  # (N,) int32, seeds of dropout
-    draws: Draws  # of N * B clips
-
-
 class Change(NamedTuple):
     """What the end of an epoch does to the weights of a fold."""
 
@@ -71,14 +63,12 @@ class Fold:
         self._averages = False
         self._last_epoch = settings.epochs
 
-    def draw(self, steps: int, regions: int) -> EpochDraws:
+    def draw(self, steps: int, regions: int) -> Draws:
         """Order the clips of the next epoch and draw its random numbers."""
         settings, generator = self._settings, self._generator
         order = epoch_order(self.labels[self.training], settings.batch_size, generator, oversample=settings.oversample)
         self._batches = len(order)
-        draws = draw(len(order), settings.batch_size, steps, regions, settings, generator)
-        seed = torch.randint(-(2**31), 2**31, (len(order),), generator=generator).to(torch.int32)
-        return EpochDraws(self.training[order.flatten()], seed, draws)
+        return draw(self.training[order], steps, regions, settings, generator)
 
     def rates(self) -> list[float]:
         """Return the learning rate of each batch of the epoch; none once training has ended."""
