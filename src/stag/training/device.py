@@ -38,7 +38,7 @@ def captured(step: Callable[[], None], changes: Sequence[Tensor]) -> Callable[[]
         step: Reads and writes tensors that stay where they are, and decides nothing by their values.
         changes: The tensors that it writes; recording leaves them as they were.
     """
-    if changes[0].device.type != "cuda":
+    if not changes[0].is_cuda:
         return step
     before = [tensor.clone() for tensor in changes]
     aside: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
