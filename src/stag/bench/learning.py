@@ -116,7 +116,7 @@ def plain_training(motion: MotionSet, index: NDArray[np.intp], config: Config) -
             moved = augment(clips[batch], drawn, motion.layout, cumulative=cumulative)
             mixed = mix(moved, targets[batch], codes[batch], drawn)
             optimiser.zero_grad()
-            loss = objective(Batch(*mixed, drawn.hidden, drawn.own_codes, alpha, drawn.seed[0]))
+            loss = objective(Batch(*mixed, alpha, drawn.seed[0]))
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()

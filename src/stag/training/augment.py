@@ -34,8 +34,6 @@ class Draws(NamedTuple):
     partner: Tensor  # (n,) position of the clip to mix in, of the same batch
     own: Tensor  # (n, T, R) weight of the clip itself at each step and region; the partner has the rest
     weight: Tensor  # (n,) weight of the clip's own label
-    hidden: Tensor  # (n, 1) bool, hide the AU codes
-    own_codes: Tensor  # (n, 1) bool, replace annotated codes by the AU head's own prediction
 
 
 def draw(order: Tensor, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
@@ -71,8 +69,6 @@ def draw(order: Tensor, steps: int, regions: int, settings: TrainConfig, generat
         partner=(uniform(batches, size).argsort(dim=1) + first).flatten(),
         own=own,
         weight=own.mean(dim=(1, 2)),
-        hidden=uniform(clips, 1) < settings.au_dropout,
-        own_codes=uniform(clips, 1) < settings.au_own,
         to_apex=uniform(clips) < settings.apex_cut,
         seed=torch.randint(-(2**31), 2**31, (batches,), generator=generator).to(torch.int32),
     )

@@ -180,7 +180,7 @@ class Stack:
         layout = self._objective.model.info.layout
         motion = augment(clips.motion[flat.clip], flat, layout, cumulative=clips.cumulative)
         target = torch.eye(self._alpha.shape[1], device=device)[clips.label[flat.clip]]
-        parts = (*mix(motion, target, clips.au[flat.clip], flat), flat.hidden, flat.own_codes)
+        parts = mix(motion, target, clips.au[flat.clip], flat)
         alpha = self._alpha[:, None].repeat(1, shape[1], 1)
         return rates.to(device), Batch(*[*(part.view(*shape, *part.shape[1:]) for part in parts), alpha, drawn.seed])
 
