@@ -59,7 +59,7 @@ class Plan:
     identity: Mapping[str, Any]  # plain JSON values that distinguish this run from others; data is among them
     selection: str = "inner-validation"  # criterion that chooses the epoch
     leak: str = ""  # test data that the learner reads; empty for every honest learner
-    device: str = "cpu"  # where STAG trains: cpu one unit a process, cuda the folds of a seed as one stacked model
+    device: str = "cpu"  # where STAG trains: cpu one unit a process, cuda many units as one stacked model
 
     @property
     def tasks(self) -> list[Task]:
