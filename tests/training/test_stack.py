@@ -95,6 +95,14 @@ def test_a_step_does_not_depend_on_values_so_that_it_can_be_recorded(au):
     assert stack.weights.device.type == "meta"
 
 
+def test_recording_may_take_more_steps_than_an_epoch_has():
+    stack, _ = stack_of(1, "train.batch_size=64")
+    assert stack._rates.shape[1] == 1
+    for _ in range(3):
+        stack._take_step()
+        assert int(stack._number) == 0
+
+
 def test_the_numbers_of_a_fold_reach_its_own_batches_alone():
     stack, _ = stack_of(2)
     before = stack._epoch()[1]

@@ -98,7 +98,6 @@ class Stack:
         rates, batches = self._epoch()
         for place, value in zip((self._rates, *self._batches), (rates, *batches), strict=True):
             place.copy_(value)
-        self._number.zero_()
         self._losses.zero_()
 
     @property
@@ -199,7 +198,8 @@ class Stack:
         grown, squared = (-torch.expm1(self._steps * math.log(beta)) for beta in _BETAS)
         direction = self._mean / grown / ((self._square / squared).sqrt() + _EPSILON)
         self.weights -= rate * (direction + self._config.train.weight_decay * self.weights)
-        self._number += 1
+        # Recording takes a few steps more than there may be batches.
+        self._number.add_(1).remainder_(self._rates.shape[1])
 
     @torch.no_grad()
     def _validation(self) -> None:
