@@ -122,14 +122,16 @@ def settings(
     "Setup",
     Mode(
         "on the parts that --only names",
-        lambda given: bool(listed(given["only"])) and {*listed(given["only"])} <= {"predict", "start", "memory"},
+        lambda given: (
+            bool(listed(given["only"])) and {*listed(given["only"])} <= {"predict", "start", "memory", "growth"}
+        ),
         ignores="jobs",
     ),
     Mode("with --only memory", lambda given: listed(given["only"]) == ("memory",), ignores="quick"),
 )
 def bench(
     out: Annotated[Path, Option(help="Folder to write: a table and JSON."), Writes(BENCH)] = Path("runs/bench"),
-    only: Annotated[str, Option(help="Some of extract,train,predict,start,memory. Default: all.")] = "",
+    only: Annotated[str, Option(help="Some of extract,train,predict,start,memory,growth. Default: all.")] = "",
     quick: Annotated[bool, Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
     quiet: Quiet = False,
