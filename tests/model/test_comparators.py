@@ -100,9 +100,8 @@ def test_stacked_models_get_the_gradients_of_single_ones(name):
         rng = torch.Generator().manual_seed(seed)
         target = torch.eye(3)[torch.randint(3, (5,), generator=rng)]
         au = torch.rand(5, len(AU_VOCABULARY), generator=rng)
-        half = torch.rand(5, 1, generator=rng) < 0.5
         seeds = torch.tensor(seed + 7, dtype=torch.int32)
-        batches.append(Batch(motion_of(5, seed=seed), target, au, half, ~half, torch.ones(3), seeds))
+        batches.append(Batch(motion_of(5, seed=seed), target, au, torch.ones(3), seeds))
         objectives.append(Objective(build_network(name, given, classes=CLASSES, seed=seed).train(), config))
     named = [dict(one.named_parameters()) for one in objectives]
     stacked = {key: torch.stack([own[key].detach() for own in named]) for key in named[0]}
