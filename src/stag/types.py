@@ -58,11 +58,13 @@ class Landmarks(ArrayValue):
         points: ``(68, 2)`` float64 in iBUG order, columns x (right) and y (down), frame pixels.
         score: Detector confidence; ``nan`` for points from a file.
         box: ``(left, top, right, bottom)``, frame pixels.
+        mesh: ``(468, 3)`` x, y and depth towards the camera, frame pixels; ``None`` where only the 68 points are known.
     """
 
     points: FloatArray
     score: float
     box: tuple[float, float, float, float]
+    mesh: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.points.shape != (68, 2):

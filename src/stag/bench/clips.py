@@ -143,7 +143,7 @@ def _found_at_rest(spec: ClipSpec, noise_grey: float) -> tuple[Landmarks, FloatA
     face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
     still = ClipRenderer(face, fields, _script(spec), SimulationSettings()).clean_frame(0.0)
     image = _digital(still, noise_grey, np.random.default_rng([_SEED, spec.face]))
-    return load_detector("dlib", min_score=_MIN_SCORE).detect(image)[0], invert(face.to_frame)
+    return load_detector(min_score=_MIN_SCORE).detect(image)[0], invert(face.to_frame)
 
 
 def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random.Generator) -> GreyImage:

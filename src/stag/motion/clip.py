@@ -245,9 +245,15 @@ def extract_clip(
 
 
 def video_motion(
-    path: Path, settings: MotionConfig, *, fps: float | None = None, every_face: bool = False, pictures: bool = False
+    path: Path,
+    settings: MotionConfig,
+    *,
+    fps: float | None = None,
+    every_face: bool = False,
+    pictures: bool = False,
+    landmarks: str | None = None,
 ) -> list[MotionTensor]:
-    """Read a clip, find its faces with dlib, and measure their motion.
+    """Read a clip, find its faces, and measure their motion.
 
     Args:
         path: A video, a GIF or a folder of images.
@@ -255,13 +261,14 @@ def video_motion(
         fps: Frames per second where the clip has no times; a video keeps its own.
         every_face: Whether to measure every face of the clip, or the largest alone.
         pictures: Whether to keep the crop at each step, for the player of a report.
+        landmarks: Detector or landmark file in place of the configured one; see `load_detector`.
 
     Raises:
         VideoError: The clip cannot be read or has too few frames.
         FaceNotFound: No face was found.
         MissingDependency: The landmark model is not installed.
     """
-    detector = load_detector("dlib", min_score=settings.min_face_score)
+    detector = load_detector(landmarks or settings.landmarks, min_score=settings.min_face_score)
     frames = read_frames(path, fps=fps_if_untimed(path, fps))
     return extract_clip(frames, detector, settings, path, every_face=every_face, pictures=pictures)
 
