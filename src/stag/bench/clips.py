@@ -15,7 +15,7 @@ from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
 from stag.facs import AU_VOCABULARY
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.face import Face, astronaut, make_face
+from stag.simulate.face import Face, Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipScript, head_transform
 from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
@@ -134,8 +134,15 @@ def true_face(clip: RenderedClip) -> Landmarks:
 def _person(number: int, inter_ocular_px: float, size: tuple[int, int] | None) -> tuple[Face, ActionFields]:
     width, height = size or (int(np.ceil(_MARGIN * inter_ocular_px)),) * 2
     settings = SimulationSettings(width=width, height=height, inter_ocular_px=(inter_ocular_px, inter_ocular_px))
-    face = make_face(astronaut(), settings, np.random.default_rng([_SEED, number]))
+    face = make_face(_portrait(), settings, np.random.default_rng([_SEED, number]))
     return face, action_fields(face.points)
+
+
+@lru_cache(maxsize=1)
+def _portrait() -> Portrait:
+    """Return the photograph with the points of the detector, so that true and found windows mean the same skin."""
+    image = astronaut().image
+    return Portrait(image, load_detector(min_score=_MIN_SCORE).detect(image)[0].points)
 
 
 @lru_cache(maxsize=64)

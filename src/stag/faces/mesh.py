@@ -36,9 +36,9 @@ VERTICES: tuple[tuple[int, ...], ...] = (
     # Outline of the face, from the left of the image over the chin.
     (127,), (234,), (93, 132), (58,), (172,), (136,), (149,), (148,), (152,),
     (377,), (378,), (365,), (397,), (288,), (323, 361), (454,), (356,),
-    # Brows, half-way between the rows of vertices at their lower and upper edge.
-    (46, 156), (53, 63), (52, 52, 65, 66, 105, 105), (55, 65, 65, 66, 66, 107), (55, 107),
-    (285, 336), (285, 295, 295, 296, 296, 336), (282, 282, 295, 296, 334, 334), (283, 293), (276, 383),
+    # Brows, between the rows of vertices at their lower and upper edge.
+    (46, 156), (53, 63), (52, 52, 65, 105), (55, 65, 65, 66), (55, 55, 55, 107),
+    (285, 285, 285, 336), (285, 295, 295, 296), (282, 282, 295, 334), (283, 293), (276, 383),
     # Ridge of the nose, then its base from wing to wing.
     (168,), (197,), (5,), (4,), (60, 98), (97,), (2, 164), (326,), (290, 327),
     # Eyes; the corners where the margins of the lids meet.
@@ -78,11 +78,11 @@ class MeshDetector:
 
     def _place(self, image: GreyImage, keypoints: FloatArray) -> Landmarks:
         """Place the mesh in the turn of the picture in which it is most certain, then twice on its own outline."""
+        best, mesh = -np.inf, np.asarray(keypoints)
         low, high, left_eye, right_eye = keypoints[:4]
         along = right_eye - left_eye
         roll = np.arctan2(along[1], along[0])
         side = _LOOK_AROUND * float((high - low).max())
-        best, mesh = -np.inf, np.empty((468, 3))
         for quarter in range(4):
             presence, points = _mesh(image, (low + high) / 2, side, roll + quarter * np.pi / 2, self._folder)
             if presence > best:

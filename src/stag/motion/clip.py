@@ -39,7 +39,8 @@ _LONG_S = 2.0
 _REDETECT_S = 0.4
 _SEARCH_S = 0.1  # time between searches while no face is followed
 _GAP_S = 0.5  # longest absence of a face that is bridged
-_TURNED_DEG = 6.0  # turn that is worth a remark; docs/measurements/quality.md has those of still heads
+_TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
+_LEAST_TURN = np.deg2rad(0.05)  # a smaller one moves nothing by more than .06 px
 _SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
@@ -55,6 +56,7 @@ class FaceTrack:
         cuts_s: Times at which the video changes its scene, seconds from its start.
         reading: Remarks from reading the clip.
         residuals: ``(n, 2)`` float32 for each crop: deviation of the stable patches from the alignment, crop pixels.
+        head: ``(3,)`` for each crop: yaw, pitch and clockwise roll since the first one, degrees.
         look: Signs of picture quality in the frames themselves.
     """
 
@@ -70,7 +72,7 @@ class FaceTrack:
         self.reading: tuple[str, ...] = ()
         self.residuals: list[NDArray[np.float32]] = []
         self.look = SourceLook(landmarks.points)
-        self._turns_deg: list[float] = []
+        self.head: list[FloatArray] = []
         self._tracker = FaceTracker(frame.image, landmarks)
         self._to_crop = crop_transform(landmarks.points)
         self.points = transform_points(landmarks.points, self._to_crop)
@@ -87,8 +89,8 @@ class FaceTrack:
 
     @property
     def turned(self) -> bool:
-        """Whether the head has turned out of the picture plane, in two frames in a row."""
-        turns = np.array(self._turns_deg)
+        """Whether the head has turned too far for its motion to be taken off, in two frames in a row."""
+        turns = np.abs(np.array(self.head)[:, :2]).max(axis=1)
         return bool((np.minimum(turns[1:], turns[:-1]) > _TURNED_DEG).any())
 
     def follow(self, frame: Frame) -> None:
@@ -101,9 +103,8 @@ class FaceTrack:
             return
         self.look.see(frame.image)
         self.residuals.append(tracked.residuals.astype(np.float32))
-        self._turns_deg.append(tracked.turn_deg)
         self._motion = tracked.motion
-        self.keep(frame, compose(self._to_crop, invert(tracked.motion)), reader)
+        self.keep(frame, compose(self._to_crop, invert(tracked.motion)), reader, tracked.turn)
 
     def near(self, face: Landmarks) -> bool:
         """Return whether a detection is where this face is, or was last."""
@@ -111,10 +112,20 @@ class FaceTrack:
         distance = self._motion[:, :2] @ middle + self._motion[:, 2] - face.points.mean(axis=0)
         return float(np.hypot(*distance)) < _SAME_PLACE * face.inter_ocular_px
 
-    def keep(self, frame: Frame, transform: FloatArray, reader: CropReader | None = None) -> None:
-        """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop."""
-        self.crops.append((reader or CropReader(frame.image)).read(transform, self.window))
+    def keep(
+        self,
+        frame: Frame,
+        transform: FloatArray,
+        reader: CropReader | None = None,
+        turn: FloatArray | tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop and turned back by a turn."""
+        turn = np.asarray(turn)
+        shift = self._tracker.shape.shift(turn, self.window) if np.abs(turn).max() > _LEAST_TURN else None
+        self.crops.append((reader or CropReader(frame.image)).read(transform, self.window, shift))
         self.times_s.append(frame.time_s - self.start_s)
+        (a, _), (b, _) = compose(transform, invert(self._to_crop))[:, :2]
+        self.head.append(np.degrees([*turn, np.arctan2(-b, a)]))
 
 
 def follow_faces(

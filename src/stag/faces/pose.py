@@ -1,0 +1,163 @@
+"""The turn of a head out of the picture plane, fitted to tracked patches by means of the face's depth.
+
+A similarity follows shift, size and roll. When a head also turns (yaw) or nods (pitch), a point moves on by its depth
+before the eyes times the sine of the angle: a nose tip by 6 crop pixels at 5 degrees. Depth comes from the face mesh,
+or from the mean of some faces where only 68 points are known.
+
+Coordinates are those of the upright crop: x right, y down, z towards the camera, with the origin between the inner eye
+corners. A positive yaw turns the face to the right of the image, a positive pitch turns it down.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+
+from stag.faces.crop import CROP_PX, EYE_CENTRE, FULL, Window, crop_transform, transform_points
+from stag.types import FloatArray, Landmarks
+
+# Mean depth of the 68 points before the inner eye corners, crop pixels: the mesh of fourteen portraits, symmetric.
+_MEAN_DEPTH_PX = np.array([
+    -92, -102, -103, -95, -79, -63, -38, -18, -15, -18, -38, -63, -79, -95, -103, -102, -92,
+    -11, 9, 20, 26, 28, 28, 26, 20, 9, -11, 29, 44, 61, 64, 25, 30, 31, 30, 25,
+    -6, 3, 5, 0, 2, -1, 0, 5, 3, -6, -1, 2,
+    -13, 19, 27, 28, 27, 19, -13, 4, 14, 15, 14, 4, -10, 17, 18, 17, -10, 11, 13, 11,
+], dtype=np.float64)  # fmt: skip
+_GRID_STEP = 4
+_EYE_CORNERS = (39, 42)
+_CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
+_RIDGE = 1e-9
+_SIMILARITY_ERROR_PX = 0.1  # assumed; how far stable skin strays from a rigid motion
+_OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
+# Muscles that move a patch must not look like a turn: a turn well above the first angle is hardly held back.
+_SMALL_TURN = np.deg2rad(0.4)  # measured: docs/measurements/faces.md
+_HOLD = 5.0
+
+
+class HeadShape:
+    """Depth of a face on its upright crop.
+
+    Args:
+        face: Landmarks, with their mesh where there is one.
+    """
+
+    def __init__(self, face: Landmarks) -> None:
+        to_crop = crop_transform(face.points)
+        self._points = transform_points(face.points, to_crop)
+        self._depth: FloatArray = _MEAN_DEPTH_PX
+        if face.mesh is not None:
+            self._points = transform_points(face.mesh[:, :2], to_crop)
+            depth = float(np.hypot(*to_crop[0, :2])) * face.mesh[:, 2]
+            corners = transform_points(face.points[list(_EYE_CORNERS)], to_crop)
+            nearest = np.linalg.norm(self._points[:, None] - corners, axis=2).argmin(axis=0)
+            self._depth = depth - depth[nearest].mean()
+
+    @cached_property
+    def depth_px(self) -> NDArray[np.float32]:
+        """``(256, 256)`` depth at every pixel of the crop; beyond the face that of its nearest point."""
+        line = np.arange(0, CROP_PX, _GRID_STEP, dtype=np.float64) + (_GRID_STEP - 1) / 2
+        grid = np.stack(np.meshgrid(line, line), axis=-1)
+        coarse = LinearNDInterpolator(self._points, self._depth)(grid)
+        beyond = np.isnan(coarse)
+        coarse[beyond] = NearestNDInterpolator(self._points, self._depth)(grid[beyond])
+        return np.asarray(cv2.resize(coarse.astype(np.float32), (CROP_PX, CROP_PX)), dtype=np.float32)
+
+    def depth_at(self, points: FloatArray) -> FloatArray:
+        """Return the depth ``(n,)`` at points ``(n, 2)`` of the crop."""
+        column, row = np.clip(np.rint(points), 0, CROP_PX - 1).astype(np.intp).T
+        return self.depth_px[row, column].astype(np.float64)
+
+    def shift(self, turn: FloatArray, window: Window = FULL) -> NDArray[np.float32]:
+        """Return how far each pixel of a window moves under a turn ``(2,)``, radians: ``(h, w, 2)``, crop pixels."""
+        top, bottom, left, right = window
+        rows, columns = np.arange(top, bottom), np.arange(left, right)
+        x = (columns - EYE_CENTRE[0]).astype(np.float32)[None]
+        y = (rows - EYE_CENTRE[1]).astype(np.float32)[:, None]
+        return np.stack(turned(x, y, self.depth_px[top:bottom, left:right], turn), axis=-1)
+
+
+def turned(x: FloatArray, y: FloatArray, depth: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how far points move right and down as the head turns: first by the pitch, then by the yaw."""
+    (sin_yaw, sin_pitch), (cos_yaw, cos_pitch) = np.sin(turn).astype(depth.dtype), np.cos(turn).astype(depth.dtype)
+    deep = depth * cos_pitch - y * sin_pitch
+    return x * (cos_yaw - 1) + deep * sin_yaw, y * (cos_pitch - 1) + depth * sin_pitch
+
+
+class PoseFit:
+    """Fits a similarity and a turn to the shifts of patches by iteratively reweighted least squares.
+
+    The covariance of a shift is that of image noise, whose strength is estimated on the way, plus a small model
+    error. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the others. Whatever
+    does not depend on the shifts is prepared.
+
+    Args:
+        centres: ``(n, 2)`` of the patches on the crop.
+        depth: ``(n,)`` of the patches.
+        information: ``(n, 2, 2)`` products of the gradients: how sharply texture fixes the shift of a patch.
+
+    Source: Holland and Welsch, Robust regression using iteratively reweighted least-squares, 1977.
+    """
+
+    def __init__(self, centres: FloatArray, depth: FloatArray, information: FloatArray) -> None:
+        x, y = (centres - _CENTRE).T
+        one, zero = np.ones_like(x), np.zeros_like(x)
+        across, down = (
+            np.stack([x, -y, one, zero, depth, zero], axis=1),
+            np.stack([y, x, zero, one, zero, depth], axis=1),
+        )
+        self._design = np.stack([across, down], axis=1)
+        self._place = centres - EYE_CENTRE
+        self._depth = depth
+        # In the principal axes of its texture the two parts of a shift are independent: first parts, then second ones.
+        sharpness, axes = np.linalg.eigh(information)
+        self._axes = axes
+        self._sharpness = sharpness.T.ravel()
+        self._rows = np.einsum("nki,nkj->inj", axes, self._design).reshape(-1, 6)
+        squares = (self._rows[:, :, None] * self._rows[:, None]).reshape(-1, 36)
+        # What the weights sum up to the normal equations: products of the rows, and rows times values.
+        self._terms = np.concatenate([squares, np.zeros_like(self._rows)], axis=1)
+
+    def expected(self, turn: FloatArray) -> FloatArray:
+        """Return the shifts ``(n, 2)`` of the patches under a turn ``(2,)``."""
+        return np.stack(turned(*self._place.T, self._depth, turn), axis=1)
+
+    def __call__(self, shifts: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Fit shifts ``(n, 2)``, from a first guess of the turn ``(2,)``.
+
+        Returns:
+            Similarity ``(2, 3)``, turn ``(2,)`` in radians, weights ``(n,)`` in [0, 1], residuals ``(n, 2)``.
+        """
+        n = len(shifts)
+        # A turn moves patches by its sine times their depth, and a little otherwise.
+        told = shifts - self.expected(turn) + self._depth[:, None] * turn
+        values = np.einsum("nki,nk->in", self._axes, told).ravel()
+        np.multiply(values[:, None], self._rows, out=self._terms[:, 36:])
+        noise, weights = 4.0, np.ones(n)
+        left: FloatArray = values
+        fitted = np.concatenate([np.zeros(4), turn])
+        for rounds in range(7):
+            if rounds in (0, 3, 5):
+                if rounds:
+                    squared = left * left * self._sharpness
+                    # The median length of a pair of standard normal numbers is 1.177.
+                    noise = min(max(float(np.median(squared[:n] + squared[n:])) / 1.177**2, 0.1), 1e4)
+                precision = 1 / (noise / self._sharpness + _SIMILARITY_ERROR_PX**2)
+            weighted = (precision * np.concatenate([weights, weights])) @ self._terms
+            normal = weighted[:36].reshape(6, 6) + _RIDGE * np.eye(6)
+            normal[[4, 5], [4, 5]] += _HOLD / (float(fitted[4:] @ fitted[4:]) + _SMALL_TURN**2)
+            fitted = cv2.solve(normal, weighted[36:], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
+            left = values - self._rows @ fitted
+            squared = left * left * precision
+            deviation2 = squared[:n] + squared[n:]
+            if rounds < 3:
+                weights = 1 / np.sqrt(np.maximum(deviation2, 0.25))
+            else:
+                weights = np.maximum(1 - deviation2 / _OUTLIER**2, 0) ** 2
+        a, b, tx, ty = fitted[:4]
+        linear = np.array([[1 + a, -b], [b, 1 + a]])
+        similarity = np.column_stack([linear, np.array([tx, ty]) + _CENTRE - linear @ _CENTRE])
+        return similarity, fitted[4:], weights, told - self._design @ fitted
