@@ -182,9 +182,7 @@ def methods_table(scores: Sequence[MethodScore], about: str) -> str:
             "what": METHODS[score.method],
             "au": score.au_source,
             "uf1": f"{score.uf1:.3f}{_interval(score.ci95)}",
-            "difference": ""
-            if score.difference is None
-            else f"{score.difference:+.3f}{_interval(score.difference_ci95)}",
+            "difference": _difference(score),
             "parameters": f"{score.cost.parameters:,}" if score.cost else None,
             "flops": f"{score.cost.flops / 1e6:.2f}" if score.cost else None,
             "ms": f"{score.cost.ms_per_clip:.2f}" if score.cost else None,
