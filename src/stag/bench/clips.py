@@ -41,6 +41,7 @@ class ClipSpec:
         strength_px: Peak displacement, crop pixels.
         sway: Whether the head moves by 3 crop pixels and turns by 1 degree.
         blink: Whether the eyes close at the apex.
+        turn_deg: Yaw and pitch that the head reaches to either side of its first pose within a second, degrees.
         lamp: Whether the light flickers by .6 % and drifts by 3 grey levels.
         size: Width and height of the frames, or ``None`` for just the face.
     """
@@ -53,6 +54,8 @@ class ClipSpec:
     fps: float = 200.0
     blink: bool = False
     lamp: bool = False
+    turn_deg: tuple[float, float] = (0.0, 0.0)
+    end_s: float = _END_S
     size: tuple[int, int] | None = None
 
 
@@ -159,8 +162,8 @@ def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random
 
 
 def _script(spec: ClipSpec) -> ClipScript:
-    onset = max(1, round(_LEAD_S * spec.fps))
-    offset = onset + int(np.ceil(_END_S * spec.fps - 1e-9))
+    onset = _onset(spec)
+    offset = onset + int(np.ceil(spec.end_s * spec.fps - 1e-9))
     n_frames = offset + onset + 1
     times = (np.arange(n_frames) - onset) / spec.fps
     course = np.array([0.0, _PEAK_S, _END_S, 1.0, 1.0])
@@ -169,7 +172,7 @@ def _script(spec: ClipSpec) -> ClipScript:
         unit=np.array([AU_VOCABULARY.index(unit) for unit in (*spec.units, 45)]),
         sides=np.array([*[(1.0, 1.0)] * len(spec.units), (_BLINK_PX * spec.blink,) * 2]),
         shape=np.stack([*[course] * len(spec.units), blink], axis=1),
-        head=_sway(spec.face) if spec.sway else np.zeros((3, 4, 3)),
+        head=_path(spec),
         strength_px=spec.strength_px,
         fps=spec.fps,
         n_frames=n_frames,
@@ -179,6 +182,19 @@ def _script(spec: ClipSpec) -> ClipScript:
         flicker=(0.006, 7.0, 1.0) if spec.lamp else (0.0, 1.0, 0.0),
         drift_grey=3.0 if spec.lamp else 0.0,
     )
+
+
+def _onset(spec: ClipSpec) -> int:
+    return max(1, round(_LEAD_S * spec.fps))
+
+
+def _path(spec: ClipSpec) -> FloatArray:
+    """Return the head path ``(3, 6, 3)``: a sway, and one swing of the turn to both sides in a second."""
+    path = np.zeros((3, 6, 3))
+    if spec.sway:
+        path[:, :4] = _sway(spec.face)
+    path[0, 4:, 0], path[1, 4:, 0], path[2, 4:, 0] = spec.turn_deg, 1.0, 2 * np.pi * _onset(spec) / spec.fps
+    return path
 
 
 def _sway(number: int) -> FloatArray:

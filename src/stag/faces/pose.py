@@ -10,24 +10,20 @@ corners. A positive yaw turns the face to the right of the image, a positive pit
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RBFInterpolator
 
 from stag.faces.crop import CROP_PX, EYE_CENTRE, FULL, Window, crop_transform, transform_points
+from stag.faces.mesh import to_68
 from stag.types import FloatArray, Landmarks
 
-# Mean depth of the 68 points before the inner eye corners, crop pixels: the mesh of fourteen portraits, symmetric.
-_MEAN_DEPTH_PX = np.array([
-    -92, -102, -103, -95, -79, -63, -38, -18, -15, -18, -38, -63, -79, -95, -103, -102, -92,
-    -11, 9, 20, 26, 28, 28, 26, 20, 9, -11, 29, 44, 61, 64, 25, 30, 31, 30, 25,
-    -6, 3, 5, 0, 2, -1, 0, 5, 3, -6, -1, 2,
-    -13, 19, 27, 28, 27, 19, -13, 4, 14, 15, 14, 4, -10, 17, 18, 17, -10, 11, 13, 11,
-], dtype=np.float64)  # fmt: skip
 _GRID_STEP = 4
+_SMOOTH_PX = 2.0  # rounds the edges between the triangles of the mesh
 _EYE_CORNERS = (39, 42)
 _CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
 _RIDGE = 1e-9
@@ -42,19 +38,30 @@ class HeadShape:
     """Depth of a face on its upright crop.
 
     Args:
-        face: Landmarks, with their mesh where there is one.
+        points: ``(n, 2)`` places on the crop.
+        depth: ``(n,)`` depth there before the inner eye corners, crop pixels.
     """
 
-    def __init__(self, face: Landmarks) -> None:
+    def __init__(self, points: FloatArray, depth: FloatArray) -> None:
+        self._points, self._depth = points, depth
+
+    @classmethod
+    def of(cls, face: Landmarks) -> HeadShape:
+        """Return the shape of a detected face: that of its mesh, or the mean shape drawn over its 68 points."""
         to_crop = crop_transform(face.points)
-        self._points = transform_points(face.points, to_crop)
-        self._depth: FloatArray = _MEAN_DEPTH_PX
-        if face.mesh is not None:
-            self._points = transform_points(face.mesh[:, :2], to_crop)
-            depth = float(np.hypot(*to_crop[0, :2])) * face.mesh[:, 2]
-            corners = transform_points(face.points[list(_EYE_CORNERS)], to_crop)
-            nearest = np.linalg.norm(self._points[:, None] - corners, axis=2).argmin(axis=0)
-            self._depth = depth - depth[nearest].mean()
+        if face.mesh is None:
+            return cls.mean(transform_points(face.points, to_crop))
+        depth = float(np.hypot(*to_crop[0, :2])) * face.mesh[:, 2]
+        corners = to_68(depth)[list(_EYE_CORNERS)].mean()
+        return cls(transform_points(face.mesh[:, :2], to_crop), depth - corners)
+
+    @classmethod
+    def mean(cls, points: FloatArray) -> HeadShape:
+        """Return the mean shape drawn over the 68 points of a face on its crop."""
+        mesh = _mean_mesh()
+        known = to_68(mesh[:, :2])
+        moved = RBFInterpolator(known, points - known, kernel="thin_plate_spline")(mesh[:, :2])
+        return cls(mesh[:, :2] + moved, mesh[:, 2])
 
     @cached_property
     def depth_px(self) -> NDArray[np.float32]:
@@ -64,12 +71,8 @@ class HeadShape:
         coarse = LinearNDInterpolator(self._points, self._depth)(grid)
         beyond = np.isnan(coarse)
         coarse[beyond] = NearestNDInterpolator(self._points, self._depth)(grid[beyond])
-        return np.asarray(cv2.resize(coarse.astype(np.float32), (CROP_PX, CROP_PX)), dtype=np.float32)
-
-    def depth_at(self, points: FloatArray) -> FloatArray:
-        """Return the depth ``(n,)`` at points ``(n, 2)`` of the crop."""
-        column, row = np.clip(np.rint(points), 0, CROP_PX - 1).astype(np.intp).T
-        return self.depth_px[row, column].astype(np.float64)
+        depth = cv2.resize(coarse.astype(np.float32), (CROP_PX, CROP_PX))
+        return np.asarray(cv2.GaussianBlur(depth, (0, 0), _SMOOTH_PX), dtype=np.float32)
 
     def shift(self, turn: FloatArray, window: Window = FULL) -> NDArray[np.float32]:
         """Return how far each pixel of a window moves under a turn ``(2,)``, radians: ``(h, w, 2)``, crop pixels."""
@@ -78,6 +81,15 @@ class HeadShape:
         x = (columns - EYE_CENTRE[0]).astype(np.float32)[None]
         y = (rows - EYE_CENTRE[1]).astype(np.float32)[:, None]
         return np.stack(turned(x, y, self.depth_px[top:bottom, left:right], turn), axis=-1)
+
+
+@cache
+def _mean_mesh() -> FloatArray:
+    """Return the mean mesh ``(468, 3)`` of fourteen portraits on the crop, made symmetric."""
+    with files("stag.faces").joinpath("mean_mesh.csv").open(encoding="utf-8") as table:
+        mesh = np.loadtxt(table, delimiter=",", skiprows=1)
+    mesh[:, :2] += EYE_CENTRE
+    return np.asarray(mesh)
 
 
 def turned(x: FloatArray, y: FloatArray, depth: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -96,7 +108,8 @@ class PoseFit:
 
     Args:
         centres: ``(n, 2)`` of the patches on the crop.
-        depth: ``(n,)`` of the patches.
+        depth: ``(n, 2, 2)`` of the patches: what shift (right, down) is seen per sine of yaw and pitch. Where depth
+            changes within a patch, the pixels with the clearest texture decide.
         information: ``(n, 2, 2)`` products of the gradients: how sharply texture fixes the shift of a patch.
 
     Source: Holland and Welsch, Robust regression using iteratively reweighted least-squares, 1977.
@@ -105,11 +118,8 @@ class PoseFit:
     def __init__(self, centres: FloatArray, depth: FloatArray, information: FloatArray) -> None:
         x, y = (centres - _CENTRE).T
         one, zero = np.ones_like(x), np.zeros_like(x)
-        across, down = (
-            np.stack([x, -y, one, zero, depth, zero], axis=1),
-            np.stack([y, x, zero, one, zero, depth], axis=1),
-        )
-        self._design = np.stack([across, down], axis=1)
+        plane = np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1)
+        self._design = np.concatenate([plane, depth], axis=2)
         self._place = centres - EYE_CENTRE
         self._depth = depth
         # In the principal axes of its texture the two parts of a shift are independent: first parts, then second ones.
@@ -123,7 +133,7 @@ class PoseFit:
 
     def expected(self, turn: FloatArray) -> FloatArray:
         """Return the shifts ``(n, 2)`` of the patches under a turn ``(2,)``."""
-        return np.stack(turned(*self._place.T, self._depth, turn), axis=1)
+        return self._depth @ np.sin(turn) + self._place * (np.cos(turn) - 1)
 
     def __call__(self, shifts: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Fit shifts ``(n, 2)``, from a first guess of the turn ``(2,)``.
@@ -133,7 +143,7 @@ class PoseFit:
         """
         n = len(shifts)
         # A turn moves patches by its sine times their depth, and a little otherwise.
-        told = shifts - self.expected(turn) + self._depth[:, None] * turn
+        told = shifts - self.expected(turn) + self._depth @ turn
         values = np.einsum("nki,nk->in", self._axes, told).ravel()
         np.multiply(values[:, None], self._rows, out=self._terms[:, 36:])
         noise, weights = 4.0, np.ones(n)

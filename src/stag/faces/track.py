@@ -78,7 +78,7 @@ class FaceTracker:
         self._to_crop = crop_transform(landmarks.points)
         self._from_crop = invert(self._to_crop)
         self._reference = warp_crop(image, self._to_crop)
-        self.shape = HeadShape(landmarks)
+        self.shape = HeadShape.of(landmarks)
         self._patches = _Patches(self._reference, transform_points(landmarks.points, self._to_crop), self.shape)
         left, top, right, bottom = _SEARCHED
         scale = 1 / _SEARCH_SCALE
@@ -178,7 +178,9 @@ class _Patches:
         gradient -= gradient.mean(axis=1, keepdims=True)
         gradient -= unit[:, :, None] * np.einsum("np,npk->nk", unit, gradient)[:, None]
         information = np.einsum("npi,npj->nij", gradient, gradient) + 1e-3 * np.eye(2)
-        self.fit = PoseFit(self.centres, shape.depth_at(self.centres), information)
+        near = self._take(np.ascontiguousarray(shape.depth_px[low[1] : high[1], low[0] : high[0]]))
+        seen = np.einsum("npi,np,npj->nij", gradient, near, gradient)
+        self.fit = PoseFit(self.centres, np.linalg.solve(information, seen), information)
         self._solve = np.asarray(-np.linalg.inv(information) @ gradient.transpose(0, 2, 1), dtype=np.float32)
 
     def compare(self, crop: GreyImage, expected: FloatArray) -> tuple[FloatArray, float]:
