@@ -156,6 +156,8 @@ class MotionTensor(ArrayValue):
         face_score: Detector confidence, or ``nan`` if unknown.
         pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None``.
         quality: Quality of the measurement, or ``None`` for simulated motion.
+        head_deg: ``(T, 3)`` yaw (to the right of the image), pitch (down) and roll (clockwise) of the head since its
+            first frame, degrees; ``None`` for simulated motion.
     """
 
     motion: NDArray[np.float32]
@@ -172,6 +174,7 @@ class MotionTensor(ArrayValue):
     face_score: float = float("nan")
     pictures: NDArray[np.uint8] | None = None
     quality: Quality | None = None
+    head_deg: FloatArray | None = None
 
     def _summary(self) -> str:
         steps, regions = self.motion.shape[:2]

@@ -227,25 +227,6 @@ def test_deep_images_a_grey_video_and_frames_in_memory_move_alike(tmp_path):
     np.testing.assert_allclose(motion[2], motion[0], atol=1e-5)
 
 
-@pytest.mark.parametrize(("degrees", "flagged"), [(0.5, False), (12.0, True)])
-def test_a_head_that_turns_out_of_the_picture_is_flagged(degrees, flagged):
-    """A round head with a nose: what is nearer to the camera moves further to the side."""
-    image, points = portrait()
-    unit = np.linalg.norm(points[39] - points[42]) / 64
-    centre = points[29]
-    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
-    x, y = (columns - centre[0]) / unit, (rows - centre[1]) / unit
-    depth = 60 * np.exp(-(x**2 + y**2) / (2 * 60**2)) + 25 * np.exp(-(x**2 / 12**2 + (y - 10) ** 2 / 25**2) / 2)
-    frames = []
-    for i in range(17):
-        angle = np.deg2rad(degrees * i / 16)
-        read = columns + unit * ((1 / np.cos(angle) - 1) * x - np.tan(angle) * depth)
-        frames.append(Frame(cv2.remap(image, read.astype(np.float32), rows, cv2.INTER_LINEAR), i / 30))
-    (tensor,) = extract_clip(frames, Known(landmarks(points)), MotionConfig(), "clip")
-    assert ("head turned" in tensor.flags) == flagged
-    assert not any("lost" in flag for flag in tensor.flags)
-
-
 def test_noise_is_still_at_any_level_and_a_smooth_movement_is_not():
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 1, (16, 18, 2)) + rng.normal(0, 1, (1, 18, 2))

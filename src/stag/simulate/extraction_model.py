@@ -259,7 +259,7 @@ def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
 
 
 def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:
-    """Return what of the head motion ``(B, M, 6)`` in the picture plane alignment leaves at each channel: ``(B, M, 18, 2)``."""
+    """Return the in-plane head motion ``(B, M, 6)`` that alignment leaves at each channel: ``(B, M, 18, 2)``."""
     pose = pose[..., :4] * leak[:, None]
     arm = (centre - CROP_PX / 2)[:, None]
     turn = np.deg2rad(pose[..., 2, None, None]) * np.stack([-arm[..., 1], arm[..., 0]], axis=-1)
