@@ -26,7 +26,9 @@ _GRID_STEP = 4
 _SMOOTH_PX = 2.0  # rounds the edges between the triangles of the mesh
 _TILT_SHARE = 0.5  # measured: a tilt of 10 degrees reads as 7 to 10, a level face as up to 8
 _CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
-_RIDGE = 1e-9
+_UPPER = np.triu_indices(6)
+_SYMMETRIC = np.zeros((6, 6), np.intp)  # place of each entry of a symmetric matrix among those of its upper triangle
+_SYMMETRIC[_UPPER] = _SYMMETRIC.T[_UPPER] = np.arange(21)
 _SIMILARITY_ERROR_PX = 0.1  # assumed; how far stable skin strays from a rigid motion
 _OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
 # Muscles that move a patch must not look like a turn: a turn well above the first angle is hardly held back.
@@ -134,9 +136,9 @@ class PoseFit:
         self._axes = axes
         self._sharpness = sharpness.T.ravel()
         self._rows = np.einsum("nki,nkj->inj", axes, self._design).reshape(-1, 6)
-        squares = (self._rows[:, :, None] * self._rows[:, None]).reshape(-1, 36)
-        # What the weights sum up to the normal equations: products of the rows, and rows times values.
-        self._terms = np.concatenate([squares, np.zeros_like(self._rows)], axis=1)
+        # What the weights sum up to the normal equations: products of the rows, each once, and rows times values.
+        products = self._rows[:, _UPPER[0]] * self._rows[:, _UPPER[1]]
+        self._terms = np.concatenate([products, np.zeros_like(self._rows)], axis=1)
 
     def expected(self, turn: FloatArray) -> FloatArray:
         """Return the shifts ``(n, 2)`` of the patches under a turn ``(2,)``."""
@@ -152,7 +154,7 @@ class PoseFit:
         # A turn moves patches by its sine times their depth, and a little otherwise.
         told = shifts - self.expected(turn) + self._depth @ turn
         values = np.einsum("nki,nk->in", self._axes, told).ravel()
-        np.multiply(values[:, None], self._rows, out=self._terms[:, 36:])
+        np.multiply(values[:, None], self._rows, out=self._terms[:, 21:])
         noise, weights = 4.0, np.ones(n)
         left: FloatArray = values
         fitted = np.concatenate([np.zeros(4), turn])
@@ -164,9 +166,10 @@ class PoseFit:
                     noise = min(max(float(np.median(squared[:n] + squared[n:])) / 1.177**2, 0.1), 1e4)
                 precision = 1 / (noise / self._sharpness + _SIMILARITY_ERROR_PX**2)
             weighted = (precision * np.concatenate([weights, weights])) @ self._terms
-            normal = weighted[:36].reshape(6, 6) + _RIDGE * np.eye(6)
-            normal[[4, 5], [4, 5]] += _HOLD / (float(fitted[4:] @ fitted[4:]) + _SMALL_TURN**2)
-            fitted = cv2.solve(normal, weighted[36:], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
+            normal = weighted[_SYMMETRIC]
+            normal[4, 4] += (hold := _HOLD / (float(fitted[4:] @ fitted[4:]) + _SMALL_TURN**2))
+            normal[5, 5] += hold
+            fitted = cv2.solve(normal, weighted[21:], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
             left = values - self._rows @ fitted
             squared = left * left * precision
             deviation2 = squared[:n] + squared[n:]

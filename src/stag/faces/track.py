@@ -41,7 +41,7 @@ _MAX_ROUNDS = 6
 _SAME_SKIN = 0.6  # assumed; correlation with the first frame below which the face counts as lost
 _LEAST_INLIERS = 0.4
 _LARGEST_RMS_PX = 2.5  # assumed
-_TURN_REACH_PX = 24  # farthest that a turn moves a patch: a nose tip at 20 degrees
+_NOD_REACH_PX = 24  # how far down a nod of 20 degrees moves the nose tip; other patches have room inside
 _TURN_CONVERGED = 0.004  # radians; a quarter of a pixel at the nose tip
 _SEARCHED = (40, 68, 216, 164)  # eyes and nose on the crop: left, top, right, bottom
 _SEARCH_SCALE = 4
@@ -156,9 +156,9 @@ class _Patches:
 
     def __init__(self, reference: GreyImage, points: FloatArray, shape: HeadShape) -> None:
         self.centres = _patch_centres(points)
-        margin = _HALF_PATCH_PX + _BLUR_REACH_PX + _TURN_REACH_PX
+        margin = _HALF_PATCH_PX + _BLUR_REACH_PX
         low = np.clip(self.centres.min(axis=0).astype(int) - margin, 0, CROP_PX)
-        high = np.clip(self.centres.max(axis=0).astype(int) + margin + 1, 0, CROP_PX)
+        high = np.clip(self.centres.max(axis=0).astype(int) + margin + 1 + [0, _NOD_REACH_PX], 0, CROP_PX)
         self.window: Window = (int(low[1]), int(high[1]), int(low[0]), int(high[0]))
         self._width = width = int(high[0] - low[0])
         self._least = self.centres - _HALF_PATCH_PX - low

@@ -25,7 +25,7 @@ _REDETECT_S = 0.4
 _SEARCH_S = 0.1  # time between searches while no face is followed
 _GAP_S = 0.5  # longest absence of a face that is bridged
 _TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
-_LEAST_TURN = np.deg2rad(0.05)  # a smaller one moves nothing by more than .06 px
+_LEAST_TURN = np.deg2rad(0.1)  # a smaller one moves no channel by more than .06 px
 _SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
