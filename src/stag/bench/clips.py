@@ -123,12 +123,7 @@ def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
     rest, to_rest = _found_at_rest(still, noise_grey)
     script = clip.renderer.script
     pose = compose(clip.renderer.face.to_frame, head_transform(script.pose(script.time_s[:1])[0]))
-    here = compose(pose, to_rest)
-    mesh = rest.mesh
-    if mesh is not None:
-        depth = float(np.hypot(*here[0, :2])) * mesh[:, 2]
-        mesh = np.column_stack([transform_points(mesh[:, :2], here), depth])
-    return Landmarks(transform_points(rest.points, here), rest.score, rest.box, mesh)
+    return Landmarks(transform_points(rest.points, compose(pose, to_rest)), rest.score, rest.box)
 
 
 def true_face(clip: RenderedClip) -> Landmarks:

@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RBFInterpolator
 
-from stag.faces.crop import CROP_PX, EYE_CENTRE, FULL, Window, crop_transform, transform_points
+from stag.faces.crop import CROP_PX, EYE_CENTRE, FULL, Window
 from stag.faces.mesh import to_68
-from stag.types import FloatArray, Landmarks
+from stag.types import FloatArray
 
 _GRID_STEP = 4
 _SMOOTH_PX = 2.0  # rounds the edges between the triangles of the mesh
-_TILT_SHARE = 0.5  # measured: a tilt of 10 degrees reads as 7 to 10, a level face as up to 8
 _CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
 _UPPER = np.triu_indices(6)
 _SYMMETRIC = np.zeros((6, 6), np.intp)  # place of each entry of a symmetric matrix among those of its upper triangle
@@ -46,23 +45,6 @@ class HeadShape:
 
     def __init__(self, points: FloatArray, depth: FloatArray) -> None:
         self._points, self._depth = points, depth
-
-    @classmethod
-    def of(cls, face: Landmarks) -> HeadShape:
-        """Return the mean shape drawn over the 68 points of a face, tilted as its mesh is, where there is one.
-
-        Faces differ in the depth of the mesh by a tilt and otherwise by a pixel. Half of the tilt counts: long and
-        short faces look tilted, too.
-        """
-        to_crop = crop_transform(face.points)
-        shape = cls.mean(transform_points(face.points, to_crop))
-        if face.mesh is None:
-            return shape
-        from_eyes = shape._points - EYE_CENTRE
-        other = float(np.hypot(*to_crop[0, :2])) * face.mesh[:, 2] - shape._depth
-        plane = np.column_stack([from_eyes, np.ones(len(other))])
-        tilt = np.linalg.lstsq(plane, other, rcond=None)[0][:2]
-        return cls(shape._points, shape._depth + _TILT_SHARE * from_eyes @ tilt)
 
     @classmethod
     def mean(cls, points: FloatArray) -> HeadShape:

@@ -78,8 +78,9 @@ class FaceTracker:
         self._to_crop = crop_transform(landmarks.points)
         self._from_crop = invert(self._to_crop)
         self._reference = warp_crop(image, self._to_crop)
-        self.shape = HeadShape.of(landmarks)
-        self._patches = _Patches(self._reference, transform_points(landmarks.points, self._to_crop), self.shape)
+        points = transform_points(landmarks.points, self._to_crop)
+        self.shape = HeadShape.mean(points)
+        self._patches = _Patches(self._reference, points, self.shape)
         left, top, right, bottom = _SEARCHED
         scale = 1 / _SEARCH_SCALE
         searched = self._reference[top:bottom, left:right]
