@@ -7,7 +7,9 @@ import pytest
 from stag.bench.clips import ClipSpec, render, true_face
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
+from stag.faces.mesh import MeshDetector
 from stag.motion.clip import extract_clip
+from stag.motion.follow import follow_faces
 from stag.motion.quality import is_still
 from stag.motion.regions import LAYOUTS
 from stag.simulate.face import astronaut
@@ -147,6 +149,25 @@ def test_one_face_that_goes_and_comes_back_moves_alike_whether_all_are_wanted_or
     (one,), (also,) = kinds
     assert (one.start_s, one.n_frames, one.flags) == (also.start_s, also.n_frames, also.flags)
     np.testing.assert_array_equal(one.motion, also.motion)
+
+
+def test_people_who_cross_keep_their_ids_and_every_frame_in_which_they_are_seen():
+    """One passes before the other, who is hidden for longer than a gap that is bridged, and comes out elsewhere."""
+    behind = astronaut().image[60:200, 165:285]
+    frames = []
+    for i in range(60):
+        scene = np.full((200, 480), 90, np.uint8)
+        for face, x in ((behind, 20 + 5 * i), (behind[:, ::-1], 340 - 5 * i)):
+            scene[30:170, x : x + 120] = face
+        frames.append(Frame(scene, i / 30))
+    hidden, before = sorted(
+        follow_faces(frames, MeshDetector(-0.25), "clip", every_face=True), key=lambda track: -track.gaps
+    )
+    assert not hidden.lost
+    assert before.gaps == 0
+    assert 8 < hidden.gaps < 45
+    for track, way in ((hidden, 5 * 59), (before, -5 * 59)):
+        assert track.place[0] - track.landmarks.points[:, 0].mean() == pytest.approx(way, abs=2)
 
 
 def test_too_few_frames_and_no_face_get_one_sentence():

@@ -39,6 +39,7 @@ _LARGE_STEP_PX = 1.5
 _CONVERGED_PX = 0.2  # a Lucas-Kanade step of a fifth of a pixel leaves about .01 px
 _MAX_ROUNDS = 6
 _SAME_SKIN = 0.6  # assumed; correlation with the first frame below which the face counts as lost
+_SAME_PERSON = 0.85  # correlation to find a lost face again; other people reach .80 (docs/measurements/faces.md)
 _LEAST_INLIERS = 0.4
 _LARGEST_RMS_PX = 2.5  # assumed
 _NOD_REACH_PX = 24  # how far down a nod of 20 degrees moves the nose tip; other patches have room inside
@@ -58,12 +59,14 @@ class Tracked(ArrayValue):
         lost: Whether the face is no longer recognised.
         residuals: ``(n, 2)`` deviation of each patch from the rigid motion, crop pixels.
         turn: ``(2,)`` yaw and pitch since the first frame, radians; see :mod:`stag.faces.pose`.
+        likeness: Correlation of the patches with those of the first frame.
     """
 
     motion: FloatArray
     lost: bool
     residuals: FloatArray
     turn: FloatArray
+    likeness: float
 
 
 class FaceTracker:
@@ -88,21 +91,26 @@ class FaceTracker:
         self._motion: FloatArray = np.eye(2, 3)
         self._turn: FloatArray = np.zeros(2)
 
-    def update(self, image: GreyImage | CropReader) -> Tracked:
+    def update(self, image: GreyImage | CropReader, seen: Landmarks | None = None) -> Tracked:
         """Find the head in the next frame, given as ``(height, width)`` uint8 or as a reader of it.
+
+        With ``seen``, a face that the detector sees there, it is that face if it looks like the first frame.
 
         Source: Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56, 2004 (inverse compositional form).
         """
         reader = image if isinstance(image, CropReader) else CropReader(image, self._patches.window)
-        tracked = self._refine(reader, self._motion)
-        if tracked.lost and (guess := self._search(reader.image)) is not None:
-            tracked = self._refine(reader, guess)
+        if seen is not None:
+            tracked = self._refine(reader, compose(invert(crop_transform(seen.points)), self._to_crop), _SAME_PERSON)
+        else:
+            tracked = self._refine(reader, self._motion)
+            if tracked.lost and (guess := self._search(reader.image)) is not None:
+                tracked = self._refine(reader, guess, _SAME_PERSON)
         if tracked.lost:
             return replace(tracked, motion=self._motion.copy(), turn=self._turn)
         self._motion, self._turn = tracked.motion, tracked.turn
         return tracked
 
-    def _refine(self, reader: CropReader, motion: FloatArray) -> Tracked:
+    def _refine(self, reader: CropReader, motion: FloatArray, least: float = _SAME_SKIN) -> Tracked:
         """Measure and take steps, from a first guess of the motion, until they are small."""
         share, rms_px, likeness = 0.0, float("inf"), 0.0
         residuals, turn = np.zeros_like(self._patches.centres), self._turn
@@ -125,8 +133,8 @@ class FaceTracker:
             rms_px = float(np.sqrt((weights * (residuals**2).sum(axis=1)).sum() / max(weights.sum(), 1e-9)))
             if step_px < _CONVERGED_PX and float(np.abs(turn - before).max()) < _TURN_CONVERGED:
                 break
-        lost = likeness < _SAME_SKIN or share < _LEAST_INLIERS or rms_px > _LARGEST_RMS_PX
-        return Tracked(motion, lost, residuals, turn)
+        lost = likeness < least or share < _LEAST_INLIERS or rms_px > _LARGEST_RMS_PX
+        return Tracked(motion, lost, residuals, turn, likeness)
 
     def _search(self, image: GreyImage) -> FloatArray | None:
         """Look for eyes and nose over twice the width of the crop around their last place."""

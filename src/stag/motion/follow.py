@@ -35,11 +35,14 @@ class FaceTrack:
 
     Attributes:
         points: ``(68, 2)`` landmarks on the first crop.
-        lost: Whether the face was missing for too long.
+        missing: Whether it was not followed in the last frame.
+        lost: Whether it was missing for too long.
         ended: Whether its scene is over.
         gaps: Number of frames in which it was not followed.
         cuts_s: Times at which the video changes its scene, seconds from its start.
         reading: Remarks from reading the clip.
+        place: ``(2,)`` middle of the face in the last frame in which it was followed, frame pixels.
+        likeness: Correlation of its stable patches there with those of its first frame.
         residuals: ``(n, 2)`` float32 for each crop: deviation of the stable patches from the alignment, crop pixels.
         head: ``(3,)`` for each crop: yaw, pitch and clockwise roll since the first one, degrees.
         look: Signs of picture quality in the frames themselves.
@@ -51,7 +54,7 @@ class FaceTrack:
         self.crops: list[GreyImage] = []
         self.times_s: list[float] = []
         self.start_s = frame.time_s
-        self.lost = self.ended = False
+        self.missing = self.lost = self.ended = False
         self.gaps = 0
         self.cuts_s: tuple[float, ...] = ()
         self.reading: tuple[str, ...] = ()
@@ -63,7 +66,7 @@ class FaceTrack:
         self.points = transform_points(landmarks.points, self._to_crop)
         self.window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
         self.picture = warp_crop(frame.image, self._to_crop)
-        self._motion: FloatArray = np.eye(2, 3)
+        self.place, self.likeness = _middle(landmarks), 1.0
         self.look.see(frame.image)
         self.keep(frame, self._to_crop)
 
@@ -84,24 +87,32 @@ class FaceTrack:
         right, down = self.landmarks.points[42] - self.landmarks.points[39]
         return round(float(np.arctan2(down, right)) / (np.pi / 2)) % 4
 
-    def follow(self, frame: Frame) -> None:
-        """Align one more frame, or count a gap; a face that is missing for half a second is lost."""
+    def follow(self, frame: Frame, others: Iterable[FaceTrack] = (), seen: Landmarks | None = None) -> bool:
+        """Align one more frame and return whether the face is there; one missing for half a second is lost.
+
+        Args:
+            frame: The next frame.
+            others: Faces of other people. Where one that looks more like itself is, this one is not.
+            seen: A detection in this frame that may be this face, which was missing.
+        """
         reader = CropReader(frame.image, self.window)
-        tracked = self._tracker.update(reader)
-        if tracked.lost:
-            self.lost = frame.time_s - self.start_s - self.times_s[-1] > _GAP_S
-            self.gaps += 1
-            return
+        tracked = self._tracker.update(reader, seen)
+        place = transform_points(_middle(self.landmarks), tracked.motion)
+        taken = any(o.away(place) < _SAME_PLACE / 2 and o.likeness > tracked.likeness for o in others)
+        if tracked.lost or taken:
+            self.missing = True
+            self.lost |= frame.time_s - self.start_s - self.times_s[-1] > _GAP_S
+            return False
+        self.missing = self.lost = False
+        self.place, self.likeness = place, tracked.likeness
         self.look.see(frame.image)
         self.residuals.append(tracked.residuals.astype(np.float32))
-        self._motion = tracked.motion
         self.keep(frame, compose(self._to_crop, invert(tracked.motion)), reader, tracked.turn)
+        return True
 
-    def near(self, face: Landmarks) -> bool:
-        """Return whether a detection is where this face is, or was last."""
-        middle = self.landmarks.points.mean(axis=0)
-        distance = self._motion[:, :2] @ middle + self._motion[:, 2] - face.points.mean(axis=0)
-        return float(np.hypot(*distance)) < _SAME_PLACE * face.inter_ocular_px
+    def away(self, place: FloatArray) -> float:
+        """Return how far the middle of a face ``(2,)`` is from this one, or its last place, inter-ocular distances."""
+        return float(np.hypot(*(self.place - place))) / self.landmarks.inter_ocular_px
 
     def keep(
         self,
@@ -124,16 +135,17 @@ def follow_faces(
 ) -> list[FaceTrack]:
     """Detect and track the largest face of a clip, or every face; return one track per face, ordered by id.
 
-    Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, when
-    one is lost and every 0.4 seconds for people who appear later. A face that was lost and is found again near the
-    same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
+    Detection runs again only to find a face that is not followed: when one is missing, when there is none, and, with
+    ``every_face``, every 0.4 seconds for people who appear later. A detection that looks like a face that went is that
+    face, wherever it is; one of other looks near the last place keeps the id, and of such stretches the longest counts.
+    No stretch reaches over a cut.
 
     Raises:
         VideoError: The clip has fewer than 3 frames, or more than :data:`limits.FRAMES`.
         FaceNotFound: No face was found.
     """
     tracks: list[FaceTrack] = []
-    n_frames, next_search_s = 0, 0.0
+    n_frames, searched_s = 0, -np.inf
     cuts_s: list[float] = []
     reading: dict[str, None] = {}
     for frame, cut in mark_cuts(frames):
@@ -143,22 +155,18 @@ def follow_faces(
             raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
         if cut:
             cuts_s.append(frame.time_s)
-            next_search_s = frame.time_s
+            searched_s = -np.inf
             for track in tracks:
                 track.ended = True
-        active = [track for track in tracks if not (track.lost or track.ended)]
-        for track in active:
-            track.follow(frame)
-        if any(track.lost for track in active):
-            next_search_s = frame.time_s
-        active = [track for track in active if not track.lost]
-        if (every_face or not active) and frame.time_s >= next_search_s:
-            next_search_s = frame.time_s + (_REDETECT_S if active else _SEARCH_S)
-            new = [face for face in detector.detect(frame.image) if not any(track.near(face) for track in active)]
-            for face in new if every_face else new[:1]:
-                here = [track.face_id for track in tracks if (track.lost or track.ended) and track.near(face)]
-                unused = 1 + max((track.face_id for track in tracks), default=-1)
-                tracks.append(FaceTrack(frame, face, here[-1] if here else unused))
+        here = [track for track in tracks if not (track.lost or track.ended)]
+        for track in here:
+            track.follow(frame, (other for other in here if other is not track))
+        wanted = not here or any(track.missing for track in here)
+        if (every_face or wanted) and frame.time_s >= searched_s + (_SEARCH_S if wanted else _REDETECT_S):
+            searched_s = frame.time_s
+            _place(detector.detect(frame.image), frame, tracks, every_face)
+        for track in tracks:
+            track.gaps += track.missing and not track.ended
     if n_frames < _MIN_FRAMES:
         raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {_MIN_FRAMES}")
     longest: dict[int, FaceTrack] = {}
@@ -172,3 +180,22 @@ def follow_faces(
     for track in followed:
         track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
     return followed if every_face else followed[:1]
+
+
+def _place(faces: list[Landmarks], frame: Frame, tracks: list[FaceTrack], every_face: bool) -> None:
+    """Give each detection of a frame to the face that it shows, or begin a new stretch."""
+    for face in faces:
+        followed = [track for track in tracks if not (track.missing or track.ended)]
+        near = [track for track in tracks if track.away(_middle(face)) < _SAME_PLACE]
+        if any(track in followed for track in near):
+            continue
+        gone = sorted((t for t in tracks if t.missing and not t.ended), key=lambda t: t.away(_middle(face)))
+        if any(track.follow(frame, followed, face) for track in gone):
+            continue
+        if all(track.lost or track.ended for track in (near if every_face else tracks)):
+            unused = 1 + max((track.face_id for track in tracks), default=-1)
+            tracks.append(FaceTrack(frame, face, near[-1].face_id if near else unused))
+
+
+def _middle(face: Landmarks) -> FloatArray:
+    return np.asarray(face.points.mean(axis=0))
