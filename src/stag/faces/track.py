@@ -100,20 +100,21 @@ class FaceTracker:
         """
         reader = image if isinstance(image, CropReader) else CropReader(image, self._patches.window)
         if seen is not None:
-            tracked = self._refine(reader, compose(invert(crop_transform(seen.points)), self._to_crop), _SAME_PERSON)
+            guess = compose(invert(crop_transform(seen.points)), self._to_crop)
+            tracked = self._refine(reader, guess, np.zeros(2), _SAME_PERSON)
         else:
-            tracked = self._refine(reader, self._motion)
-            if tracked.lost and (guess := self._search(reader.image)) is not None:
-                tracked = self._refine(reader, guess, _SAME_PERSON)
+            tracked = self._refine(reader, self._motion, self._turn)
+            if tracked.lost and (there := self._search(reader.image)) is not None:
+                tracked = self._refine(reader, there, self._turn, _SAME_PERSON)
         if tracked.lost:
             return replace(tracked, motion=self._motion.copy(), turn=self._turn)
         self._motion, self._turn = tracked.motion, tracked.turn
         return tracked
 
-    def _refine(self, reader: CropReader, motion: FloatArray, least: float = _SAME_SKIN) -> Tracked:
-        """Measure and take steps, from a first guess of the motion, until they are small."""
+    def _refine(self, reader: CropReader, motion: FloatArray, turn: FloatArray, least: float = _SAME_SKIN) -> Tracked:
+        """Measure and take steps, from a first guess of motion and turn, until they are small."""
         share, rms_px, likeness = 0.0, float("inf"), 0.0
-        residuals, turn = np.zeros_like(self._patches.centres), self._turn
+        residuals = np.zeros_like(self._patches.centres)
         bridged = False
         for _ in range(_MAX_ROUNDS):
             to_crop = compose(self._to_crop, invert(motion))
