@@ -24,6 +24,7 @@ from stag.utils.parallel import spread
 _EYES_PER_WIDTH = 0.3  # distance between the inner eye corners in widths of a face
 _LEAST_EYES_PX = 8.0  # smaller faces are drawn at this size and reduced
 _FRAME = (640, 480)
+_SHOWN, _GREY = 0.75, 110  # half the side of what is shown around a face, in its widths; the rest is grey
 _LEAST_SCORE = -0.25
 _NOISE = 1.0
 _TURN_S = 0.25  # when the swing of a turned head is widest
@@ -130,7 +131,13 @@ def _scenes(paths: Iterable[Path], width: int, roll: float, yaw: float) -> Itera
         image, middle = photograph(spec, _NOISE, _TURN_S if yaw else 0.0), still_points(spec).mean(axis=0)
         turn = cv2.getRotationMatrix2D(middle.tolist(), roll, _EYES_PER_WIDTH * width / eyes_px)
         image = np.asarray(cv2.warpAffine(image, turn, _FRAME, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-        yield image, middle
+        # Beyond the photograph its mirror image would show more faces.
+        (left, top), (right, bottom) = (
+            np.clip(middle + side * _SHOWN * width, 0, _FRAME).astype(int) for side in (-1, 1)
+        )
+        alone = np.full_like(image, _GREY)
+        alone[top:bottom, left:right] = image[top:bottom, left:right]
+        yield alone, middle
 
 
 def _found(faces: Sequence[Any], middle: Any, width: int) -> tuple[bool, int]:
