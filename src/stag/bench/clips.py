@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +24,6 @@ from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
 from stag.utils.values import ArrayValue
-from stag.video import read_frames
 
 _PEAK_S, _END_S, _LEAD_S = 0.18, 0.365, 0.03
 _SWAY_PX, _SWAY_DEG = 3.0, 1.0
@@ -168,8 +168,8 @@ def _person(
 @lru_cache(maxsize=32)
 def _portrait(path: Path | None) -> Portrait:
     """Return a photograph with the points of the detector, so that true and found windows mean the same skin."""
-    image = astronaut().image if path is None else next(iter(read_frames(path))).image
-    faces = load_detector(min_score=_MIN_SCORE).detect(image)
+    image = astronaut().image if path is None else cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    faces = [] if image is None else load_detector(min_score=_MIN_SCORE).detect(image)
     if not faces:
         raise FaceNotFound(f"{path}: no face found; give a photograph of one face")
     return Portrait(image, faces[0].points)
