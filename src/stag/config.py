@@ -124,7 +124,9 @@ class TrainConfig(_Section):
         1.0, "how far every class is brought to the size of the largest; 1: wholly, 0: not", "paper", ge=0, le=1
     )
     au_weight: float = setting(2.0, "weight of the AU head's loss", "measured", ge=0)
-    au_dropout: float = setting(0.5, "share of clips whose AU codes are hidden in training", "assumed", ge=0, le=1)
+    au_dropout: float = setting(
+        0.5, "share of the clips of a batch whose AU codes are hidden in training", "assumed", ge=0, le=1
+    )
     au_own: float = setting(0.5, "share of shown codes that the AU head predicts", "assumed", ge=0, le=1)
     validation_share: float = setting(0.2, "share of training subjects that choose the epoch", "assumed", ge=0, lt=1)
     mixup: float = setting(0.3, "share of clips that are mixed with another", "assumed", ge=0, le=1)

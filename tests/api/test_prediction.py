@@ -41,7 +41,9 @@ def test_an_explanation_of_a_video_is_that_of_its_prediction(p):
     why = p.explain()
     for same in (stag.explain("me.mp4"), stag.explain(p), stag.explain(p, "megc3"), stag.explain(p, p.model)):
         np.testing.assert_allclose(same.values, why.values, atol=1e-5)
-    assert repr(why) == f"Attribution(surprise {why.probability:.2f} by Integrated Gradients, 16 steps, 18 regions)"
+    assert (
+        repr(why) == f"Attribution(surprise {p.probabilities.max():.2f} by Integrated Gradients, 16 steps, 18 regions)"
+    )
     assert isinstance(why.plot(), Figure)
     table = why.to_frame()
     assert len(table) == 16 * 18

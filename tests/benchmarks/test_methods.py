@@ -45,9 +45,10 @@ def test_parameters_and_operations_are_those_counted_by_hand(monkeypatch):
     costs = network_costs(["gru"], motion, config)
     units = motion.action_units.shape[1]
     network = 36 * 24 + 24 + 8 * 24 + 24
+    steps = 36 * units + units
     heads = 9 * units + units + (9 + 4) * 3 + 3 + units * 4 + 4 + 4 * 4 + 4 + 4
-    assert costs["gru"].parameters == network + heads
-    assert costs["gru"].flops == 2 * (4 * (36 * 24 + 8 * 24) + 9 * units + 13 * 3)
+    assert costs["gru"].parameters == network + steps + heads
+    assert costs["gru"].flops == 2 * (4 * (36 * 24 + 8 * 24 + 36 * units) + 9 * units + 13 * 3)
     assert costs["gru"].ms_per_clip > 0
 
 

@@ -73,6 +73,7 @@ class RunOptions(SettingOptions):
     seeds: Annotated[str, Option(help="Seeds, separated by commas; each repeats the whole protocol.")] = "0"
     au: Au = None
     jobs: Jobs = 1
+    device: Device = "auto"
     quiet: Quiet = False
 
     def protocol_arguments(self) -> dict[str, Any]:
@@ -81,7 +82,8 @@ class RunOptions(SettingOptions):
         if not seeds or not all(seed.isdecimal() for seed in seeds):
             raise BadParameter(f"--seeds {self.seeds}: expected whole numbers such as 0,1,2")
         unique = list(dict.fromkeys(map(int, seeds)))
-        return {"protocol": self.protocol, "folds": self.folds, "seeds": unique, "jobs": self.jobs}
+        how = {"jobs": self.jobs, "device": self.device}
+        return {"protocol": self.protocol, "folds": self.folds, "seeds": unique, **how}
 
 
 @dataclass(frozen=True)
