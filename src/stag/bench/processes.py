@@ -25,7 +25,8 @@ _FILMED = """
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.extraction import Known
 from stag.config import MotionConfig
-from stag.motion.clip import follow_faces, track_motion
+from stag.motion.clip import track_motion
+from stag.motion.follow import follow_faces
 from stag.types import Frame
 clip = render(ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480)))
 frames = clip.filmed(1.0)
