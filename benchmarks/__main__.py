@@ -9,6 +9,7 @@ from benchmarks.methods import compare_methods, methods_csv, methods_table
 from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
+from benchmarks.portraits import portrait_paths, portrait_tables
 from benchmarks.probes import probe_rows, probe_table
 from benchmarks.quality import reliability, reliability_table
 from benchmarks.spotting import spotting_tables
@@ -42,6 +43,13 @@ def run_quality(arguments: argparse.Namespace) -> None:
     write_text(arguments.out / "quality.md", table)
     say(table)
     say(f"simulated clips; table  {arguments.out / 'quality.md'}")
+
+
+def run_portraits(arguments: argparse.Namespace) -> None:
+    """Measure face finding and extraction on photographs of many people; write the tables."""
+    tables = portrait_tables(portrait_paths(arguments.portraits), jobs=arguments.jobs, quick=arguments.quick)
+    write_text(arguments.out / "portraits.md", tables)
+    say(tables)
 
 
 def run_probes(arguments: argparse.Namespace) -> None:
@@ -133,9 +141,12 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--jobs", type=int, default=2, help="processes")
     main = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = main.add_subparsers(dest="name", required=True, help="what to measure")
-    for name, run in (("motion", run_motion), ("quality", run_quality), ("probes", run_probes)):
+    parts = {"motion": run_motion, "quality": run_quality, "probes": run_probes, "portraits": run_portraits}
+    for name, run in parts.items():
         one = names.add_parser(name, parents=[shared], help=run.__doc__)
         one.add_argument("--quick", action="store_true", help="a small selection")
+        if name == "portraits":
+            one.add_argument("--portraits", type=Path, required=True, help="folder of photographs, one face in each")
         one.set_defaults(run=run)
     spotting = names.add_parser("spotting", parents=[shared], help=run_spotting.__doc__)
     spotting.set_defaults(run=run_spotting)

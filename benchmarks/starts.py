@@ -17,7 +17,7 @@ from stag.evaluation.evaluate import evaluate
 from stag.model.stag import STAG, clip_rms
 from stag.motion_set import MotionSet
 from stag.studies.study import paired_difference
-from stag.training.fit import pick_device
+from stag.training.device import pick_device
 
 _MASKED = 0.4  # share of steps, and of regions, that are hidden
 _BATCH = 128
@@ -91,7 +91,7 @@ def learn_to_fill(
         hidden = (hidden | (torch.rand(_BATCH, 1, some.shape[2], 1, generator=generator) < _MASKED)).to(where)
         error = functional.mse_loss(filler(some * ~hidden), some, reduction="none").mean(-1, keepdim=True)
         optimiser.zero_grad(set_to_none=True)
-        ((error * hidden).sum() / hidden.sum()).backward()
+        torch.autograd.backward((error * hidden).sum() / hidden.sum())
         optimiser.step()
         schedule.step()
     return filler.cpu().eval()

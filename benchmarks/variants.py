@@ -16,8 +16,9 @@ from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
 from stag.faces.crop import compose, crop_transform, invert
 from stag.faces.detect import load_detector
-from stag.motion.clip import FaceTrack, track_motion
+from stag.motion.clip import track_motion
 from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
+from stag.motion.follow import FaceTrack
 from stag.motion.regions import pool_static
 from stag.motion.transforms import motion_at
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor

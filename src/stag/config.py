@@ -17,6 +17,7 @@ from stag.utils.files import backslashes
 
 Origin = Literal["paper", "assumed", "measured"]
 Flow = Literal["dis", "farneback", "farneback-fine", "lucas-kanade"]
+Landmarks = Literal["auto", "mesh", "dlib"]
 Reference = Literal["previous", "first"]
 Sampling = Literal["magnitude", "uniform"]
 Scale = Literal["clip-rms", "none"]
@@ -43,6 +44,7 @@ class _Section(BaseModel):
 class MotionConfig(_Section):
     """From video to motion tensor (Eq. 2-11)."""
 
+    landmarks: Landmarks = setting("auto", "face detector; auto: the mesh where installed, else dlib", "measured")
     layout: Literal["roi18", "roi14"] = setting("roi18", "facial regions: 18, or 14 without the whole ones", "paper")
     steps: int = setting(16, "motion steps T of a clip", "assumed", ge=2, le=256)
     flow: Flow = setting("lucas-kanade", "optical flow algorithm (docs/measurements/motion.md)", "measured")
@@ -122,7 +124,9 @@ class TrainConfig(_Section):
         1.0, "how far every class is brought to the size of the largest; 1: wholly, 0: not", "paper", ge=0, le=1
     )
     au_weight: float = setting(2.0, "weight of the AU head's loss", "measured", ge=0)
-    au_dropout: float = setting(0.5, "share of clips whose AU codes are hidden in training", "assumed", ge=0, le=1)
+    au_dropout: float = setting(
+        0.5, "share of the clips of a batch whose AU codes are hidden in training", "assumed", ge=0, le=1
+    )
     au_own: float = setting(0.5, "share of shown codes that the AU head predicts", "assumed", ge=0, le=1)
     validation_share: float = setting(0.2, "share of training subjects that choose the epoch", "assumed", ge=0, lt=1)
     mixup: float = setting(0.3, "share of clips that are mixed with another", "assumed", ge=0, le=1)

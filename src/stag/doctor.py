@@ -8,7 +8,7 @@ from importlib import metadata
 
 from stag import __version__
 from stag.faces.detect import landmark_models
-from stag.utils.extras import install_hint, name_clash
+from stag.utils.extras import MESH_PACKAGE, install_hint, mesh_hint, name_clash
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "torch", "scikit-learn", "joblib", "safetensors")
 OPTIONAL = {
@@ -28,8 +28,9 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
     rows += [
         (name, _version(name) or f"not installed; optional: {install_hint(extra)}") for name, extra in OPTIONAL.items()
     ]
+    rows.append((MESH_PACKAGE, _version(MESH_PACKAGE) or f"not installed; {mesh_hint()}"))
     models = landmark_models()
-    ready = all(_version(name) for name in PACKAGES) and any(model.available for model in models)
+    ready = all(_version(name) for name in PACKAGES) and any(model.available for model in models[:2])
     rows += [(f"landmarks: {m.name}", f"{'ready' if m.available else 'not ready'}. {m.licence}") for m in models]
     clash = name_clash()
     if clash is not None:

@@ -58,11 +58,13 @@ class Landmarks(ArrayValue):
         points: ``(68, 2)`` float64 in iBUG order, columns x (right) and y (down), frame pixels.
         score: Detector confidence; ``nan`` for points from a file.
         box: ``(left, top, right, bottom)``, frame pixels.
+        mesh: ``(468, 3)`` x, y and depth towards the camera, frame pixels; ``None`` where only the 68 points are known.
     """
 
     points: FloatArray
     score: float
     box: tuple[float, float, float, float]
+    mesh: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.points.shape != (68, 2):
@@ -154,6 +156,8 @@ class MotionTensor(ArrayValue):
         face_score: Detector confidence, or ``nan`` if unknown.
         pictures: ``(T, 256, 256)`` uint8, the aligned crop at each step, or ``None``.
         quality: Quality of the measurement, or ``None`` for simulated motion.
+        head_deg: ``(T, 3)`` yaw (to the right of the image), pitch (down) and roll (clockwise) of the head since its
+            first frame, degrees; ``None`` for simulated motion.
     """
 
     motion: NDArray[np.float32]
@@ -170,6 +174,7 @@ class MotionTensor(ArrayValue):
     face_score: float = float("nan")
     pictures: NDArray[np.uint8] | None = None
     quality: Quality | None = None
+    head_deg: FloatArray | None = None
 
     def _summary(self) -> str:
         steps, regions = self.motion.shape[:2]

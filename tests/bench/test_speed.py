@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
-from stag.bench import extraction, processes
+from stag.bench import extraction, learning, processes
 from stag.bench.clips import ClipSpec
+from stag.bench.growth import growth_rows
 from stag.bench.rows import fastest
 from stag.bench.speed import PARTS, measure, speed_table
 from stag.errors import ConfigError
@@ -78,3 +79,16 @@ def test_peak_memory_is_that_of_a_process_of_its_own(monkeypatch, works):
     assert len(rows) == works
     assert all(row["reference"] < row["value"] < 2048 for row in rows)
     assert all(row["reference"] < 600 for row in rows)
+
+
+def test_an_epoch_of_training_stands_beside_a_plain_loop_and_takes_longer_than_its_matrix_products():
+    plain, floor = learning._epoch_rows(0.0)
+    assert plain["value"] == floor["value"] > floor["reference"] > 0
+    assert plain["ratio"] > floor["ratio"]
+
+
+def test_what_leave_one_subject_out_takes_grows_with_subjects_and_clips():
+    (small, large) = ([row["value"] for row in growth_rows([size])] for size in ((3, 60), (6, 240)))
+    assert all(value > 0 for value in small)
+    assert large[2] > 4 * small[2]
+    assert large[3] > small[3]

@@ -2,25 +2,8 @@
 
 import io
 
-import pytest
-
 from stag.cli import console
-from stag.cli.console import duration, progress_bar
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 0 s"),
-        (95, "1 min 35 s"),
-        (3599.9, "1 h 0 min"),
-        (90_000, "25 h 0 min"),
-    ],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text
+from stag.cli.console import progress_bar
 
 
 def test_a_log_file_gets_a_line_now_and_then(monkeypatch, capsys):

@@ -23,6 +23,7 @@ from stag.evaluation.metrics import score
 from stag.evaluation.protocols import split
 from stag.evaluation.store import RunFolder
 from stag.evaluation.units import NetworkLearner, Plan, read_task, run_stacked
+from stag.training import fit
 from synthetic import CLASSES, contents, nearest_mean, shuffled_rows, synthetic_motion
 from tiny import TINY
 
@@ -75,7 +76,8 @@ def test_a_network_is_evaluated_like_stag_by_the_same_files_and_any_number_of_jo
 
 
 @pytest.mark.parametrize("name", ["gcn", "st-gcn", "gru", "tcn", "transformer", "stst-net"])
-def test_folds_of_a_network_train_as_one_stack(motion, tmp_path, name):
+def test_folds_of_a_network_train_as_one_stack(motion, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(fit, "free_bytes", lambda: 10**9)
     config = Config.preset("quick").override(TINY)
     options = {"protocol": "gkf", "folds": 3, "baselines": False}
     alone = evaluate(motion, config, method=name, device="cpu", out=tmp_path / "alone", **options)

@@ -1,5 +1,6 @@
 """Rules of honest evaluation below the learner: what STAG itself may look at, and that files survive any death."""
 
+import logging
 import os
 import signal
 import time
@@ -8,13 +9,15 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import torch
 
 from stag.config import Config
-from stag.errors import RunError
+from stag.errors import ModelError, RunError
 from stag.evaluation.evaluate import evaluate
 from stag.evaluation.protocols import split
 from stag.evaluation.store import RunFolder
-from stag.evaluation.units import NetworkLearner, Plan, Task, read_task, run_stacked
+from stag.evaluation.units import NetworkLearner, Plan, Task, read_task, run_stacked, run_tasks
+from stag.training import fit
 from stag.training.fit import Part, fit_many
 from synthetic import contents, nearest_mean, synthetic_motion
 from tiny import TINY
@@ -48,14 +51,20 @@ def plan_of(motion, config, seeds=(0, 1)):
     return Plan(motion, config, "gkf", folds, seeds, NetworkLearner(), (), {"data": "x"})
 
 
-def test_units_that_train_as_one_stack_are_the_units_that_train_alone(tmp_path):
+def test_units_that_train_as_one_stack_are_the_units_that_train_alone(tmp_path, monkeypatch, caplog):
+    """The processor stands in for a GPU whose memory takes four folds."""
+    caplog.set_level(logging.INFO, logger="stag")
+    monkeypatch.setattr(fit, "pick_device", lambda _: torch.device("cpu"))
+    monkeypatch.setattr(fit, "folds_at_once", lambda *_, **__: 4)
     motion = synthetic_motion(6, 6)
     alone = evaluate(
         motion, CONFIG, protocol="gkf", folds=3, seeds=(0, 1), out=tmp_path / "alone", baselines=False, device="cpu"
     )
-    plan, folder = plan_of(motion, CONFIG), RunFolder(tmp_path / "stacked")
+    plan, folder = replace(plan_of(motion, CONFIG), device="cuda"), RunFolder(tmp_path / "stacked")
     tasks = plan.tasks
-    done = dict(run_stacked(plan, folder, tasks))
+    done = dict(run_tasks(plan, folder, tasks, 1))
+    plans = [message.partition(", at most")[0] for message in caplog.messages]
+    assert plans == [f"training on cpu, {n} at once" for n in ("1 of 6", 4, 2)]
     assert done == {str(task): None for task in tasks}
     probabilities = [f"p_{name}" for name in alone.json["classes"]]
     table = alone.predictions
@@ -67,13 +76,11 @@ def test_units_that_train_as_one_stack_are_the_units_that_train_alone(tmp_path):
 
 
 def test_a_stack_that_fails_names_its_units(tmp_path, monkeypatch):
-    from stag.errors import ModelError
-    from stag.training import fit
-
     def broken(*_, **__):
         raise ModelError("the GPU is full")
 
     monkeypatch.setattr(fit, "fit_many", broken)
+    monkeypatch.setattr(fit, "free_bytes", lambda: 10**9)
     plan = plan_of(synthetic_motion(4), CONFIG, seeds=(3,))
     said = dict(run_stacked(plan, RunFolder(tmp_path), [Task(fold, 3) for fold in plan.folds]))
     assert said == {f"fold fold{i} seed 3": "the GPU is full" for i in (1, 2, 3)}

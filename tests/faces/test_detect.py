@@ -11,10 +11,12 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stag import doctor
 from stag.errors import FaceNotFound, MissingDependency
-from stag.faces import detect
+from stag.faces import detect, mesh
 from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
-from stag.utils.extras import install_hint
+from stag.faces.mesh import MeshDetector
+from stag.utils.extras import install_hint, mesh_hint
 
 INNER_CORNERS = np.array([[212.2, 103.6], [237.4, 104.9]])
 
@@ -180,13 +182,25 @@ def test_without_dlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
     with pytest.raises(MissingDependency, match="no_such_package.*" + re.escape(install_hint("faces"))):
         load_detector("dlib", min_score=0)
-    assert [model.available for model in landmark_models()] == [False, True]
+    assert [model.available for model in landmark_models()] == [True, False, True]
+
+
+def test_the_mesh_is_preferred_and_dlib_stands_in(monkeypatch):
+    assert isinstance(load_detector(min_score=0), MeshDetector)
+    monkeypatch.setattr(mesh, "_PACKAGE", "no_such_package")
+    assert isinstance(load_detector(min_score=0), DlibDetector)
+    monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
+    with pytest.raises(MissingDependency, match=re.escape(mesh_hint())):
+        load_detector(min_score=0)
+    assert not doctor.findings()[1]
 
 
 def test_the_doctor_learns_of_the_licence_without_importing_the_model_package():
-    dlib, file = landmark_models()
-    assert (dlib.name, dlib.available, file.name, file.available) == ("dlib", True, "file", True)
-    assert "research only" in dlib.licence
+    models = {model.name: model for model in landmark_models()}
+    assert list(models) == ["mesh", "dlib", "file"]
+    assert all(model.available for model in models.values())
+    assert "Apache-2.0" in models["mesh"].licence
+    assert "research only" in models["dlib"].licence
     assert detect._MODEL_PACKAGE not in sys.modules
 
 

@@ -16,7 +16,7 @@ from stag.datasets.readers.sheet import read_sheet
 from stag.errors import DatasetError, ModelError, MotionFileError, VideoError
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
-from stag.motion.clip import follow_faces
+from stag.motion.follow import follow_faces
 from stag.motion_set import MotionSet
 from stag.simulate.motion import simulate_motion
 from stag.types import Frame

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.func import functional_call, grad_and_value, vmap
 
 from stag.config import Config, ModelConfig
 from stag.errors import ConfigError
@@ -24,7 +25,7 @@ from stag.model.onset_apex import CENTRES_PX, OnsetApexMaps
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS, MIRROR_PAIRS
 from stag.training.fit import Part, fit_many
-from stag.training.losses import Batch, Objective, put_gradients
+from stag.training.losses import Batch, Objective
 from synthetic import synthetic_motion
 
 CLASSES = ("negative", "positive", "surprise")
@@ -94,22 +95,25 @@ def test_weights_come_from_the_seed_and_the_global_generator_is_left_alone(name)
 def test_stacked_models_get_the_gradients_of_single_ones(name):
     config = Config(model=CONFIG.model_copy(update={"dropout": 0.3}), au="annotated")
     given = NetworkInput("roi18", 6, config.model)
-    batches, alone, together = [], [], []
+    batches, objectives = [], []
     for seed in range(2):
         rng = torch.Generator().manual_seed(seed)
         target = torch.eye(3)[torch.randint(3, (5,), generator=rng)]
         au = torch.rand(5, len(AU_VOCABULARY), generator=rng)
-        half = torch.rand(5, 1, generator=rng) < 0.5
         seeds = torch.tensor(seed + 7, dtype=torch.int32)
-        batches.append(Batch(motion_of(5, seed=seed), target, au, half, ~half, torch.ones(3), seeds))
-        for models in (alone, together):
-            model = build_network(name, given, classes=CLASSES, seed=seed).train()
-            models.append(Objective(model, config))
-    losses = [put_gradients([one], [batch])[0] for one, batch in zip(alone, batches, strict=True)]
-    assert put_gradients(together, batches) == pytest.approx(losses, abs=1e-5)
-    for one, other in zip(alone, together, strict=True):
-        for (key, here), there in zip(one.named_parameters(), other.parameters(), strict=True):
-            torch.testing.assert_close(there.grad, here.grad, msg=key, **EXACT)
+        batches.append(Batch(motion_of(5, seed=seed), target, au, torch.ones(3), seeds))
+        objectives.append(Objective(build_network(name, given, classes=CLASSES, seed=seed).train(), config))
+    named = [dict(one.named_parameters()) for one in objectives]
+    stacked = {key: torch.stack([own[key].detach() for own in named]) for key in named[0]}
+    together = Batch(*(torch.stack(parts) for parts in zip(*batches, strict=True)))
+    gradients, losses = vmap(grad_and_value(lambda p, b: functional_call(objectives[0], p, (b,))))(stacked, together)
+    for row, (objective, batch, own) in enumerate(zip(objectives, batches, named, strict=True)):
+        loss = objective(batch)
+        loss.backward()
+        torch.testing.assert_close(losses[row], loss.detach(), **EXACT)
+        for key, parameter in own.items():
+            expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            torch.testing.assert_close(gradients[key][row], expected, msg=key, **EXACT)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -149,7 +149,7 @@ def test_a_row_holds_what_the_prediction_says(make_prediction):
     p = make_prediction("a.avi", flags=("low resolution",), motion_flags=("low resolution", "face lost after 0.30 s"))
     table = prediction_rows([p])
     assert list(table.columns) == [
-        "file", "face_id", "face_score", "start_s", "end_s", "frames", "predicted",
+        "file", "face_id", "face_score", "start_s", "end_s", "frames", "yaw_deg", "pitch_deg", "roll_deg", "predicted",
         *(f"p_{name}" for name in p.classes), *(f"au_{n}" for n in p.au_vocabulary), "flags",
     ]  # fmt: skip
     row = table.iloc[0]

@@ -27,7 +27,7 @@ def fields(face):
 
 @pytest.fixture(scope="session")
 def still_head():
-    return np.zeros((3, 4, 3))
+    return np.zeros((3, 6, 3))
 
 
 @pytest.fixture(scope="session")

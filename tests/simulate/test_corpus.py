@@ -67,7 +67,7 @@ def test_truth_belongs_to_the_clips(corpus):
         assert tuple(truth["au_vocabulary"]) == AU_VOCABULARY
         assert truth["motion"].shape == (first[-1], 18, 2)
         assert truth["landmarks"].shape == (first[-1], 68, 2)
-        assert truth["head_pose"].shape == (first[-1], 4)
+        assert truth["head_pose"].shape == (first[-1], 6)
         for i, name in enumerate(truth["clip_id"]):
             clip, frames = clips[str(name)], slice(first[i], first[i + 1])
             assert first[i + 1] - first[i] == sum(1 for _ in read_frames(clip.frames))

@@ -299,7 +299,7 @@ def test_a_clip_is_the_same_in_every_selection(trees, tmp_path):
 
 SMALL = SimulationSettings(
     width=120, height=120, inter_ocular_px=(26, 28), duration_s=0.2, noise_grey=(0.3, 0.3), flicker=0, drift_grey=0,
-    head_px=0, head_deg=0, head_scale=0, blink_share=0, strength_px=2, strength_spread=0,
+    head_px=0, head_deg=0, turn_deg=0, head_scale=0, blink_share=0, strength_px=2, strength_spread=0,
 )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from stag.video import read_frames, write_video
 
 @pytest.fixture(scope="module")
 def moving_head():
-    swing = np.array([[2.0, 0, 0], [-1.5, 0, 0], [0.8, 0, 0], [0.003, 0, 0]])
-    return np.stack([swing, np.full((4, 3), 1.0), np.zeros((4, 3))])
+    swing = np.array([[2.0, 0, 0], [-1.5, 0, 0], [0.8, 0, 0], [0.003, 0, 0], [0, 0, 0], [0, 0, 0]])
+    return np.stack([swing, np.full((6, 3), 1.0), np.zeros((6, 3))])
 
 
 def on_lattice(image, places):

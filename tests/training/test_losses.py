@@ -6,8 +6,11 @@ import torch
 from torch.func import grad, vmap
 from torch.nn import functional
 
+from stag.config import Config
 from stag.errors import ConfigError
-from stag.training.losses import au_bce, class_weights, focal_loss, focusing, smooth_labels
+from stag.model.stag import STAG
+from stag.simulate.motion import simulate_motion
+from stag.training.losses import Batch, Objective, au_bce, class_weights, focal_loss, focusing, smooth_labels
 
 B, C = 6, 3
 
@@ -131,3 +134,23 @@ def test_losses_run_stacked():
         alone = grad(loss, argnums=(0, 1))(logits[n], units[n], labels[n], au[n], counts[n])
         for found, expected in zip(together, alone, strict=True):
             torch.testing.assert_close(found[n], expected)
+
+
+@pytest.mark.parametrize("au", ["none", "annotated", "predicted"])
+def test_the_classifier_reads_codes_of_the_first_clips_its_own_answer_of_the_next_and_none_of_the_rest(au):
+    settings = ["train.au_dropout=0.5", "train.au_own=0.5", "train.au_weight=0", "model.dropout=0", f"au={au}"]
+    config = Config().override(settings)
+    motion = simulate_motion(4, 2, seed=1)
+    model = STAG(config.model, layout=motion.layout, steps=motion.steps, classes=motion.classes)
+    clips, codes = torch.from_numpy(motion.motion), torch.from_numpy(motion.action_units)
+    target, alpha = torch.eye(3)[torch.arange(8) % 3], torch.tensor([0.5, 1.0, 1.5])
+    found = Objective(model, config)(Batch(clips, target, codes, alpha, torch.tensor(1, dtype=torch.int32)))
+    sources = {"none": ["none"] * 3, "predicted": ["predicted", "predicted", "none"]}
+    read = sources.get(au, ["annotated", "predicted", "none"])
+    logits = [
+        model.forward_from(clips[rows], source, codes[rows]).logits
+        for source, rows in zip(read, (slice(2), slice(2, 4), slice(4, 8)), strict=True)
+    ]
+    gamma = focusing(config.train.gamma, model.classes)
+    expected = focal_loss(torch.cat(logits), smooth_labels(target, config.train.smoothing), alpha, gamma)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)

@@ -120,7 +120,7 @@ class Predictor(predictor.Predictor):
 
     Args:
         model: A trained model, its folder or its name; default is the shipped model.
-        detector: Source of faces and landmarks; default is dlib.
+        detector: Source of faces and landmarks; default is that of the model's settings.
         engine: ``torch``, or ``onnx`` to run the model with onnxruntime, which is faster for single clips.
 
     Raises:

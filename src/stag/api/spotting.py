@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from stag.api.prediction import Predictor, loaded_predictor
-from stag.faces.detect import load_detector
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.spotting.cache import kept_or_read
 from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
 from stag.spotting.sensitivity import Sensitivity, measure_sensitivity
-from stag.spotting.signal import measure_recording, read_recording
+from stag.spotting.signal import measure_recording, read_recording, usual_detector
 from stag.types import Frame, Interval, RecordingMotion
 from stag.utils.files import write_text
 from stag.utils.parallel import one_thread
@@ -176,7 +175,6 @@ def sensitivity(
 
     def measured(change: Callable[[Iterable[Frame]], Iterable[Frame]]) -> RecordingMotion:
         nonlocal done_s
-        detector = load_detector("dlib", min_score=0.4)
         frames = change(read_frames(path, fps=fps_if_untimed(path, fps)))
         before = done_s
 
@@ -184,7 +182,7 @@ def sensitivity(
             if progress is not None:
                 progress(before + seconds)
 
-        motion = measure_recording(frames, detector, str(path), progress=told)[0]
+        motion = measure_recording(frames, usual_detector(), str(path), progress=told)[0]
         done_s += motion.duration_s
         return motion
 

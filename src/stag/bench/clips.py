@@ -5,17 +5,20 @@ Only the sensor noise is random, from a fixed seed. All action units of a clip r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.errors import FaceNotFound
 from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
 from stag.facs import AU_VOCABULARY
 from stag.simulate.actions import ActionFields, action_fields
-from stag.simulate.face import Face, astronaut, make_face
+from stag.simulate.face import Face, Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipScript, head_transform
 from stag.simulate.script import head_pose
 from stag.simulate.settings import SimulationSettings
@@ -41,8 +44,11 @@ class ClipSpec:
         strength_px: Peak displacement, crop pixels.
         sway: Whether the head moves by 3 crop pixels and turns by 1 degree.
         blink: Whether the eyes close at the apex.
+        turn_deg: Yaw and pitch that the head reaches to either side of its first pose within a second, degrees.
         lamp: Whether the light flickers by .6 % and drifts by 3 grey levels.
+        end_s: Time from onset to offset, seconds.
         size: Width and height of the frames, or ``None`` for just the face.
+        portrait: Photograph of the face, whose shape is kept; ``None`` for that of the simulator.
     """
 
     face: int
@@ -53,7 +59,10 @@ class ClipSpec:
     fps: float = 200.0
     blink: bool = False
     lamp: bool = False
+    turn_deg: tuple[float, float] = (0.0, 0.0)
+    end_s: float = _END_S
     size: tuple[int, int] | None = None
+    portrait: Path | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,9 +99,8 @@ class RenderedClip(ArrayValue):
 
 def render(spec: ClipSpec) -> RenderedClip:
     """Draw a clip; a frame takes about 2 ms."""
-    face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
-    script = _script(spec)
-    renderer = ClipRenderer(face, fields, script, SimulationSettings())
+    renderer = _renderer(spec)
+    face, script = renderer.face, renderer.script
     times = script.time_s
     amplitude, hz, phase = script.flicker
     lamp = (1 + amplitude * np.sin(2 * np.pi * hz * times + phase)).astype(np.float32)
@@ -116,12 +124,11 @@ def found_face(clip: RenderedClip, noise_grey: float) -> Landmarks:
 
     Detection is slow: it runs once for each person and noise, on the face at rest, and the result moves with the head.
     """
-    still = ClipSpec(clip.spec.face, clip.spec.inter_ocular_px, (12,), 0.0, sway=False, size=clip.spec.size)
+    still = replace(clip.spec, units=(12,), strength_px=0.0, sway=False, turn_deg=(0.0, 0.0), blink=False, lamp=False)
     rest, to_rest = _found_at_rest(still, noise_grey)
     script = clip.renderer.script
     pose = compose(clip.renderer.face.to_frame, head_transform(script.pose(script.time_s[:1])[0]))
-    points = transform_points(rest.points, compose(pose, to_rest))
-    return Landmarks(points, rest.score, rest.box)
+    return Landmarks(transform_points(rest.points, compose(pose, to_rest)), rest.score, rest.box)
 
 
 def true_face(clip: RenderedClip) -> Landmarks:
@@ -130,20 +137,48 @@ def true_face(clip: RenderedClip) -> Landmarks:
     return Landmarks(clip.landmarks, float("nan"), (left, top, right, bottom))
 
 
+def photograph(spec: ClipSpec, noise_grey: float, time_s: float = 0.0) -> GreyImage:
+    """Draw the frame at a time after the onset, with sensor noise."""
+    return _digital(_renderer(spec).clean_frame(time_s), noise_grey, np.random.default_rng([_SEED, spec.face]))
+
+
+def still_points(spec: ClipSpec) -> FloatArray:
+    """Return the true points ``(68, 2)`` of the face at rest, frame pixels."""
+    face = _renderer(spec).face
+    return transform_points(face.points, face.to_frame)
+
+
+def _renderer(spec: ClipSpec) -> ClipRenderer:
+    face, fields = _person(spec.face, spec.inter_ocular_px, spec.size, spec.portrait)
+    return ClipRenderer(face, fields, _script(spec), SimulationSettings())
+
+
 @lru_cache(maxsize=4)
-def _person(number: int, inter_ocular_px: float, size: tuple[int, int] | None) -> tuple[Face, ActionFields]:
+def _person(
+    number: int, inter_ocular_px: float, size: tuple[int, int] | None, portrait: Path | None
+) -> tuple[Face, ActionFields]:
     width, height = size or (int(np.ceil(_MARGIN * inter_ocular_px)),) * 2
     settings = SimulationSettings(width=width, height=height, inter_ocular_px=(inter_ocular_px, inter_ocular_px))
-    face = make_face(astronaut(), settings, np.random.default_rng([_SEED, number]))
+    if portrait is not None:
+        settings = replace(settings, shape=0.0)
+    face = make_face(_portrait(portrait), settings, np.random.default_rng([_SEED, number]))
     return face, action_fields(face.points)
+
+
+@lru_cache(maxsize=32)
+def _portrait(path: Path | None) -> Portrait:
+    """Return a photograph with the points of the detector, so that true and found windows mean the same skin."""
+    image = astronaut().image if path is None else cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    faces = [] if image is None else load_detector(min_score=_MIN_SCORE).detect(image)
+    if not faces:
+        raise FaceNotFound(f"{path}: no face found; give a photograph of one face")
+    return Portrait(image, faces[0].points)
 
 
 @lru_cache(maxsize=64)
 def _found_at_rest(spec: ClipSpec, noise_grey: float) -> tuple[Landmarks, FloatArray]:
-    face, fields = _person(spec.face, spec.inter_ocular_px, spec.size)
-    still = ClipRenderer(face, fields, _script(spec), SimulationSettings()).clean_frame(0.0)
-    image = _digital(still, noise_grey, np.random.default_rng([_SEED, spec.face]))
-    return load_detector("dlib", min_score=_MIN_SCORE).detect(image)[0], invert(face.to_frame)
+    image = photograph(spec, noise_grey)
+    return load_detector(min_score=_MIN_SCORE).detect(image)[0], invert(_renderer(spec).face.to_frame)
 
 
 def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random.Generator) -> GreyImage:
@@ -152,8 +187,8 @@ def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random
 
 
 def _script(spec: ClipSpec) -> ClipScript:
-    onset = max(1, round(_LEAD_S * spec.fps))
-    offset = onset + int(np.ceil(_END_S * spec.fps - 1e-9))
+    onset = _onset(spec)
+    offset = onset + int(np.ceil(spec.end_s * spec.fps - 1e-9))
     n_frames = offset + onset + 1
     times = (np.arange(n_frames) - onset) / spec.fps
     course = np.array([0.0, _PEAK_S, _END_S, 1.0, 1.0])
@@ -162,7 +197,7 @@ def _script(spec: ClipSpec) -> ClipScript:
         unit=np.array([AU_VOCABULARY.index(unit) for unit in (*spec.units, 45)]),
         sides=np.array([*[(1.0, 1.0)] * len(spec.units), (_BLINK_PX * spec.blink,) * 2]),
         shape=np.stack([*[course] * len(spec.units), blink], axis=1),
-        head=_sway(spec.face) if spec.sway else np.zeros((3, 4, 3)),
+        head=_path(spec),
         strength_px=spec.strength_px,
         fps=spec.fps,
         n_frames=n_frames,
@@ -172,6 +207,19 @@ def _script(spec: ClipSpec) -> ClipScript:
         flicker=(0.006, 7.0, 1.0) if spec.lamp else (0.0, 1.0, 0.0),
         drift_grey=3.0 if spec.lamp else 0.0,
     )
+
+
+def _onset(spec: ClipSpec) -> int:
+    return max(1, round(_LEAD_S * spec.fps))
+
+
+def _path(spec: ClipSpec) -> FloatArray:
+    """Return the head path ``(3, 6, 3)``: a sway, and one swing of the turn to both sides in a second."""
+    path = np.zeros((3, 6, 3))
+    if spec.sway:
+        path[:, :4] = _sway(spec.face)
+    path[0, 4:, 0], path[1, 4:, 0], path[2, 4:, 0] = spec.turn_deg, 1.0, 2 * np.pi * _onset(spec) / spec.fps
+    return path
 
 
 def _sway(number: int) -> FloatArray:

@@ -12,8 +12,9 @@ from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.rows import Row, compared, fastest
 from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
-from stag.motion.clip import follow_faces, track_motion
+from stag.motion.clip import track_motion
 from stag.motion.flow import Flow, make_flow
+from stag.motion.follow import follow_faces
 from stag.motion.regions import Pooling
 from stag.types import GreyImage, Landmarks
 from stag.utils.parallel import one_thread

@@ -12,7 +12,7 @@ _HELP = "import sys; sys.argv = ['stag', '--help']; from stag.cli import main; m
 STARTS = {"import stag": "import stag", "stag --help": _HELP}
 
 # On Linux, ru_maxrss of a new process starts at the peak of its parent.
-_PEAK = """
+PEAK = """
 import pathlib, resource, sys
 status = pathlib.Path("/proc/self/status")
 if status.exists():
@@ -25,7 +25,8 @@ _FILMED = """
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.extraction import Known
 from stag.config import MotionConfig
-from stag.motion.clip import follow_faces, track_motion
+from stag.motion.clip import track_motion
+from stag.motion.follow import follow_faces
 from stag.types import Frame
 clip = render(ClipSpec(0, 64.0, (4, 12), 1.0, size=(640, 480)))
 frames = clip.filmed(1.0)
@@ -62,7 +63,7 @@ def startup_speed(seconds: float = 2.0) -> list[Row]:
     Returns:
         Rows: milliseconds beyond an empty Python program, milliseconds of that program, and the total as a multiple.
     """
-    runs = {name: partial(_run, code) for name, code in {"python": "pass", **STARTS}.items()}
+    runs = {name: partial(run_code, code) for name, code in {"python": "pass", **STARTS}.items()}
     best = {name: 1e3 * took for name, took in fastest(runs, seconds, at_least=3).items()}
     bare = best.pop("python")
     return [
@@ -83,8 +84,9 @@ def memory_peaks() -> list[Row]:
 
 
 def _peak(work: str) -> float:
-    return float(_run(work + _PEAK))
+    return float(run_code(work + PEAK))
 
 
-def _run(code: str) -> str:
+def run_code(code: str) -> str:
+    """Run Python code in a new process and return what it prints."""
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stag.bench.extraction import stage_rows
+from stag.bench.growth import SIZES, growth_rows
 from stag.bench.learning import prediction_speed, training_speed
 from stag.bench.processes import memory_peaks, startup_speed
 from stag.bench.rows import Row, markdown
@@ -19,6 +20,7 @@ PARTS: dict[str, Callable[[bool, int], list[Row]]] = {
     "predict": lambda quick, jobs: prediction_speed(0.5 if quick else 3.0),
     "start": lambda quick, jobs: startup_speed(0.5 if quick else 2.0),
     "memory": lambda quick, jobs: memory_peaks(),
+    "growth": lambda quick, jobs: growth_rows(SIZES[:1] if quick else SIZES),
 }
 """Name of a part -> how it is measured, from ``quick`` and ``jobs``."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Argument, BadParameter, Exit, Option
 
 from stag.cli.console import fail, print_faithfulness, progress_bar, say, warn
-from stag.cli.options import Aus, Fps, Model, NoProgress, Quiet, SettingOptions, Video, check_fps
+from stag.cli.options import Aus, Fps, Landmarks, Model, NoProgress, Quiet, SettingOptions, Video, check_fps
 from stag.cli.paths import EXPLANATION, PAGE, PICTURE, TABLE, Reads, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import MissingDependency, StagError
@@ -29,6 +29,7 @@ def predict(
     faces: Annotated[Literal["largest", "all"], Option(help="Which faces of a clip to classify.")] = "largest",
     engine: Annotated[Literal["torch", "onnx"], Option(help="Library that runs the model.")] = "torch",
     fps: Fps = None,
+    landmarks: Landmarks = None,
     aus: Aus = None,
     csv: Annotated[Path | None, Option(help="CSV table to write: a row for each face."), Writes(TABLE)] = None,
     report: Annotated[Path | None, Option(help="HTML report to write."), Writes(PAGE)] = None,
@@ -41,7 +42,8 @@ def predict(
     from stag.utils.parallel import begun_aside, one_thread
 
     settings, loaded = _settings_and_model(model)
-    extract = partial(video_motion, settings=settings, fps=fps, every_face=faces == "all", pictures=report is not None)
+    read = partial(video_motion, settings=settings, fps=fps, landmarks=landmarks)
+    extract = partial(read, every_face=faces == "all", pictures=report is not None)
     predictions, failures = [], []
     with begun_aside(extract, videos) as next_motion:
         from stag.inference.predictor import Predictor
@@ -102,7 +104,11 @@ def _kept(problems: list[Exception]) -> Iterator[None]:
 @verb(
     "Your clips",
     Mode("with --score", lambda given: given["score"], takes="score out model clips quiet"),
-    Mode("without --score", lambda given: not given["score"], takes="video out model method class_ fps aus quiet"),
+    Mode(
+        "without --score",
+        lambda given: not given["score"],
+        takes="video out model method class_ fps landmarks aus quiet",
+    ),
 )
 def explain(
     out: Annotated[Path, Option(help="Folder to write: tables and figures."), Writes(EXPLANATION)],
@@ -113,6 +119,7 @@ def explain(
         Option(help="Attribution method; --score ranks ig first."),
     ] = "ig",
     fps: Fps = None,
+    landmarks: Landmarks = None,
     class_: Annotated[str | None, Option("--class", help="Class to explain. Default: the most probable.")] = None,
     aus: Aus = None,
     score: Annotated[bool, Option("--score", help="Score every method on simulated clips.")] = False,
@@ -138,7 +145,8 @@ def explain(
         from stag.motion.clip import video_motion
 
         settings, loaded = _settings_and_model(model)
-        with begun_aside(partial(video_motion, settings=settings, fps=fps), [video]) as next_motion:
+        extract = partial(video_motion, settings=settings, fps=fps, landmarks=landmarks)
+        with begun_aside(extract, [video]) as next_motion:
             from stag.explanation.explain import explain as attribute
             from stag.inference.predictor import Predictor
             from stag.report.pages.explanation_file import write_explanation
@@ -176,6 +184,7 @@ def motion(
     settings: SettingOptions,
     out: Annotated[Path, Option(help="Picture to write: .png or .svg."), Writes(PICTURE)],
     fps: Fps = None,
+    landmarks: Landmarks = None,
     quiet: NoProgress = False,
 ) -> None:
     """Draw how a face moves: regions and arrows, channels over time, the most active channels."""
@@ -188,7 +197,7 @@ def motion(
     check_fps(fps, [video])
     how = settings.settings().motion
     with one_thread():
-        (tensor,) = video_motion(video, how, fps=fps)
+        (tensor,) = video_motion(video, how, fps=fps, landmarks=landmarks)
     measured = f"{tensor.n_frames} frames, {tensor.duration_s:.2f} s, strength {tensor.strength_px:.2f} px"
     say(f"{measured}{_remarks(tensor.flags)}")
     figure = motion_figure(tensor, how.layout)

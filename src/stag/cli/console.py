@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stag.utils.choices import au_text
+from stag.utils.durations import duration
 
 if TYPE_CHECKING:
     from stag.evaluation.intervals import SpottingScores
@@ -28,6 +30,7 @@ FLAGS: dict[str, str] = {}
 
 Report = Callable[[int, int], None]
 
+_LOG = logging.getLogger("stag")
 _visible_bars: list[str] = []
 _ARGUMENT = re.compile(r"`((?:(?:motion|model|train)\.)?\w+)(?:=([^`\s]*))?`")
 
@@ -41,11 +44,26 @@ def progress_bar(what: str, quiet: bool, *, unit: str = "") -> Iterator[Report |
     """
     if quiet:
         yield None
-    elif ERR.is_terminal:
-        with _bar(what, unit) as report:
-            yield report
-    else:
-        yield _lines(what, unit)
+        return
+    plans, before = _Plans(), _LOG.level
+    _LOG.addHandler(plans)
+    _LOG.setLevel(logging.INFO)
+    try:
+        if ERR.is_terminal:
+            with _bar(what, unit) as report:
+                yield report
+        else:
+            yield _lines(what, unit)
+    finally:
+        _LOG.setLevel(before)
+        _LOG.removeHandler(plans)
+
+
+class _Plans(logging.Handler):
+    """Prints what the library says of its plans: where it trains, how many folds at once, how long."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
 
 
 @contextmanager
@@ -107,16 +125,6 @@ def print_spotting(scores: SpottingScores) -> None:
         say(f"recognition of the matches  UF1 {scores.uf1:.3f}, UAR {scores.uar:.3f}; STRS {scores.strs:.3f}")
     if scores.false_alarms_per_min is not None:
         say(f"false alarms  {scores.false_alarms_per_min:.2f} a minute")
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units, such as ``1 min 35 s``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def say(text: str) -> None:

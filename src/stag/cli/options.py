@@ -34,6 +34,8 @@ _FILES_HELP = "Motion files, as stag extract writes them."
 MotionFiles = Annotated[list[Path] | None, Argument(metavar="FILE.npz...", help=_FILES_HELP), Reads()]
 _FPS_HELP = "Frames per second of folders of images, which carry no times; videos keep their own."
 Fps = Annotated[float | None, Option(min=0.001, max=1e6, help=_FPS_HELP)]
+_LANDMARKS_HELP = "Face detector: mesh, dlib, or a CSV of 68 points (columns x_0..y_67). Default: mesh if installed."
+Landmarks = Annotated[str | None, Option(metavar="NAME", help=_LANDMARKS_HELP), Reads()]
 Video = Argument(metavar="VIDEO", help="A video, a GIF or a folder of images.")
 
 
@@ -71,6 +73,7 @@ class RunOptions(SettingOptions):
     seeds: Annotated[str, Option(help="Seeds, separated by commas; each repeats the whole protocol.")] = "0"
     au: Au = None
     jobs: Jobs = 1
+    device: Device = "auto"
     quiet: Quiet = False
 
     def protocol_arguments(self) -> dict[str, Any]:
@@ -79,7 +82,8 @@ class RunOptions(SettingOptions):
         if not seeds or not all(seed.isdecimal() for seed in seeds):
             raise BadParameter(f"--seeds {self.seeds}: expected whole numbers such as 0,1,2")
         unique = list(dict.fromkeys(map(int, seeds)))
-        return {"protocol": self.protocol, "folds": self.folds, "seeds": unique, "jobs": self.jobs}
+        how = {"jobs": self.jobs, "device": self.device}
+        return {"protocol": self.protocol, "folds": self.folds, "seeds": unique, **how}
 
 
 @dataclass(frozen=True)

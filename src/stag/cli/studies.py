@@ -117,18 +117,18 @@ def info(
     Mode(
         "with --train and --test",
         lambda given: bool(given["train_file"] or given["test_file"]) and given["model"] is None,
-        takes="out files train_file test_file method init seeds preset config set_ au jobs quiet",
+        takes="out files train_file test_file method init seeds preset config set_ au jobs device quiet",
     ),
     Mode("with --model", lambda given: given["model"] is not None, takes="out files model au quiet"),
     Mode(
         "without --model, --train or --test",
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
-        takes=f"out files method init {_TRAINING} au jobs quiet",
+        takes=f"out files method init {_TRAINING} au jobs device quiet",
     ),
     Mode(
         "with a --method that is not a network",
         lambda given: given["method"] in METHODS and given["method"] not in NETWORK_NAMES,
-        ignores="preset config set_ au",
+        ignores="preset config set_ au device",
     ),
     _LOSO,
     settings=_LEARNING,
@@ -173,7 +173,7 @@ def evaluate(
     with progress_bar("evaluate", run.quiet) as progress:
         if train_file and test_file:
             sets = load_motion(train_file), load_motion(test_file)
-            split_arguments = {name: arguments[name] for name in ("seeds", "jobs")}
+            split_arguments = {name: arguments[name] for name in ("seeds", "jobs", "device")}
             result = evaluation.evaluate_split(
                 *sets, settings, method=method, init=start, out=out, **split_arguments, progress=progress
             )
@@ -245,7 +245,6 @@ def ablate(
     run: RunOptions,
     files: MotionFiles = None,
     only: Annotated[str | None, Option(help="Parts, such as architecture,graph-depth,tta,au. Default: all.")] = None,
-    device: Device = "auto",
 ) -> None:
     """Remove parts of the model one at a time: the paper's Table 5 and further rows."""
     from stag.studies.ablation import ablate as study
@@ -253,7 +252,7 @@ def ablate(
 
     settings, arguments, motion = run.settings(run.au), run.protocol_arguments(), load_motion(files)
     with progress_bar("ablate", run.quiet, unit="rows") as progress:
-        result = study(motion, settings, out=out, only=listed(only), **arguments, device=device, progress=progress)
+        result = study(motion, settings, out=out, only=listed(only), **arguments, progress=progress)
     _say_all([study_title(result), *study_lines(result), f"result  {out / 'ablation.json'}"])
 
 
@@ -304,7 +303,7 @@ def _table_folder(given: Values) -> Path:
 @verb(
     "Studies",
     _LOSO,
-    Mode("with the counts of table2", lambda given: given["table"] == "table2", ignores=f"{_TRAINING} au jobs"),
+    Mode("with the counts of table2", lambda given: given["table"] == "table2", ignores=f"{_TRAINING} au jobs device"),
     Mode("across data sets", lambda given: given["table"] in ("table6", "table7"), ignores="protocol folds"),
     Mode(
         "in a table that compares sources of action units",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stag.cli.console import progress_bar, say
-from stag.cli.options import Fps, Jobs, Model, Quiet, check_fps, load_motion
+from stag.cli.options import Device, Fps, Jobs, Model, Quiet, check_fps, load_motion
 from stag.cli.paths import FIGURES, Reads, Values, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import ConfigError
@@ -46,7 +46,7 @@ def _trains(given: Values) -> bool:
     Mode("on figures that show no clip", lambda given: _unread(given, "clip"), ignores="clip fps"),
     Mode("without --clip", lambda given: given["clip"] is None, ignores="fps"),
     Mode("on figures of runs", lambda given: _unread(given, "model"), ignores="model"),
-    Mode("where nothing is trained", lambda given: not _trains(given), ignores="jobs"),
+    Mode("where nothing is trained", lambda given: not _trains(given), ignores="jobs device"),
 )
 def figures(
     out: Annotated[Path, typer.Option(help="Folder to write: each figure as PNG and SVG."), Writes(FIGURES)],
@@ -74,6 +74,7 @@ def figures(
         ),
     ] = None,
     jobs: Jobs = 2,
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Draw Figures 1 to 8 of the paper: from your runs, motion files and clip, or from simulated data."""
@@ -99,7 +100,7 @@ def figures(
         measured = None if clip is None else video_motion(clip, trained.info.motion_settings(), fps=fps)[0]
         drawn = clip is not None and any((folder / SIMULATION).is_file() for folder in clip.resolve().parents[:2])
         name = clip.name if clip else ""
-        material = Material(trained, model, measured, name, drawn, motion, runs, jobs)
+        material = Material(trained, model, measured, name, drawn, motion, runs, jobs, device)
         made = make_figures(material, names, progress=progress)
     for one in made:
         say(f"{one.title}{'  [simulated data]' if one.simulated else ''}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from stag.cli.console import print_scores, progress_bar, say
-from stag.cli.options import Jobs, NoProgress, Quiet, Seed, listed
+from stag.cli.options import Device, Jobs, NoProgress, Quiet, Seed, listed
 from stag.cli.paths import BENCH, DEMO, SETTINGS, Writes
 from stag.cli.usage import Mode, verb
 from stag.errors import MissingDependency, RunError, StagError
@@ -35,6 +35,7 @@ def doctor(quiet: NoProgress = False) -> None:
 def demo(
     out: Annotated[Path, Option(help="Folder to write."), Writes(DEMO)] = Path("runs/demo"),
     jobs: Jobs = 2,
+    device: Device = "auto",
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -61,9 +62,9 @@ def demo(
         motion = extract_motion(clips, config, jobs=jobs, progress=progress)
     motion.save(out / "motion.npz")
     with progress_bar("evaluate", quiet) as progress:
-        run = evaluate(motion, config, protocol="loso", out=out / "loso", jobs=jobs, progress=progress)
+        run = evaluate(motion, config, out=out / "loso", jobs=jobs, device=device, progress=progress)
     with progress_bar("train", quiet) as progress:
-        model = train(motion, config, seed=seed, progress=progress)
+        model = train(motion, config, seed=seed, device=device, progress=progress)
     model.save_pretrained(out / "model")
     clip_id = _surest(run.predictions)
     path = next(clip.frames for clip in clips if clip.clip_id == clip_id)
@@ -121,14 +122,16 @@ def settings(
     "Setup",
     Mode(
         "on the parts that --only names",
-        lambda given: bool(listed(given["only"])) and {*listed(given["only"])} <= {"predict", "start", "memory"},
+        lambda given: (
+            bool(listed(given["only"])) and {*listed(given["only"])} <= {"predict", "start", "memory", "growth"}
+        ),
         ignores="jobs",
     ),
     Mode("with --only memory", lambda given: listed(given["only"]) == ("memory",), ignores="quick"),
 )
 def bench(
     out: Annotated[Path, Option(help="Folder to write: a table and JSON."), Writes(BENCH)] = Path("runs/bench"),
-    only: Annotated[str, Option(help="Some of extract,train,predict,start,memory. Default: all.")] = "",
+    only: Annotated[str, Option(help="Some of extract,train,predict,start,memory,growth. Default: all.")] = "",
     quick: Annotated[bool, Option("--quick", help="A small selection in about a minute.")] = False,
     jobs: Jobs = 2,
     quiet: Quiet = False,

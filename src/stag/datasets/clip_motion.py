@@ -54,7 +54,7 @@ def clip_motion(clip: Clip, settings: MotionConfig) -> ClipMotion:
             times_s.append(frame.time_s)
             yield frame
 
-    detector = load_detector("dlib", min_score=settings.min_face_score)
+    detector = load_detector(settings.landmarks, min_score=settings.min_face_score)
     tensor = extract_clip(frames(), detector, settings, clip.frames)[0]
     flags = tensor.flags
     expected = 0 if stop is None else stop - onset

@@ -78,8 +78,8 @@ def evaluate(
         progress: Called with (done, total) as units and baselines finish.
         learner: A learner in place of ``method``, for ablations and tests; with ``jobs`` above 1 it must be picklable.
         baselines: Whether to compute the baselines too.
-        device: ``cpu`` trains one unit a process; ``cuda`` trains the folds of a seed as one stacked model, which
-            rounds sums differently; ``auto`` takes a GPU where there is one. Other learners ignore it.
+        device: ``cpu`` trains one unit a process; ``cuda`` trains as many units as its memory takes as one stacked
+            model, which rounds sums differently; ``auto`` takes a GPU where there is one. Other learners ignore it.
 
     Raises:
         ConfigError: An argument is not acceptable, or ``config`` is given for a method that reads no settings.
@@ -221,7 +221,7 @@ def _plan(
     if not isinstance(learner, NetworkLearner):
         device = "cpu"
     elif device != "cpu":
-        from stag.training.fit import pick_device
+        from stag.training.device import pick_device
 
         device = pick_device(device).type
     selection = "inner-validation" if config.train.validation_share > 0 else "none"

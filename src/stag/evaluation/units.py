@@ -6,6 +6,8 @@ labels; the process that computed the answers writes them to the file of the uni
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -21,6 +23,7 @@ from stag.evaluation.protocols import Fold
 from stag.evaluation.store import RunFolder, fingerprint_text, read_unit
 from stag.motion_set import MotionSet
 from stag.utils.choices import NetworkName
+from stag.utils.durations import duration
 from stag.utils.files import write_json
 from stag.utils.parallel import one_thread, spread
 
@@ -38,10 +41,8 @@ class Answers(NamedTuple):
 Learner = Callable[[MotionSet, MotionSet, Config, int], NDArray[np.float64] | Answers]
 """(training clips, test clips without labels, configuration, seed) -> ``(n_test, C)`` probabilities, or answers."""
 
-STACKED_AT_MOST = 64
-"""Folds that train as one stacked model on a GPU."""
-
 _DIGITS = 6
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Plan:
     identity: Mapping[str, Any]  # plain JSON values that distinguish this run from others; data is among them
     selection: str = "inner-validation"  # criterion that chooses the epoch
     leak: str = ""  # test data that the learner reads; empty for every honest learner
-    device: str = "cpu"  # where STAG trains: cpu one unit a process, cuda the folds of a seed as one stacked model
+    device: str = "cpu"  # where STAG trains: cpu one unit a process, cuda many units as one stacked model
 
     @property
     def tasks(self) -> list[Task]:
@@ -117,33 +118,62 @@ def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
 
 
 def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, str | None]]:
-    """Run tasks on ``jobs`` processes; yield the name of each as it ends, and the error message or ``None``."""
-    stacked = [task for task in tasks if plan.device == "cuda" and task.seed is not None]
+    """Run tasks on ``jobs`` processes; yield the name of each as it ends, and the error message or ``None``.
+
+    Baselines are computed once a fold, whatever the number of seeds. On a GPU the networks train in this process.
+    """
+    networks = [task for task in tasks if task.seed is not None and isinstance(plan.learner, NetworkLearner)]
+    stacked = networks if plan.device == "cuda" else []
     rest = [task for task in tasks if task not in stacked]
+    baselines = {str(task): 0.0 for task in rest if task.seed is None}
+    jobs = min(jobs, len(rest))
+    if networks and not stacked and _LOG.isEnabledFor(logging.INFO):
+        _announce(plan, networks, jobs)
     lean = replace(plan, folds=())  # every task brings its own fold
-    yield from spread(_work, ((lean, folder, task) for task in rest), min(jobs, len(rest)), ordered=False)
+    for name, error, seconds in spread(_work, ((lean, folder, task) for task in rest), jobs, ordered=False):
+        if name in baselines:
+            baselines[name] = seconds
+        yield name, error
+    if baselines:
+        _LOG.info("baselines of %d folds, once for all seeds: %s", len(baselines), duration(sum(baselines.values())))
     yield from run_stacked(plan, folder, stacked)
 
 
-def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
-    """Train the network of a run, the folds of each seed as one stacked model; yields as :func:`run_tasks` does."""
-    from stag.training.fit import Part, fit_many
+def _announce(plan: Plan, tasks: Sequence[Task], jobs: int) -> None:
+    from stag.training.fit import Part, seconds_per_fold
 
+    seconds = seconds_per_fold(plan.motion, Part(_largest(tasks), 0), plan.config, **_network(plan))
+    expected = duration(seconds * len(tasks) / jobs)
+    _LOG.info("training on cpu, %d of %d at once, at most about %s", jobs, len(tasks), expected)
+
+
+def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterator[tuple[str, str | None]]:
+    """Train the networks of a run on a GPU, as many at once as its memory takes; yields as :func:`run_tasks` does."""
+    from stag.training.fit import Part, fit_many, folds_at_once
+
+    if not tasks:
+        return
+    how = _network(plan)
+    at_once = folds_at_once(plan.motion, Part(_largest(tasks), 0), plan.config, **how)
+    for begin in range(0, len(tasks), at_once):
+        some = tasks[begin : begin + at_once]
+        parts = [Part(task.fold.train, task.seed or 0) for task in some]
+        try:
+            models = fit_many(plan.motion, parts, plan.config, device=plan.device, **how)
+        except StagError as error:
+            yield from ((str(task), str(error)) for task in some)
+            continue
+        for task, model in zip(some, models, strict=True):
+            yield _work(replace(plan, folds=(), learner=Finished(model)), folder, task)[:2]
+
+
+def _network(plan: Plan) -> dict[str, Any]:
     learner = plan.learner if isinstance(plan.learner, NetworkLearner) else stag_learner
-    for seed in sorted({task.seed for task in tasks if task.seed is not None}):
-        mine = [task for task in tasks if task.seed == seed]
-        for begin in range(0, len(mine), STACKED_AT_MOST):
-            some = mine[begin : begin + STACKED_AT_MOST]
-            parts = [Part(task.fold.train, seed) for task in some]
-            try:
-                models = fit_many(
-                    plan.motion, parts, plan.config, init=learner.init, network=learner.name, device=plan.device
-                )
-            except StagError as error:
-                yield from ((str(task), str(error)) for task in some)
-                continue
-            for task, model in zip(some, models, strict=True):
-                yield _work(replace(plan, folds=(), learner=Finished(model)), folder, task)
+    return {"init": learner.init, "network": learner.name}
+
+
+def _largest(tasks: Sequence[Task]) -> NDArray[np.intp]:
+    return max((task.fold.train for task in tasks), key=len)
 
 
 @dataclass(frozen=True)
@@ -167,7 +197,9 @@ def read_task(plan: Plan, folder: RunFolder, task: Task) -> dict[str, Any] | Non
     return content if set(plan.baselines) <= set(content["predicted"]) else None
 
 
-def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
+def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None, float]:
+    """Compute one task and write its file; return its name, its error message or ``None``, and its seconds."""
+    started = time.monotonic()
     train = plan.motion.subset(task.fold.train)
     test = plan.motion.subset(task.fold.test)
     # From here on no learner can read the label of a test clip.
@@ -178,9 +210,9 @@ def _work(plan: Plan, folder: RunFolder, task: Task) -> tuple[str, str | None]:
         with one_thread():
             content = _baselines(plan, train, test) if task.seed is None else _unit(plan, train, test, task.seed)
     except StagError as error:
-        return str(task), str(error)
+        return str(task), str(error), time.monotonic() - started
     write_json(folder.unit(task.fold.name, task.seed), {**_header(plan, task), **content})
-    return str(task), None
+    return str(task), None, time.monotonic() - started
 
 
 def _unit(plan: Plan, train: MotionSet, test: MotionSet, seed: int) -> dict[str, Any]:

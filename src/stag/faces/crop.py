@@ -9,6 +9,7 @@ from math import ceil, floor
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stag.types import FloatArray, GreyImage
 
@@ -30,6 +31,7 @@ _INNER_CORNERS = (39, 42)
 _KERNEL_REACH_PX = 4
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _BORDER = cv2.BORDER_REPLICATE
+_NO_MAP = np.empty(0)  # both coordinates are in the first map
 _DOUBLE_BELOW = 1.5  # assumed; a coarser reading needs no finer grid
 _SLACK_PX = 4  # distance to which a second reading may lie outside the first one without new preparation
 # Value half-way between two pixels, from eight; symmetric, so that nothing shifts (the 8-tap filter of HEVC).
@@ -107,14 +109,21 @@ class CropReader:
         self._to_pixels: FloatArray = np.eye(2, 3)
         self._low = self._high = (0.0, 0.0)
 
-    def read(self, transform: FloatArray, window: Window = FULL) -> GreyImage:
-        """Return a window of the crop under a similarity ``(2, 3)`` from frame to crop."""
+    def read(self, transform: FloatArray, window: Window = FULL, shift: NDArray[np.float32] | None = None) -> GreyImage:
+        """Return a window of the crop under a similarity ``(2, 3)`` from frame to crop.
+
+        With a ``shift (h, w, 2)`` each pixel is read that far beside its place, in crop pixels.
+        """
         top, bottom, left, right = window
         size = (right - left, bottom - top)
         from_crop = invert(transform)
         pixels = self._prepared(from_crop, window)
         from_crop[:, 2] += from_crop[:, :2] @ (left, top)
         to_pixels = compose(self._to_pixels, from_crop)
+        if shift is not None:
+            rows, columns = np.indices(shift.shape[:2], dtype=np.float32)
+            place = cv2.transform(shift + np.stack([columns, rows], axis=-1), to_pixels)
+            return np.asarray(cv2.remap(pixels, place, _NO_MAP, cv2.INTER_LINEAR, borderMode=_BORDER), dtype=np.uint8)
         return np.asarray(cv2.warpAffine(pixels, to_pixels, size, flags=_WARP, borderMode=_BORDER), dtype=np.uint8)
 
     def _prepared(self, from_crop: FloatArray, window: Window) -> GreyImage:

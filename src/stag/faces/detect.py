@@ -1,10 +1,10 @@
-"""Detect the faces of a frame with their 68 landmarks, by dlib or from a file of points."""
+"""Detect the faces of a frame with their 68 landmarks: by the face mesh, by dlib, or from a file of points."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import as_file, files
 from itertools import product
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from stag.errors import DatasetError, FaceNotFound, MissingDependency, reason
+from stag.faces.mesh import MeshDetector, models_folder
 from stag.types import FloatArray, GreyImage, Landmarks
 from stag.utils.cells import number
 from stag.utils.extras import install_hint
@@ -149,27 +150,38 @@ class FileDetector:
         return list(self._faces)
 
 
-def load_detector(name: str, *, min_score: float) -> FaceDetector:
-    """Return the detector ``"dlib"``, or that of a landmark CSV at the path ``name``.
+def load_detector(name: str = "auto", *, min_score: float) -> FaceDetector:
+    """Return the detector ``"mesh"``, ``"dlib"``, or that of a landmark CSV at the path ``name``.
+
+    ``"auto"`` is the mesh where its models are installed, and dlib elsewhere.
 
     Raises:
-        MissingDependency: dlib is not installed.
-        FaceNotFound: ``name`` is neither ``dlib`` nor a readable landmark file.
+        MissingDependency: The detector is not installed.
+        FaceNotFound: ``name`` is neither a detector nor a readable landmark file.
     """
-    if name == "dlib":
-        return DlibDetector(min_score)
+    if name == "auto":
+        name = "mesh" if models_folder() or not _dlib_is_usable() else "dlib"
+    if name in _DETECTORS:
+        return _DETECTORS[name](min_score)
     if name.lower().endswith(".csv"):
         return FileDetector(Path(name), min_score)
-    raise FaceNotFound(f"no face detector {name!r}; use 'dlib' or the path of a landmark .csv file")
+    raise FaceNotFound(f"no face detector {name!r}; use 'auto', 'mesh', 'dlib' or the path of a landmark .csv file")
+
+
+_DETECTORS: dict[str, Callable[[float], FaceDetector]] = {"mesh": MeshDetector, "dlib": DlibDetector}
 
 
 def landmark_models() -> list[LandmarkModel]:
-    """Return every landmark backend, without loading it."""
-    usable = _landmark_model() is not None and importlib.util.find_spec("dlib") is not None
+    """Return every landmark backend, without loading it, the preferred one first."""
     return [
-        LandmarkModel("dlib", usable, "68-point model trained on iBUG 300-W: research only, no commercial use"),
+        LandmarkModel("mesh", models_folder() is not None, "models of MediaPipe, Apache-2.0: commercial use is free"),
+        LandmarkModel("dlib", _dlib_is_usable(), "trained on iBUG 300-W: research only, no commercial use"),
         LandmarkModel("file", True, "that of the program that wrote the points"),
     ]
+
+
+def _dlib_is_usable() -> bool:
+    return _landmark_model() is not None and importlib.util.find_spec("dlib") is not None
 
 
 def merge_scales(candidates: Sequence[tuple[Box, float, float]]) -> list[tuple[Box, float]]:

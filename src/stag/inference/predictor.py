@@ -30,7 +30,7 @@ class Predictor:
 
     Args:
         model: A trained model, its folder, or the name of one; the model that ships where omitted.
-        detector: Source of faces and landmarks; dlib where omitted.
+        detector: Source of faces and landmarks; that of the settings where omitted.
         engine: ``torch``, or ``onnx`` to run the model with onnxruntime, which is faster for single clips.
 
     Raises:
@@ -48,7 +48,7 @@ class Predictor:
         self.model = model if isinstance(model, STAG) else STAG.from_pretrained(model)
         self.model.eval()
         self.settings = self.model.info.motion_settings()
-        self.detector = detector or load_detector("dlib", min_score=self.settings.min_face_score)
+        self.detector = detector or load_detector(self.settings.landmarks, min_score=self.settings.min_face_score)
         self._session = onnx_session(self.model) if engine == "onnx" else None
 
     def predict_frames(

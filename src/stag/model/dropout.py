@@ -1,7 +1,7 @@
 """Dropout whose masks depend on a seed alone: not on the device, the order of folds, or how many train at once.
 
 ``nn.Dropout`` draws from one global stream, so that under :func:`torch.func.vmap` a model's masks depend on which other
-models are stacked with it. Here a mask is a hash of (seed, number of the call, place in the tensor).
+models are stacked with it. Here a mask is made of the bytes of a hash of (seed, place), many masks of one hash.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch.nn import functional
 
 _STEP = 0x61C88647  # the golden ratio, as in multiplicative hashing
 _MIX = (0x7FEB352D, 0x15A4E35)  # odd multipliers below 2^31; int32 arithmetic wraps
-_HALF = 2**31
+_LEVELS = 256  # of a byte
+_HASHED = 2**15  # numbers of 4 bytes that are hashed at once: the cost of a small mask is that of starting its kernels
 
 
 class _Masks:
@@ -23,19 +24,27 @@ class _Masks:
 
     def __init__(self, seed: Tensor) -> None:
         self.seed = seed
-        self.given = 0
+        self._hashed = 0
+        self._left: dict[float, Tensor] = {}
 
     def __call__(self, shape: tuple[int, ...], share: float) -> Tensor:
-        """Return a mask of 0 and ``1 / (1 - share)``."""
-        self.given += 1
-        place = torch.arange(torch.Size(shape).numel(), dtype=torch.int32, device=self.seed.device)
-        value = place * _STEP + (self.seed + self.given * 40503)
+        """Return a mask of 0 and one other value, with mean 1; ``share`` is rounded to a 256th."""
+        size = torch.Size(shape).numel()
+        left = self._left.get(share)
+        if left is None or len(left) < size:
+            left = self._hash(size, round(share * _LEVELS))
+        self._left[share] = left[size:]
+        return left[:size].view(shape)
+
+    def _hash(self, size: int, dropped: int) -> Tensor:
+        first, self._hashed = self._hashed, self._hashed + max(_HASHED, -(-size // 4))
+        value = torch.arange(first, self._hashed, dtype=torch.int32, device=self.seed.device) * _STEP + self.seed
         for multiplier, shift in zip(_MIX, (16, 15), strict=True):
             # An arithmetic shift copies the sign; masking it off makes it a logical one.
             value = (value ^ ((value >> shift) & ((1 << (32 - shift)) - 1))) * multiplier
         value = value ^ ((value >> 16) & 0xFFFF)
-        threshold = int(share * 2 * _HALF) - _HALF
-        return (value >= threshold).to(torch.get_default_dtype()).reshape(shape) / (1 - share)
+        kept = value.view(torch.int8) >= dropped - _LEVELS // 2
+        return kept.to(torch.get_default_dtype()) * (_LEVELS / (_LEVELS - dropped))
 
 
 class Dropout(nn.Module):

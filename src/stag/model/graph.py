@@ -103,8 +103,8 @@ class EGAT(nn.Module):
         H'[t]      = LayerNorm( H[t] + dropout( gelu( A[t] W_V H[t] ) ) )                                      Eq. 17
 
     Active action units strengthen edges by ``f``, see :class:`GraphBranch`. ``A[t]`` is linear in ``S``, so all steps
-    are computed at once: :func:`memory`. The mean over heads and ``1/sqrt(d)`` are folded into small weight matrices;
-    a positive factor passes through LeakyReLU.
+    are computed at once: :func:`memory`. The mean over heads, ``1/sqrt(d)`` and ``scale`` are folded into small weight
+    matrices; a positive factor passes through LeakyReLU.
 
     Args:
         dim: Node width ``D``.
@@ -170,7 +170,7 @@ class EGAT(nn.Module):
         b, t, r, _ = nodes.shape
         if self.adjacency == "uniform":
             return nodes.new_full((b, t, r, r), 1 / r)
-        scores = self._scores(nodes) * self.log_scale.exp()
+        scores = self._scores(nodes)
         if log_factor is not None:
             # The softmax of E + log f is that of E times f, rows normalised again.
             scores = scores + log_factor
@@ -184,20 +184,21 @@ class EGAT(nn.Module):
         return smoothed.view(b, -1, r, r).expand(b, t, r, r)
 
     def _scores(self, nodes: Tensor) -> Tensor:
-        """Mean over heads of Eq. 14: ``(B, T, R, R)``."""
+        """Eq. 15, the scaled mean over heads of Eq. 14: ``(B, T, R, R)``."""
         heads, width = self.source.shape
+        scale = self.log_scale.exp()
         dim, regions = heads * width, self.bias.shape[-1]
         # sum_k q_k . k_k = h_i W_Q' W_K h_j, one bilinear form for all heads.
         bilinear = self.key.mT @ self.query * (width**-0.5 / heads)
         source = torch.einsum("hd,hdi->hi", self.source, self.query.view(heads, width, dim)) / heads
         target = torch.einsum("hd,hdi->hi", self.target, self.key.view(heads, width, dim)) / heads
-        projected = functional.linear(nodes, torch.cat([bilinear, source, target]))
+        projected = functional.linear(nodes, torch.cat([bilinear, source, target]) * scale)
         asked, from_i, to_j = torch.split_with_sizes(projected, [dim, heads, heads], dim=-1)
         # With the heads in front, which is the faster layout.
         from_i, to_j = (part.permute(3, 0, 1, 2).contiguous() for part in (from_i, to_j))
         paired = functional.leaky_relu(from_i.unsqueeze(-1) + to_j.unsqueeze(-2), LEAKY_SLOPE).sum(0)
         structure = self.bias.mean(0) + torch.diag_embed(self.self_loop.mean().expand(regions))
-        return asked @ nodes.mT + paired + structure
+        return asked @ nodes.mT + paired + structure * scale
 
 
 class TemporalPooling(nn.Module):

@@ -29,7 +29,7 @@ View = dict[str, Any]
 """The values that a template shows."""
 
 STEP_COLUMNS = ("step", "time_s", "channel", "u_px", "v_px", "attribution")
-_HEAD = ("file", "face_id", "face_score", "start_s", "end_s", "frames", "predicted")
+_HEAD = ("file", "face_id", "face_score", "start_s", "end_s", "frames", "yaw_deg", "pitch_deg", "roll_deg", "predicted")
 
 
 def data_link(name: str, text: str, about: str) -> View:
@@ -67,8 +67,8 @@ def prediction_rows(predictions: Sequence[Prediction], failures: Sequence[tuple[
         failures: ``(file, reason)`` of every file without a usable face; the reason goes into ``flags``.
 
     Returns:
-        Columns file, face_id, face_score, start_s, end_s, frames, predicted, ``p_<class>``..., ``au_<n>``..., and
-        flags, joined by ``"; "``.
+        Columns file, face_id, face_score, start_s, end_s, frames, yaw_deg, pitch_deg, roll_deg (the largest, with its
+        sign), predicted, ``p_<class>``..., ``au_<n>``..., and flags, joined by ``"; "``.
     """
     import pandas as pd
 
@@ -82,6 +82,7 @@ def prediction_rows(predictions: Sequence[Prediction], failures: Sequence[tuple[
             "start_s": p.start_s,
             "end_s": p.end_s,
             "frames": p.motion.n_frames,
+            **_largest_turn(p.motion.head_deg),
             "predicted": p.predicted,
             **{f"p_{name}": value for name, value in zip(p.classes, p.probabilities.tolist(), strict=True)},
             **{f"au_{n}": value for n, value in zip(p.au_vocabulary, p.au_probabilities.tolist(), strict=True)},
@@ -91,12 +92,19 @@ def prediction_rows(predictions: Sequence[Prediction], failures: Sequence[tuple[
     ]
     rows += [{"file": file, "flags": reason} for file, reason in failures]
     table = pd.DataFrame(rows, columns=[*_HEAD, *classes, *units, "flags"])
-    return table.astype({"face_id": "Int64", "frames": "Int64", "face_score": float, "start_s": float, "end_s": float})
+    numbers = dict.fromkeys(("face_score", "start_s", "end_s", "yaw_deg", "pitch_deg", "roll_deg"), float)
+    return table.astype({"face_id": "Int64", "frames": "Int64", **numbers})
 
 
 def rows_csv(predictions: Sequence[Prediction], failures: Sequence[tuple[str, str]] = ()) -> str:
     """Return :func:`prediction_rows` as CSV."""
     return str(prediction_rows(predictions, failures).to_csv(index=False))
+
+
+def _largest_turn(head_deg: FloatArray | None) -> dict[str, float]:
+    angles = np.full((1, 3), np.nan) if head_deg is None else head_deg
+    largest = np.take_along_axis(angles, np.abs(angles).argmax(axis=0)[None], axis=0)[0]
+    return dict(zip(("yaw_deg", "pitch_deg", "roll_deg"), largest.tolist(), strict=True))
 
 
 def step_columns(motion: MotionTensor, layout: str, attribution: FloatArray | None) -> dict[str, NDArray[Any]]:

@@ -176,12 +176,21 @@ def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> F
     return fine.reshape(GRID_SIZE, GRID_SIZE, *values.shape[1:])
 
 
+def on_face(pixels: NDArray[np.float32], points: FloatArray) -> NDArray[np.float32]:
+    """Return values of the crop's pixels ``(256, 256)`` on the grid ``(G, G)``, zero away from the face."""
+    size = (GRID_SIZE, GRID_SIZE)
+    field = cv2.warpAffine(pixels, CROP_TO_GRID, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    coarse = np.arange(GRID_START_PX, GRID_START_PX + GRID_SIZE * GRID_STEP_PX, _COARSE_STEP_PX, dtype=np.float64)
+    mask = np.matmul(_finer(), (_finer() @ _face_mask(points, coarse)).T).T
+    return np.asarray(field * mask, dtype=np.float32)
+
+
 def peak_px(field: NDArray[np.float32]) -> float:
     """Return the largest displacement of a field ``(G, G, 2)`` on the crop, crop pixels."""
     return float(np.hypot(field[_CROP, _CROP, 0], field[_CROP, _CROP, 1]).max())
 
 
-def forward_flow(field: NDArray[np.float32]) -> NDArray[np.float32]:
+def forward_flow(field: NDArray[np.float32], rounds: int = _FIXED_POINT_ROUNDS) -> NDArray[np.float32]:
     """Return the forward flow of the neutral frame, from the backward displacement.
 
     A frame is rendered as ``frame(y) = neutral(y - d(y))``, so the point ``x`` of the neutral face moves to
@@ -191,7 +200,7 @@ def forward_flow(field: NDArray[np.float32]) -> NDArray[np.float32]:
     grid = np.arange(GRID_SIZE, dtype=np.float32)
     column, row = np.meshgrid(grid, grid)
     flow: NDArray[Any] = field
-    for _ in range(_FIXED_POINT_ROUNDS):
+    for _ in range(rounds):
         x = column + flow[..., 0] / GRID_STEP_PX
         y = row + flow[..., 1] / GRID_STEP_PX
         flow = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -69,7 +69,7 @@ def simulate_corpus(
     """Write a simulated data set; the same arguments give the same bytes for any ``jobs``.
 
     The folder appears whole, by rename. ``truth.npz`` contains, for clip ``i``, the frames ``first[i]`` to
-    ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 4)`` and
+    ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 6)`` and
     ``action_units (sum N, A, 2)``; see :class:`~stag.simulate.render.ClipTruth`.
 
     Args:

@@ -249,7 +249,7 @@ def _step_px(change: FloatArray, response: FloatArray) -> FloatArray:
 
 
 def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
-    """Return the motion of the channels as a swaying head ``(B, M, 4)`` nods and turns: ``(B, M, 18, 2)``.
+    """Return the motion of the channels as a swaying head ``(B, M, 6)`` nods and turns: ``(B, M, 18, 2)``.
 
     A similarity cannot follow such a turn: a point shifts by its depth before the plane of the eyes times the angle.
     """
@@ -259,8 +259,8 @@ def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
 
 
 def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:
-    """Return the head motion ``(B, M, 4)`` that alignment leaves at each channel: ``(B, M, 18, 2)``."""
-    pose = pose * leak[:, None]
+    """Return the in-plane head motion ``(B, M, 6)`` that alignment leaves at each channel: ``(B, M, 18, 2)``."""
+    pose = pose[..., :4] * leak[:, None]
     arm = (centre - CROP_PX / 2)[:, None]
     turn = np.deg2rad(pose[..., 2, None, None]) * np.stack([-arm[..., 1], arm[..., 0]], axis=-1)
     return np.asarray(pose[:, :, None, :2] + turn + pose[..., 3, None, None] * arm)

@@ -6,7 +6,7 @@ A face is a texture of four pixels per frame pixel: bilinear reading draws a fra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from stag.errors import DatasetError
 from stag.faces.crop import INTER_OCULAR_CROP_PX, compose, crop_transform, invert, transform_points
-from stag.simulate.actions import CROP_TO_GRID, MIRROR_68, smooth_field
+from stag.faces.pose import HeadShape
+from stag.simulate.actions import CROP_TO_GRID, MIRROR_68, on_face, smooth_field
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
 from stag.utils.values import ArrayValue
@@ -63,6 +64,11 @@ class Face(ArrayValue):
     points: FloatArray
     texture: NDArray[np.float32]
     to_frame: FloatArray
+
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:
+        """``(G, G)`` depth before the plane of the eyes on the grid of fields, crop pixels; 0 beyond the face."""
+        return on_face(HeadShape.mean(self.points).depth_px, self.points)
 
     @property
     def size(self) -> tuple[int, int]:

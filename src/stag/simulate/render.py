@@ -10,10 +10,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.faces.crop import compose, invert, transform_points
+from stag.faces.crop import EYE_CENTRE, compose, invert, transform_points
+from stag.faces.pose import turned
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import pool_static
-from stag.simulate.actions import CROP_TO_GRID, ActionFields, at_points, forward_flow, on_pixels, peak_px
+from stag.simulate.actions import (
+    CROP_TO_GRID,
+    GRID_SIZE,
+    GRID_START_PX,
+    GRID_STEP_PX,
+    ActionFields,
+    at_points,
+    forward_flow,
+    on_pixels,
+    peak_px,
+)
 from stag.simulate.face import Face, texture_transform
 from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts, firing_levels, head_pose
 from stag.simulate.settings import SimulationSettings
@@ -22,6 +33,8 @@ from stag.utils.values import ArrayValue
 
 _SHUTTER_SAMPLES = 3
 _NO_MAP = np.empty(0)  # both coordinates are in the first map
+_TURN_ROUNDS = 16  # the side of a nose is steep
+_GRID_PX = GRID_START_PX + GRID_STEP_PX * np.indices((GRID_SIZE, GRID_SIZE))[::-1].transpose(1, 2, 0)
 _FACE_CENTRE = np.array([128.0, 128.0])
 
 
@@ -30,7 +43,7 @@ class ClipScript(ArrayValue):
     """Script of a clip of ``N`` frames: one row of a :class:`~stag.simulate.script.ScriptBlock`, and the camera.
 
     Attributes:
-        unit: ``(K,)``; ``sides`` is ``(K, 2)``, ``shape`` ``(5, K)``, ``head`` ``(3, 4, 3)``.
+        unit: ``(K,)``; ``sides`` is ``(K, 2)``, ``shape`` ``(5, K)``, ``head`` ``(3, 6, 3)``.
         noise_grey: Standard deviation of the sensor noise.
         flicker: Amplitude, frequency (Hz) and phase of the lamp flicker.
         drift_grey: Change of brightness from the first frame to the last.
@@ -71,7 +84,7 @@ class ClipScript(ArrayValue):
         return self._amounts(slice(-1, None), time_s)
 
     def pose(self, time_s: FloatArray) -> FloatArray:
-        """Return the head pose at each moment: ``(N,) -> (N, 4)``."""
+        """Return the head pose at each moment: ``(N,) -> (N, 6)``; see :func:`~stag.simulate.script.head_pose`."""
         return np.asarray(head_pose(self.head[:, None], time_s[None])[0])
 
     def _amounts(self, slots: slice, time_s: FloatArray) -> FloatArray:
@@ -119,7 +132,8 @@ class ClipTruth(ArrayValue):
         motion: ``(N, 18, 2)`` true dense flow since the onset without head motion, pooled over the true windows
             (Eq. 10-11), crop pixels.
         landmarks: ``(N, 68, 2)`` pixels of the frame, with head motion.
-        head_pose: ``(N, 4)`` shift right and down (crop pixels), clockwise turn (degrees), relative size.
+        head_pose: ``(N, 6)`` shift right and down (crop pixels), roll clockwise (degrees), relative size, yaw and pitch
+            (degrees).
         action_units: ``(N, A, 2)`` amount on the left and right of the image: peak displacement in crop pixels, with
             blinks.
     """
@@ -162,14 +176,22 @@ class ClipRenderer:
         """Render one moment without camera noise or rounding: ``(height, width)`` float32 grey."""
         pose = self.script.pose(np.array([time_s]))[0]
         to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
-        place: NDArray[Any] = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
         field = self.displacement(time_s)
+        if pose[4:].any():
+            # What a turn moves by r(x) is read backwards, then what the expression moves.
+            field = _then(field, -forward_flow(-self._turned(pose[4:]), _TURN_ROUNDS))
+        place: NDArray[Any] = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
         if field.any():
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             shift = cv2.warpAffine(field, compose(CROP_TO_GRID, to_crop), self.face.size, flags=flags)
             place = place - cv2.transform(shift, self._to_texture[:, :2])
         drawn = cv2.remap(self.face.texture, place, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         return np.asarray(drawn, dtype=np.float32)
+
+    def _turned(self, turn_deg: FloatArray) -> NDArray[np.float32]:
+        """Return how far the points of the grid move as the head turns: ``(G, G, 2)``, crop pixels."""
+        x, y = (_GRID_PX - EYE_CENTRE).transpose(2, 0, 1).astype(np.float32)
+        return np.stack(turned(x, y, self.face.depth, np.deg2rad(turn_deg)), axis=-1)
 
     def frames(self, generator: np.random.Generator) -> Iterator[GreyImage]:
         """Render the frames as a camera records them; the generator draws the sensor noise."""
@@ -202,13 +224,24 @@ class ClipRenderer:
                 flow = forward_flow(self._fields.combine(amount))
                 motion[i] = pool_static(on_pixels(flow), points, "roi18")
                 moved = points + at_points(flow, points)
+            if pose[4:].any():
+                x, y = (moved - EYE_CENTRE).T
+                depth = at_points(self.face.depth[..., None].repeat(2, axis=2), points)[:, 0]
+                moved = moved + np.stack(turned(x, y, depth, np.deg2rad(pose[4:])), axis=1)
             landmarks[i] = transform_points(moved, compose(self.face.to_frame, head_transform(pose)))
         return ClipTruth(motion, landmarks, poses.astype(np.float32), amounts.astype(np.float32))
 
 
+def _then(expression: NDArray[np.float32], turn: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the backward displacement of an expression on a turned head, of those of both: ``(G, G, 2)``."""
+    row, column = np.indices(turn.shape[:2], dtype=np.float32)
+    x, y = column - turn[..., 0] / GRID_STEP_PX, row - turn[..., 1] / GRID_STEP_PX
+    return turn + np.asarray(cv2.remap(expression, x, y, cv2.INTER_LINEAR), dtype=np.float32)
+
+
 def head_transform(pose: FloatArray) -> FloatArray:
-    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(4,)`` about the face centre."""
-    shift_x, shift_y, degrees, size = (float(value) for value in pose)
+    """Return the similarity ``(2, 3)`` on the crop that moves the head by a pose ``(6,)`` about the face centre."""
+    shift_x, shift_y, degrees, size = (float(value) for value in pose[:4])
     angle, scale = np.deg2rad(degrees), 1 + size
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return np.column_stack([linear, _FACE_CENTRE - linear @ _FACE_CENTRE + [shift_x, shift_y]])

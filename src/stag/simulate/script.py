@@ -117,7 +117,7 @@ class ScriptBlock(ArrayValue):
         apex: ``(B,)`` frame at which the action units together are strongest, at the resolution of the probes.
         offset: ``(B,)`` first frame back at rest.
         strength_px: ``(B,)`` peak displacement of the expression.
-        head: ``(3, B, 4, 3)`` amplitudes, frequencies and phases of the head.
+        head: ``(3, B, 6, 3)`` amplitudes, frequencies and phases of the head.
     """
 
     unit: NDArray[np.int64]
@@ -198,7 +198,11 @@ def firing_levels(shape: FloatArray, time_s: FloatArray) -> FloatArray:
 
 
 def head_pose(head: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Return the poses of ``(3, B, 4, 3)`` paths at ``(B, M)`` times: shift right, down, turn clockwise, size."""
+    """Return the poses ``(B, M, 6)`` of ``(3, B, 6, 3)`` paths at ``(B, M)`` times.
+
+    A pose is the shift right and down (crop pixels), the roll clockwise (degrees), the relative size, and yaw and pitch
+    (degrees) as in :mod:`stag.faces.pose`.
+    """
     swing, hz, phase = head[:, :, None]
     swung = np.sin(2 * np.pi * time_s[:, :, None, None] * hz + phase) - np.sin(phase)
     return np.asarray((swing * swung).sum(axis=3))
@@ -266,11 +270,13 @@ def _blink(duration_s: FloatArray, settings: SimulationSettings, one: FloatArray
 
 def _head(probe_s: FloatArray, settings: SimulationSettings, draws: ScriptDraws) -> FloatArray:
     head: NDArray[Any] = np.stack([draws.head, between(_HEAD_HZ, draws.swing[:, 0]), 2 * np.pi * draws.swing[:, 1]])
+    head = head[:, :, [0, 1, 2, 3, 0, 1]]  # a head turns and nods as it moves aside and down
     poses = head_pose(head, probe_s)
     reach = np.abs(poses).max(axis=1)
     reach[:, :2] = np.hypot(poses[..., 0], poses[..., 1]).max(axis=1)[:, None]
-    limit = np.array([settings.head_px, settings.head_px, settings.head_deg, settings.head_scale])
-    share = draws.one[:, 9:12][:, [0, 0, 1, 2]]
+    turn = settings.turn_deg
+    limit = np.array([settings.head_px, settings.head_px, settings.head_deg, settings.head_scale, turn, turn])
+    share = draws.one[:, 9:14][:, [0, 0, 1, 2, 3, 4]]
     head[0] *= (share * limit / np.maximum(reach, 1e-9))[..., None]
     return np.asarray(head)
 

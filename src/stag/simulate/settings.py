@@ -10,7 +10,8 @@ FRAME_RATES = (30.0, 100.0, 200.0, 500.0)
 """Frame rates of the public sets, frames per second."""
 
 _AT_LEAST_ZERO = (
-    "head_px", "head_deg", "head_scale", "strength_spread", "lag_s", "lead_s", "flicker", "drift_grey", "shape",
+    "head_px", "head_deg", "turn_deg", "head_scale", "strength_spread", "lag_s", "lead_s", "flicker", "drift_grey",
+    "shape",
 )  # fmt: skip
 
 
@@ -29,6 +30,7 @@ class SimulationSettings:
         lead_s: Still time before the onset and after the offset, at least one frame.
         head_px: Largest head translation within a clip, crop pixels.
         head_deg: Largest head rotation within a clip, degrees.
+        turn_deg: Largest turn of the head out of the picture plane within a clip, to the side and up or down, degrees.
         head_scale: Largest change of head size within a clip, relative.
         noise_grey: Smallest and largest standard deviation of the sensor noise, grey levels; drawn per clip.
         flicker: Largest amplitude of the lamp flicker, relative to the brightness.
@@ -52,6 +54,7 @@ class SimulationSettings:
     lead_s: float = 0.03  # assumed
     head_px: float = 3.0
     head_deg: float = 1.0
+    turn_deg: float = 3.0  # assumed
     head_scale: float = 0.004  # assumed
     blink_share: float = 0.15
     noise_grey: tuple[float, float] = (1.0, 2.0)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector, load_detector
@@ -33,6 +34,8 @@ _SEARCH_S, _OTHERS_S = 0.2, 2.0  # between searches where no face is followed, a
 _SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _LEAST_MOMENTS = 3
 _EYES = ((36, 42), (42, 48))
+_LEAST_TURN = 0.01  # radians; a smaller turn moves nothing by a tenth of a pixel
+_TURN_DEG = 3.0  # a smaller turn counts as none
 _LEAST_CONTRAST = 2.0  # grey levels
 _HEAD_PLACE = np.array([128.0, 128.0])
 
@@ -52,7 +55,7 @@ def read_recording(
 
     Args:
         path: A video, an animated picture, or a folder of images.
-        detector: Source of faces; dlib where omitted.
+        detector: Source of faces; that of the default settings where omitted.
         fps: Frames per second where the recording has no times.
         every_face: Whether to follow everybody, or one person at a time.
         progress: Called about twice a second of the recording.
@@ -61,7 +64,7 @@ def read_recording(
         VideoError: The recording cannot be read or has too few frames.
         FaceNotFound: There is no face.
     """
-    detector = detector or load_detector("dlib", min_score=0.4)
+    detector = detector or usual_detector()
     frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
     return measure_recording(frames, detector, str(path), every_face=every_face, progress=progress)
 
@@ -106,6 +109,12 @@ def measure_recording(
     if not measured:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; film closer, with the face towards the camera")
     return measured
+
+
+def usual_detector() -> FaceDetector:
+    """Return the detector of the default settings."""
+    settings = MotionConfig()
+    return load_detector(settings.landmarks, min_score=settings.min_face_score)
 
 
 def length_s(path: Path, fps: float | None = None) -> float:
@@ -245,13 +254,17 @@ class _View:
         if tracked.lost:
             return None
         self._motion = tracked.motion
-        crop = reader.read(compose(self.to_crop, invert(tracked.motion)), self._window)
+        turn = tracked.turn
+        shift = self._tracker.shape.shift(turn, self._window) if np.abs(turn).max() > _LEAST_TURN else None
+        crop = reader.read(compose(self.to_crop, invert(tracked.motion)), self._window, shift)
         moved = self._pooling.without_head(self._flow(self._reference, crop)) + self._offset
         if frame.time_s - self._renewed_s >= RENEWAL_S:
             self._reference, self._offset, self._renewed_s = crop, moved, frame.time_s
         eyes = self._eyes(crop, frame.time_s - self._before_s)
         self._before_s = frame.time_s
-        row = np.concatenate([self._head(), [tracked.turn_deg, eyes], np.nan_to_num(moved).ravel()])
+        turn_deg = float(np.degrees(np.hypot(*turn)))
+        turn_deg = turn_deg if turn_deg > _TURN_DEG else 0.0
+        row = np.concatenate([self._head(), [turn_deg, eyes], np.nan_to_num(moved).ravel()])
         return row.astype(np.float32)
 
     def centre(self) -> FloatArray:

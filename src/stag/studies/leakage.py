@@ -188,6 +188,7 @@ def leak_audit(
     folds: int = 5,
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> AuditResult:
     """Measure what each leak would be worth on these clips; a second call computes only what is missing.
@@ -205,7 +206,7 @@ def leak_audit(
         raise ConfigError("`protocol=skf`: an audit compares with an honest run; use loso or gkf")
     if config.au == "annotated":
         config = config.override(["au=none"])
-    study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device="cpu")
+    study = Study(motion, config, Path(out), protocol, folds, seeds, jobs, device)
     with naming("honest"):
         _, honest = study.run("honest", baselines=True)
     rows = []

@@ -47,11 +47,16 @@ class Bench:
     folds: int
     seeds: Sequence[int]
     jobs: int
+    device: str
 
     @property
     def options(self) -> dict[str, Any]:
         """Arguments of an evaluation by the protocol."""
-        return {"protocol": self.protocol, "folds": self.folds, "seeds": self.seeds, "jobs": self.jobs}
+        return {"protocol": self.protocol, "folds": self.folds, **self._how}
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"seeds": self.seeds, "jobs": self.jobs, "device": self.device}
 
     def motion(self, name: str, classes: str) -> MotionSet | None:
         """Return a data set as the paper means it; a motion file without a split is taken as it is."""
@@ -69,7 +74,7 @@ class Bench:
     def across(self, name: str, train: MotionSet, test: MotionSet) -> Result:
         """Train on one set and test on the other."""
         pair = common_classes(train, test)
-        return evaluate_split(*pair, self.config, seeds=self.seeds, out=self.out / "runs" / name, jobs=self.jobs)
+        return evaluate_split(*pair, self.config, out=self.out / "runs" / name, **self._how)
 
 
 def reproduce(
@@ -82,6 +87,7 @@ def reproduce(
     folds: int = 5,
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> PaperTable:
     """Run what a table of the paper needs, and show published and measured numbers side by side.
@@ -97,7 +103,7 @@ def reproduce(
         RunError: As for :func:`~stag.evaluation.evaluate.evaluate`.
     """
     rows_published, folder = published(table), Path(out)
-    bench = Bench(sources, config, folder, protocol, folds, seeds, jobs)
+    bench = Bench(sources, config, folder, protocol, folds, seeds, jobs, device)
     columns = [rows_published[name] for name in ("dataset", "source", "target") if name in rows_published]
     alone = "samm" if table == "table5" else "dfme"  # tables of a single data set do not name it
     needed = list(dict.fromkeys(SETS[str(name)] for column in columns for name in column)) or [alone]

@@ -1,6 +1,6 @@
-"""Augmentation of motion tensors: random numbers are drawn first, per clip, and applied afterwards.
+"""Augmentation of motion tensors: random numbers are drawn first, for a whole epoch, and applied afterwards.
 
-So many folds can be augmented as one batch while each draws from its own generator.
+So the epochs of many folds are augmented as one batch while each draws from its own generator.
 """
 
 from __future__ import annotations
@@ -21,23 +21,28 @@ _SHORTEST = 0.1  # share of a clip that is left at least when it ends at its ape
 
 
 class Draws(NamedTuple):
-    """The random numbers of one batch of ``B`` clips, ``T`` steps, ``R`` regions."""
+    """The random choices of ``N`` batches, ``n`` clips of ``T`` steps and ``R`` regions in all."""
 
-    flip: Tensor  # (B,) bool, mirror the clip
-    factor: Tensor  # (B,) factor of the magnitude
-    angle: Tensor  # (B,) rotation of all vectors, radians
-    span: Tensor  # (B, 2) first and last position kept, shares of the clip in [0, 1]
-    to_apex: Tensor  # (B,) bool, end the clip at its apex
-    noise: Tensor  # (B, T, R, 2) to add, relative to the RMS of the clip
-    partner: Tensor  # (B,) position of the clip to mix in
-    own: Tensor  # (B, T, R) weight of the clip itself at each step and region; the partner has the rest
-    weight: Tensor  # (B,) weight of the clip's own label
-    hidden: Tensor  # (B, 1) bool, hide the AU codes
-    own_codes: Tensor  # (B, 1) bool, replace annotated codes by the AU head's own prediction
+    clip: Tensor  # (n,) position of the clip, batch after batch
+    seed: Tensor  # (N,) int32, seed of dropout
+    flip: Tensor  # (n,) bool, mirror the clip
+    factor: Tensor  # (n,) factor of the magnitude
+    angle: Tensor  # (n,) rotation of all vectors, radians
+    span: Tensor  # (n, 2) first and last position kept, shares of the clip in [0, 1]
+    to_apex: Tensor  # (n,) bool, end the clip at its apex
+    noise: Tensor  # (n, T, R, 2) to add, relative to the RMS of the clip
+    partner: Tensor  # (n,) position of the clip to mix in, of the same batch
+    own: Tensor  # (n, T, R) weight of the clip itself at each step and region; the partner has the rest
+    weight: Tensor  # (n,) weight of the clip's own label
 
 
-def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
-    """Draw the random numbers of one batch; the generator is on the CPU, so a seed means the same on every device."""
+def draw(order: Tensor, steps: int, regions: int, settings: TrainConfig, generator: torch.Generator) -> Draws:
+    """Draw the random numbers of batches of clips, at positions ``order (N, B)``.
+
+    The generator is on the CPU, so that a seed means the same on every device.
+    """
+    batches, size = order.shape
+    clips = batches * size
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -53,18 +58,19 @@ def draw(clips: int, steps: int, regions: int, settings: TrainConfig, generator:
     cuts = (kind >= settings.mixup) & (kind < settings.mixup + settings.cutmix)
     own = torch.where(cuts[:, None, None], cut, own)
     drift = settings.drift * normal(clips, 1, 1, 2) * ramp[:, None, None]
+    first = size * torch.arange(batches)[:, None]
     return Draws(
+        clip=order.flatten(),
         flip=uniform(clips) < settings.mirror,
         factor=torch.exp(settings.magnitude * normal(clips)),
         angle=math.radians(settings.rotation_deg) * normal(clips),
         span=torch.stack([settings.jitter * uniform(clips), 1 - settings.jitter * uniform(clips)], dim=1),
         noise=settings.noise * normal(clips, steps, regions, 2) + drift,
-        partner=torch.randperm(clips, generator=generator),
+        partner=(uniform(batches, size).argsort(dim=1) + first).flatten(),
         own=own,
         weight=own.mean(dim=(1, 2)),
-        hidden=uniform(clips, 1) < settings.au_dropout,
-        own_codes=uniform(clips, 1) < settings.au_own,
         to_apex=uniform(clips) < settings.apex_cut,
+        seed=torch.randint(-(2**31), 2**31, (batches,), generator=generator).to(torch.int32),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,29 +13,21 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from stag.config import Config
-from stag.errors import ConfigError, DatasetError, ModelError
+from stag.errors import DatasetError, ModelError
 from stag.model.comparators import NetworkInput, build_network
 from stag.model.stag import STAG
 from stag.motion.transforms import is_cumulative
 from stag.motion_set import MotionSet
-from stag.training.fold import Clips, Cost, TrainingFold
-from stag.training.losses import put_gradients
+from stag.training.device import free_bytes, pick_device
+from stag.training.fold import Cost, Fold
+from stag.training.stack import Clips, Stack
 from stag.utils.choices import NetworkName
+from stag.utils.durations import duration
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
 
-
-def pick_device(name: str) -> torch.device:
-    """Return the device; ``auto`` takes a GPU where there is one; refuse one that does not exist."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
-    return torch.device(name)
-
-
+_USED = 0.6  # share of the free memory of a GPU that a stack may take
+_LOG = logging.getLogger(__name__)
 EpochProgress = Callable[[int, int], None]
 
 
@@ -107,44 +101,77 @@ def fit_many(
     if init is not None:
         config = config.model_copy(update={"model": init.info.model})
     with one_thread():
-        clips = _on_device(motion, where)
-        folds = [_fold(motion, clips, part, config, init, network) for part in parts]
-        for epoch in range(config.train.epochs):
-            _epoch([fold for fold in folds if not fold.done])
+        stack = make_stack(motion, parts, config, where, init=init, network=network)
+        for epoch in range(1, config.train.epochs + 1):
+            started = time.monotonic()
+            stack.run_epoch()
+            if epoch == 2 and (progress or len(parts) > 1):  # the first one sets up libraries
+                expected = duration((time.monotonic() - started) * config.train.epochs)
+                _LOG.info("training on %s, %d at once, at most about %s", where.type, len(parts), expected)
             if progress is not None:
-                progress(epoch + 1, config.train.epochs)
-            if all(fold.done for fold in folds):
+                progress(epoch, config.train.epochs)
+            if stack.done:
                 break
-    return [_fitted(fold, motion, part, config) for fold, part in zip(folds, parts, strict=True)]
+        stack.settle()
+    for model, part, fold in zip(stack.models, parts, stack.folds, strict=True):
+        _describe(model, motion.subset(part.index), part, config, fold)
+    return stack.models
 
 
-def _epoch(folds: Sequence[TrainingFold]) -> None:
-    """Run one epoch of every fold; one with fewer batches waits for the others."""
-    batches = [fold.begin_epoch() for fold in folds]
-    for number in range(max(batches, default=0)):
-        now = [fold for fold, count in zip(folds, batches, strict=True) if number < count]
-        losses = put_gradients([fold.objective for fold in now], [fold.batch(number) for fold in now])
-        for fold, loss in zip(now, losses, strict=True):
-            fold.step(loss, number)
-    for fold in folds:
-        fold.end_epoch()
+def make_stack(
+    motion: MotionSet,
+    parts: Sequence[Part],
+    config: Config,
+    device: torch.device,
+    *,
+    init: STAG | None = None,
+    network: NetworkName = "stag",
+) -> Stack:
+    """Return the untrained stack of :func:`fit_many`, whose arguments these are."""
+    models = [_model(motion, part, config, init, network) for part in parts]
+    position = {name: i for i, name in enumerate(motion.classes)}
+    labels = torch.tensor([position.get(str(name), -1) for name in motion.label])
+    folds = [_fold(motion, labels, part, config) for part in parts]
+    values, codes = (torch.from_numpy(array).to(device) for array in (motion.motion, motion.action_units))
+    return Stack(models, folds, Clips(values, labels.to(device), codes, is_cumulative(motion.reference)), config)
 
 
-def _fold(
-    motion: MotionSet, clips: Clips, part: Part, config: Config, init: STAG | None, network: NetworkName
-) -> TrainingFold:
+def folds_at_once(
+    motion: MotionSet, part: Part, config: Config, *, init: STAG | None = None, network: NetworkName = "stag"
+) -> int:
+    """Return how many folds like ``part`` should train as one stack on the GPU: as many as its free memory takes."""
+    one = make_stack(motion, [part], config, torch.device("cpu"), init=init, network=network)
+    return max(1, int(_USED * free_bytes()) // one.bytes_per_fold())
+
+
+def seconds_per_fold(
+    motion: MotionSet, part: Part, config: Config, *, init: STAG | None = None, network: NetworkName = "stag"
+) -> float:
+    """Return about how long a fold like ``part`` trains on one core if nothing ends it early, from its first epoch."""
+    with one_thread():
+        one = make_stack(motion, [part], config, torch.device("cpu"), init=init, network=network)
+        started = time.monotonic()
+        one.run_epoch()
+        return config.train.epochs * (time.monotonic() - started)
+
+
+def _fold(motion: MotionSet, labels: torch.Tensor, part: Part, config: Config) -> Fold:
     training, validation = part.index, part.index[:0]
     if (share := config.train.validation_share) > 0:
         inner, held_out = inner_validation(motion.group[part.index], motion.label[part.index], share, part.seed)
         training, validation = part.index[inner], part.index[held_out]
-    given = NetworkInput(motion.layout, motion.steps, config.model, clips.cumulative)
+    indices = torch.from_numpy(training), torch.from_numpy(validation)
+    return Fold(*indices, labels, config.train, part.seed, cost=part.cost)
+
+
+def _model(motion: MotionSet, part: Part, config: Config, init: STAG | None, network: NetworkName) -> STAG:
+    given = NetworkInput(motion.layout, motion.steps, config.model, is_cumulative(motion.reference))
     model = build_network(network, given, classes=motion.classes, seed=part.seed)
     # A criterion that classifies during training needs the views and the reference of the finished model.
     model.info = replace(model.info, motion=motion.settings, training={"train": config.train.model_dump()})
     if init is not None:
         _start_from(model, init)
-    indices = torch.from_numpy(training), torch.from_numpy(validation)
-    return TrainingFold(model, clips, *indices, config, part.seed, cost=part.cost)
+    return model
 
 
 def _start_from(model: STAG, init: STAG) -> None:
@@ -161,8 +188,7 @@ def _start_from(model: STAG, init: STAG) -> None:
     model.load_state_dict(weights, strict=False)
 
 
-def _fitted(fold: TrainingFold, motion: MotionSet, part: Part, config: Config) -> STAG:
-    model, clips = fold.model.cpu(), motion.subset(part.index)
+def _describe(model: STAG, clips: MotionSet, part: Part, config: Config, fold: Fold) -> None:
     training = {
         "datasets": sorted({str(name) for name in clips.dataset}),
         "n_clips": len(clips),
@@ -175,18 +201,6 @@ def _fitted(fold: TrainingFold, motion: MotionSet, part: Part, config: Config) -
     }
     model.info = replace(model.info, training={**training, **model.info.training})
     model.history = fold.history
-    return model
-
-
-def _on_device(motion: MotionSet, device: torch.device) -> Clips:
-    position = {name: i for i, name in enumerate(motion.classes)}
-    label = [position.get(str(name), -1) for name in motion.label]
-    return Clips(
-        torch.from_numpy(motion.motion).to(device),
-        torch.tensor(label, device=device),
-        torch.from_numpy(motion.action_units).to(device),
-        is_cumulative(motion.reference),
-    )
 
 
 def inner_validation(

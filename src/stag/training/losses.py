@@ -1,4 +1,4 @@
-"""The training objective: smoothed class-aware focal loss (Eq. 34-35), the loss of the AU head, and their gradients."""
+"""The training objective: smoothed class-aware focal loss (Eq. 34-35) plus the AU losses; the validation loss."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
 from torch.nn import functional
 
 from stag.config import Config
 from stag.errors import ConfigError
 from stag.model.action_units import peak_logits
 from stag.model.dropout import seeded
-from stag.model.stag import STAG
+from stag.model.stag import STAG, Encoded
 from stag.utils.choices import did_you_mean
 
 
@@ -86,8 +85,6 @@ class Batch(NamedTuple):
     motion: Tensor  # (B, T, R, 2), augmented and mixed
     target: Tensor  # (B, C) class shares
     au: Tensor  # (B, A), nan where there is no code
-    hidden: Tensor  # (B, 1) bool, whether the codes are hidden from the classifier
-    own_codes: Tensor  # (B, 1) bool, whether the AU head's prediction replaces annotated codes
     alpha: Tensor  # (C,) class weights
     seed: Tensor  # () int32, seed of dropout
 
@@ -97,8 +94,9 @@ class Objective(nn.Module):
 
     The AU head, and the estimates of each step, whose peak over the steps is compared with the codes, never read codes.
     The classifier reads codes by ``config.au``: none; the head's own answer, detached from the loss of the classes; or
-    the annotated ones, with the head's answer for some clips and none for others, so that one trained model serves all
-    three sources. Annotated codes that the classifier reads drive the edges of the graph as well.
+    the annotated ones, with the head's answer for some clips of a batch and none for others, so that one trained model
+    serves all three sources. Annotated codes that the classifier reads drive the edges of the graph as well; only for
+    those clips is the graph computed twice.
     """
 
     gamma: Tensor
@@ -115,37 +113,32 @@ class Objective(nn.Module):
         with seeded(self.model, batch.seed):
             encoded = self.model.encode(batch.motion)
             blind = self.model.fuse(encoded)
-            own = torch.where(batch.hidden, torch.nan, torch.sigmoid(blind.au_logits).detach())
+            read = blind
+            # The order of a batch is random, so its first clips are as good as any.
+            place = torch.arange(len(batch.motion), device=batch.motion.device).unsqueeze(1)
+            shown = len(place) - round(settings.au_dropout * len(place))
+            codes = torch.where(place < shown, torch.sigmoid(blind.au_logits).detach(), torch.nan)
             if self.config.au == "annotated":
-                codes = torch.where(batch.hidden | batch.own_codes, torch.nan, batch.au)
-                informed = self.model.fuse(encoded, codes)
-                logits = self.model.classify(informed, torch.where(batch.own_codes, own, codes)).logits
-            else:
-                logits = self.model.classify(blind, own if self.config.au == "predicted" else None).logits
+                coded = shown - round(settings.au_own * shown)
+                informed = self.model.fuse(Encoded(*(part[:coded] for part in encoded)), batch.au[:coded])
+                feature = torch.cat([informed.view.feature, blind.view.feature[coded:]])
+                read = blind._replace(view=blind.view._replace(feature=feature))
+                codes = torch.cat([batch.au[:coded], codes[coded:]])
+            logits = self.model.classify(read, None if self.config.au == "none" else codes).logits
         loss = focal_loss(logits, smooth_labels(batch.target, settings.smoothing), batch.alpha, self.gamma)
         steps = au_bce(peak_logits(encoded.au_step_logits), batch.au)
         return loss + settings.au_weight * (au_bce(blind.au_logits, batch.au) + steps)
 
 
-def put_gradients(objectives: Sequence[Objective], batches: Sequence[Batch]) -> list[float]:
-    """Set the gradients of each model from its own batch and return the losses; several models compute as one."""
-    if len(objectives) == 1:
-        objective = objectives[0]
-        objective.model.zero_grad(set_to_none=True)
-        loss = objective(batches[0])
-        loss.backward()
-        return [float(loss.detach())]
-    first = objectives[0]
-    named = [dict(objective.named_parameters()) for objective in objectives]
-    stacked = {name: torch.stack([own[name].detach() for own in named]) for name in named[0]}
-    together = Batch(*(torch.stack(parts) for parts in zip(*batches, strict=True)))
+class Validation(nn.Module):
+    """Class-weighted cross entropy of clips, a sum: smoother than a score on few validation clips."""
 
-    def loss_of(parameters: dict[str, Tensor], batch: Batch) -> Tensor:
-        result: Tensor = functional_call(first, parameters, (batch,))
-        return result
+    def __init__(self, model: STAG, au_source: str) -> None:
+        super().__init__()
+        self.model = model
+        self.au_source = au_source
 
-    gradients, losses = vmap(grad_and_value(loss_of))(stacked, together)
-    for row, own in enumerate(named):
-        for name, parameter in own.items():
-            parameter.grad = gradients[name][row]
-    return [float(loss) for loss in losses.cpu()]
+    def forward(self, motion: Tensor, au: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of ``motion (B, T, R, 2)`` with codes ``(B, A)`` and weighted class shares ``(B, C)``."""
+        logits = self.model.forward_from(motion, self.au_source, au).logits
+        return -(target * functional.log_softmax(logits, dim=-1)).sum()

