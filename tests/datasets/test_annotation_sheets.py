@@ -168,7 +168,7 @@ def xlsx(path, body, **parts):
     targets = {"worksheet": "sheet.xml", **{name: f"{name}.xml" for name in parts}}
     links = "".join(f'<Relationship Id="{n}" Type="{office}/{n}" Target="{part}"/>' for n, part in targets.items())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("_rels/.rels", f'<r><Relationship Id="a" Type="{office}/officeDocument" Target="/b/book.xml"/></r>')
+        book.writestr("_rels/.rels", '<r><Relationship Id="a" Type="x/officeDocument" Target="/b/book.xml"/></r>')
         book.writestr("b/book.xml", f'<w {main} xmlns:r="{office}"><sheet name="S" r:id="worksheet"/></w>')
         book.writestr("b/_rels/book.xml.rels", f"<r>{links}</r>")
         book.writestr("b/sheet.xml", f"<worksheet {main}>{body}</worksheet>")

@@ -106,5 +106,5 @@ def test_what_a_table_stores_is_bounded(tmp_path, monkeypatch, content):
     for name, most in {"TABLE_CELLS": 1000, "TABLE_BYTES": 90_000}.items():
         monkeypatch.setattr(limits, name, most)
     (tmp_path / "a.csv").write_text(f"a,b\n1,2\n{content}")
-    with pytest.raises(DatasetError, match="holds more than 1,000 cells|allowed"):
+    with pytest.raises(DatasetError, match=r"holds more than 1,000 cells|allowed"):
         read_text_table(tmp_path / "a.csv", len)

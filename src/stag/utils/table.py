@@ -68,7 +68,8 @@ def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTab
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); name an existing table") from error
     except (ValueError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save the table alone as UTF-8 CSV") from error
+        cause = reason(error)
+        raise DatasetError(f"{path}: cannot be read as a table ({cause}); save the table alone as UTF-8 CSV") from error
 
 
 def is_blank(row: Iterable[str]) -> bool:

@@ -68,7 +68,8 @@ def read_workbook(path: Path) -> list[Grid]:
         with zipfile.ZipFile(path) as archive:
             return _Workbook(archive).grids()
     except Exception as error:  # a damaged workbook fails in zipfile, expat or here, each in its own way
-        raise DatasetError(f"{path}: cannot be read as a workbook ({reason(error)}); save the table alone as .xlsx") from error
+        cause = reason(error)
+        raise DatasetError(f"{path}: cannot be read as a workbook ({cause}); save the table alone as .xlsx") from error
 
 
 class _Workbook:
