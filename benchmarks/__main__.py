@@ -11,8 +11,10 @@ from benchmarks.motion_figure import motion_figure
 from benchmarks.motion_table import motion_table
 from benchmarks.probes import probe_rows, probe_table
 from benchmarks.quality import reliability, reliability_table
+from benchmarks.starts import compare_starts, pretrain, starts_table
 from stag.cli.console import progress_bar, say
 from stag.config import Config
+from stag.model.stag import STAG
 from stag.report.theme import figure_png
 from stag.simulate.motion import simulate_motion
 from stag.utils.choices import METHODS, PRESETS, PROTOCOLS
@@ -82,6 +84,38 @@ def run_methods(arguments: argparse.Namespace) -> None:
     say(f"simulated motion; table  {arguments.out / 'methods.md'}")
 
 
+def run_starts(arguments: argparse.Namespace) -> None:
+    """Evaluate STAG from random, pre-trained and shipped weights; write the table, and a run folder for each start."""
+    people, each = arguments.people, arguments.clips // arguments.people
+    motion = simulate_motion(people, each, seed=arguments.corpus_seed, scheme=arguments.scheme)
+    config = Config.preset(arguments.preset).override(arguments.set)
+    pool = simulate_motion(arguments.pool // 20, 20, seed=arguments.corpus_seed + 1000, scheme=arguments.scheme)
+    batches = arguments.batches
+    filled = pretrain(pool, config, batches=batches, device=arguments.device)
+    starts = [("random weights", None), ("unlabelled motion", filled), ("megc3", STAG.from_pretrained("megc3"))]
+    with progress_bar("starts", quiet=False) as progress:
+        rows = compare_starts(
+            motion,
+            config,
+            starts,
+            out=arguments.out / "starts",
+            protocol=arguments.protocol,
+            seeds=range(arguments.seeds),
+            jobs=arguments.jobs,
+            device=arguments.device,
+            progress=progress,
+        )
+    table = starts_table(
+        rows,
+        f"{len(motion)} clips of {people} people, scheme {arguments.scheme}, {arguments.protocol}, "
+        f"{arguments.seeds} seeds, preset {arguments.preset}; pre-training: {batches} batches of 128 of "
+        f"{len(pool)} clips of other people",
+    )
+    write_text(arguments.out / "starts.md", table)
+    say(table)
+    say(f"simulated motion; table  {arguments.out / 'starts.md'}")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     shared = argparse.ArgumentParser(add_help=False)
@@ -96,17 +130,26 @@ def parser() -> argparse.ArgumentParser:
     methods = names.add_parser("methods", parents=[shared], help=run_methods.__doc__)
     methods.set_defaults(run=run_methods)
     methods.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")
-    methods.add_argument("--people", type=int, default=20, help="people")
-    methods.add_argument("--clips", type=int, default=400, help="clips of all people together")
-    methods.add_argument("--seeds", type=int, default=3, help="number of seeds")
-    methods.add_argument("--corpus-seed", type=int, default=1, help="seed of the clips")
-    methods.add_argument("--scheme", default="megc3", help="label scheme")
-    methods.add_argument("--protocol", choices=list(PROTOCOLS), default="loso", help="how clips are split")
-    methods.add_argument("--folds", type=int, default=5, help="number of folds of gkf and skf")
-    methods.add_argument("--preset", choices=list(PRESETS), default="default", help="settings of all networks")
-    methods.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting")
-    methods.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where networks train")
+    starts = names.add_parser("starts", parents=[shared], help=run_starts.__doc__)
+    starts.set_defaults(run=run_starts)
+    starts.add_argument("--pool", type=int, default=20_000, help="unlabelled clips to pre-train on")
+    starts.add_argument("--batches", type=int, default=4_000, help="batches of pre-training")
+    for one in (methods, starts):
+        _evaluation_options(one)
     return main
+
+
+def _evaluation_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--people", type=int, default=20, help="people")
+    one.add_argument("--clips", type=int, default=400, help="clips of all people together")
+    one.add_argument("--seeds", type=int, default=3, help="number of seeds")
+    one.add_argument("--corpus-seed", type=int, default=1, help="seed of the clips")
+    one.add_argument("--scheme", default="megc3", help="label scheme")
+    one.add_argument("--protocol", choices=list(PROTOCOLS), default="loso", help="how clips are split")
+    one.add_argument("--folds", type=int, default=5, help="number of folds of gkf and skf")
+    one.add_argument("--preset", choices=list(PRESETS), default="default", help="settings of all networks")
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting")
+    one.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where networks train")
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from stag.bench.rows import fastest, markdown
 from stag.config import Config
 from stag.evaluation.evaluate import evaluate
 from stag.model.comparators import NetworkInput, build_network
 from stag.model.stag import STAG
+from stag.model.summary import summarise_model
 from stag.motion_set import MotionSet
 from stag.studies.study import paired_difference
 from stag.utils.choices import METHODS, NETWORK_NAMES, MethodName
@@ -140,10 +140,8 @@ def network_costs(names: Sequence[MethodName], motion: MotionSet, config: Config
         seconds = fastest({name: partial(forward, model) for name, model in models.items()}, _SECONDS)
         costs: dict[MethodName, Cost] = {}
         for name, model in models.items():
-            with FlopCounterMode(display=False) as counter:
-                forward(model)
-            size = sum(parameter.numel() for parameter in model.parameters())
-            costs[name] = Cost(size, counter.get_total_flops(), 1000 * seconds[name])
+            size = summarise_model(model, config.au)
+            costs[name] = Cost(size.parameters, size.flops, 1000 * seconds[name])
     return costs
 
 
@@ -182,9 +180,7 @@ def methods_table(scores: Sequence[MethodScore], about: str) -> str:
             "what": METHODS[score.method],
             "au": score.au_source,
             "uf1": f"{score.uf1:.3f}{_interval(score.ci95)}",
-            "difference": ""
-            if score.difference is None
-            else f"{score.difference:+.3f}{_interval(score.difference_ci95)}",
+            "difference": _difference(score),
             "parameters": f"{score.cost.parameters:,}" if score.cost else None,
             "flops": f"{score.cost.flops / 1e6:.2f}" if score.cost else None,
             "ms": f"{score.cost.ms_per_clip:.2f}" if score.cost else None,

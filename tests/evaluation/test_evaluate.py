@@ -458,6 +458,28 @@ def test_stag_itself_is_evaluated_and_a_finished_model_scores_the_same(config, t
         evaluate_model(fear, model, out=tmp_path / "x")
 
 
+def test_every_fold_starts_from_a_trained_model(config, tmp_path):
+    from stag.training import fit
+
+    plain = config.override(["train.validation_share=0", "train.mirror_tta=false", "train.jitter_tta=0"])
+    tiny = plain.override(TINY)
+    other, clips = synthetic_motion(4, dataset="other", seed=3), synthetic_motion(4)
+    start = fit.train(other, tiny, seed=5)
+    still = plain.override(["train.epochs=1", "train.warmup_epochs=0", "train.lr=1e-9", "train.swa_lr=1e-9"])
+    known = evaluate_model(clips, start).predictions
+    tuned = evaluate(clips, still, init=start, out=tmp_path, baselines=False).predictions
+    columns = [f"p_{name}" for name in CLASSES]
+    order = known["clip_id"].tolist()
+    np.testing.assert_allclose(tuned.set_index("clip_id").loc[order, columns], known[columns], atol=1e-5)
+    assert tuned.set_index("clip_id").loc[order, "predicted"].tolist() == known["predicted"].tolist()
+    with pytest.raises(RunError, match="its init is"):
+        evaluate(clips, still, init=fit.train(other, tiny, seed=6), out=tmp_path, baselines=False)
+    with pytest.raises(DatasetError, match="was trained on other, whose subjects are tested"):
+        evaluate(other, still, init=start)
+    with pytest.raises(ConfigError, match="only method stag starts from a trained model, not gru"):
+        evaluate(clips, still, method="gru", init=start)
+
+
 def test_jobs_change_no_byte_of_stag_and_of_the_baselines(config, tmp_path):
     # Big enough for the motion to travel to the workers as a memory map.
     clips = synthetic_motion(8, 24, 40)

@@ -117,13 +117,13 @@ def info(
     Mode(
         "with --train and --test",
         lambda given: bool(given["train_file"] or given["test_file"]) and given["model"] is None,
-        takes="out files train_file test_file method seeds preset config set_ au jobs quiet",
+        takes="out files train_file test_file method init seeds preset config set_ au jobs quiet",
     ),
     Mode("with --model", lambda given: given["model"] is not None, takes="out files model au quiet"),
     Mode(
         "without --model, --train or --test",
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
-        takes=f"out files method {_TRAINING} au jobs quiet",
+        takes=f"out files method init {_TRAINING} au jobs quiet",
     ),
     Mode(
         "with a --method that is not a network",
@@ -148,6 +148,9 @@ def evaluate(
             help=f"What is evaluated: {'; '.join(f'{name}, {text}' for name, text in METHODS.items())}.",
         ),
     ] = "stag",
+    init: Annotated[
+        str | None, Option(help="Model to start from in every fold. Default: random weights."), Reads()
+    ] = None,
 ) -> None:
     """Train and score by leave-one-subject-out or k folds, across data sets, or score a trained model."""
     from stag.evaluation import evaluate as evaluation
@@ -157,6 +160,11 @@ def evaluate(
             f"--method {method}: no such method{did_you_mean(method, METHODS)}; there are {', '.join(METHODS)}"
         )
     settings = run.settings(run.au) if method in NETWORK_NAMES else None
+    start = None
+    if init is not None:
+        from stag.model.stag import STAG
+
+        start = STAG.from_pretrained(init)
     arguments = run.protocol_arguments()
     if bool(train_file) != bool(test_file):
         raise BadParameter("--train and --test go together")
@@ -167,7 +175,7 @@ def evaluate(
             sets = load_motion(train_file), load_motion(test_file)
             split_arguments = {name: arguments[name] for name in ("seeds", "jobs")}
             result = evaluation.evaluate_split(
-                *sets, settings, method=method, out=out, **split_arguments, progress=progress
+                *sets, settings, method=method, init=start, out=out, **split_arguments, progress=progress
             )
         elif model is not None:
             from stag.model.stag import STAG
@@ -176,7 +184,9 @@ def evaluate(
             result = evaluation.evaluate_model(load_motion(files), trained, au=run.au, out=out, progress=progress)
         else:
             motion = load_motion(files)
-            result = evaluation.evaluate(motion, settings, method=method, out=out, **arguments, progress=progress)
+            result = evaluation.evaluate(
+                motion, settings, method=method, init=start, out=out, **arguments, progress=progress
+            )
     print_scores(result.content)
     say(f"result  {out / 'result.json'}")
 

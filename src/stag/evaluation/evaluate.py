@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -48,6 +47,7 @@ def evaluate(
     *,
     protocol: str = "loso",
     method: Any = "stag",
+    init: STAG | None = None,
     folds: int = 5,
     seeds: Sequence[int] = (0,),
     out: Path | str | None = None,
@@ -69,6 +69,8 @@ def evaluate(
         method: A name: one of the networks ``stag``, ``gcn``, ``st-gcn``, ``gru``, ``tcn``, ``transformer`` and
             ``stst-net``, which train alike, or ``svm``, ``logistic``, ``majority`` or ``au-only``. Or any scikit-learn
             classifier: cloned for each fold, fitted on the flattened motion ``(n, T * R * 2)`` and text labels.
+        init: Model that STAG starts from in every fold, for fine-tuning; its widths and depths replace those of
+            ``config``, and motion is converted as for :func:`evaluate_model`.
         folds: Number of folds, for ``gkf`` and ``skf``.
         seeds: Seeds of training; metrics are averaged over them.
         out: Run folder, created or resumed; nothing is kept on disk where omitted.
@@ -81,7 +83,8 @@ def evaluate(
 
     Raises:
         ConfigError: An argument is not acceptable, or ``config`` is given for a method that reads no settings.
-        DatasetError: The data has too few subjects or classes, or lacks the AU codes that ``config.au`` needs.
+        DatasetError: The data has too few subjects or classes, or lacks the AU codes that ``config.au`` needs; or
+            ``init`` was trained on this data set.
         RunError: The folder is in use or belongs to another run, or units failed; finished units are kept.
 
     Example:
@@ -90,10 +93,10 @@ def evaluate(
         >>> len(result.predictions), list(result.scores.index)
         (9, ['pooled', 'mean of folds', 'data set simulated'])
     """
-    motion = _ordered(motion, motion.classes)
+    motion = _ordered(_conformed(motion, init), motion.classes)
     parts = split(protocol, motion.group, motion.label, folds)
     identity = {"data": fingerprint_data(motion)}
-    plan = _plan(motion, config, protocol, parts, seeds, method, learner, identity, baselines, device)
+    plan = _plan(motion, config, protocol, parts, seeds, method, init, learner, identity, baselines, device)
     return _run(plan, out, jobs, progress)
 
 
@@ -103,6 +106,7 @@ def evaluate_split(
     config: Config | None = None,
     *,
     method: Any = "stag",
+    init: STAG | None = None,
     seeds: Sequence[int] = (0,),
     out: Path | str | None = None,
     jobs: int = 1,
@@ -131,11 +135,11 @@ def evaluate_split(
     if shared := sorted(set(train.group.tolist()) & set(test.group.tolist())):
         raise DatasetError(f"subject {shared[0]} is in the training set and in the test set; take it out of one")
     refuse_unknown_classes(test, train.classes, "the training set")
-    motion = _ordered(MotionSet.concatenate([train, test]), train.classes)
+    motion = _ordered(_conformed(MotionSet.concatenate([train, test]), init), train.classes)
     learned = np.isin(motion.group, train.group)
     fold = Fold("test", np.flatnonzero(learned), np.flatnonzero(~learned))
     identity = {"data": fingerprint_data(motion), "data_train": fingerprint_data(_ordered(train, train.classes))}
-    plan = _plan(motion, config, "cross-dataset", [fold], seeds, method, learner, identity, baselines, device)
+    plan = _plan(motion, config, "cross-dataset", [fold], seeds, method, init, learner, identity, baselines, device)
     return _run(plan, out, jobs, progress)
 
 
@@ -177,9 +181,8 @@ def evaluate_model(
     settings = {"model": model.info.model.model_dump(), "au": au, "train": kept}
     config = Config.from_mapping(settings, f"`au={au}`")
     fold = Fold("all", np.arange(0), np.arange(len(motion)))
-    identity = {"method": "stag", "data": fingerprint_data(motion), "model": _fingerprint_model(model)}
-
-    plan = _plan(motion, config, "fixed", [fold], (0,), "stag", Finished(model), identity, False, "cpu")
+    identity = {"method": "stag", "data": fingerprint_data(motion), "model": model.fingerprint()}
+    plan = _plan(motion, config, "fixed", [fold], (0,), "stag", None, Finished(model), identity, False, "cpu")
     return _run(plan, out, 1, progress)
 
 
@@ -190,6 +193,7 @@ def _plan(
     folds: Sequence[Fold],
     seeds: Sequence[int],
     method: Any,
+    init: STAG | None,
     learner: Learner | None,
     identity: Mapping[str, Any],
     baselines: bool,
@@ -197,7 +201,7 @@ def _plan(
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
-    chosen = method_of(method)
+    chosen = method_of(method, init)
     if not isinstance(chosen, NetworkLearner):
         if config is not None:
             raise ConfigError(f"config: only {', '.join(NETWORK_NAMES)} read settings; leave it out")
@@ -206,6 +210,8 @@ def _plan(
     about = chosen.identity if learner is None else {"method": getattr(learner, "__name__", type(learner).__name__)}
     learner = learner or chosen
     config = config or Config.preset("default")
+    if init is not None:
+        config = config.model_copy(update={"model": init.info.model})
     refuse_pointless(motion, folds)
     if config.train.seed:
         raise ConfigError(f"train.seed = {config.train.seed}: an evaluation takes its seeds from `seeds`; leave it out")
@@ -306,15 +312,19 @@ def _no_result(missing: Sequence[Task], total: int, reasons: Mapping[str, str], 
     return text if out is None else f"{out}: {text}; run it again to do only these"
 
 
+def _conformed(motion: MotionSet, init: STAG | None) -> MotionSet:
+    """Return the clips as the model to start from needs them; refuse one that may know the test subjects."""
+    if init is None:
+        return motion
+    from stag.inference.probabilities import conformed
+
+    real = set() if motion.simulated else set(motion.dataset.tolist())
+    if known := sorted(real & set(init.info.training.get("datasets", ()))):
+        raise DatasetError(f"`init`: the model was trained on {known[0]}, whose subjects are tested; use another model")
+    return conformed(motion, init.info)
+
+
 def _ordered(motion: MotionSet, classes: Sequence[str]) -> MotionSet:
     """Return the clips sorted by key, with a fixed class list so that no fold shortens it."""
     fixed = replace(motion, meta={**motion.meta, "classes": list(classes)})
     return fixed.subset(np.argsort(motion.key, kind="stable"))
-
-
-def _fingerprint_model(model: STAG) -> str:
-    digest = hashlib.sha256(",".join(model.classes).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from stag.evaluation.baselines import BASELINES
 from stag.evaluation.units import NetworkLearner
 from stag.motion_set import MotionSet
 from stag.utils.choices import METHODS, NETWORK_NAMES, MethodName, did_you_mean
+
+if TYPE_CHECKING:
+    from stag.model.stag import STAG
 
 BASELINE_OF: dict[MethodName, str] = {
     "svm": "motion_svm",
@@ -84,16 +87,19 @@ class EstimatorMethod:
         return probabilities
 
 
-def method_of(method: Any) -> NetworkLearner | NamedMethod | EstimatorMethod:
+def method_of(method: Any, init: STAG | None = None) -> NetworkLearner | NamedMethod | EstimatorMethod:
     """Return the learner of a method: a key of :data:`~stag.utils.choices.METHODS` or a scikit-learn classifier.
 
     Raises:
-        ConfigError: There is no such method, or the object is not a classifier.
+        ConfigError: There is no such method, the object is not a classifier, or a method other than STAG is to start
+            from the model ``init``.
     """
+    if init is not None and not (isinstance(method, str) and method == "stag"):
+        raise ConfigError(f"`init`: only method stag starts from a trained model, not {method}; leave it out")
     if isinstance(method, str):
         for name in NETWORK_NAMES:
             if method == name:
-                return NetworkLearner(name)
+                return NetworkLearner(name, init)
         if method not in BASELINE_OF:
             hint = did_you_mean(method, METHODS)
             raise ConfigError(

@@ -84,21 +84,23 @@ class NetworkLearner:
 
     Attributes:
         name: STAG, or another network that trains like it.
+        init: Model that STAG starts from in every fold; random weights where omitted.
     """
 
     name: NetworkName = "stag"
+    init: STAG | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes the run another than one of another method."""
-        return {"method": self.name}
+        return {"method": self.name} | ({} if self.init is None else {"init": self.init.fingerprint()})
 
     def __call__(self, train: MotionSet, test: MotionSet, config: Config, seed: int) -> Answers:
         """Return the probabilities of classes and of action units."""
         from stag.training.fit import Part, fit_many
 
         part = Part(np.arange(len(train)), seed)
-        (model,) = fit_many(train, [part], config, network=self.name, device="cpu")
+        (model,) = fit_many(train, [part], config, init=self.init, network=self.name, device="cpu")
         return classify(model, test, config)
 
 
@@ -127,14 +129,16 @@ def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterato
     """Train the network of a run, the folds of each seed as one stacked model; yields as :func:`run_tasks` does."""
     from stag.training.fit import Part, fit_many
 
-    network = plan.learner.name if isinstance(plan.learner, NetworkLearner) else "stag"
+    learner = plan.learner if isinstance(plan.learner, NetworkLearner) else stag_learner
     for seed in sorted({task.seed for task in tasks if task.seed is not None}):
         mine = [task for task in tasks if task.seed == seed]
         for begin in range(0, len(mine), STACKED_AT_MOST):
             some = mine[begin : begin + STACKED_AT_MOST]
             parts = [Part(task.fold.train, seed) for task in some]
             try:
-                models = fit_many(plan.motion, parts, plan.config, network=network, device=plan.device)
+                models = fit_many(
+                    plan.motion, parts, plan.config, init=learner.init, network=learner.name, device=plan.device
+                )
             except StagError as error:
                 yield from ((str(task), str(error)) for task in some)
                 continue

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.benchmark import Timer
 
 from stag.inference.probabilities import answer, model_views
 from stag.model.shipped import DEFAULT_MODEL, SHIPPED, local_folder
 from stag.model.stag import STAG
-from stag.model.summary import summarise_model
-from stag.utils.parallel import one_thread
+from stag.model.summary import ModelPart, summarise_model
 from stag.utils.values import ArrayValue, html_table
 
 NOT_STATED = "not stated"
 SHIPPED_LICENCE = "Apache-2.0"
 """Licence of the models that ship: that of the program."""
 
-_WARM_UP, _PASSES, _ANSWERS = 5, 40, 15
-
-
-@dataclass(frozen=True)
-class PartFacts:
-    """Name of a part, number of its parameters, and operations of its matrix products for one clip."""
-
-    name: str
-    parameters: int
-    flops: int
+_SECONDS = 0.3
+"""How long each latency is measured."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -46,7 +36,7 @@ class ModelFacts(ArrayValue):
         steps: Motion steps ``T``.
         reference: What motion is measured against, ``first`` or ``previous`` frame.
         parameters: Number of parameters.
-        parts: Parameters and operations of each part.
+        parts: Shapes, parameters and operations of each part.
         flops: Operations of one pass over one clip: matrix products, two for a multiply-add.
         views: Number of views of a clip that an answer is the mean of.
         pass_ms: Median time of one pass over one clip on this machine, one thread, milliseconds.
@@ -72,7 +62,7 @@ class ModelFacts(ArrayValue):
     steps: int
     reference: str
     parameters: int
-    parts: tuple[PartFacts, ...]
+    parts: tuple[ModelPart, ...]
     flops: int
     views: int
     pass_ms: float
@@ -178,7 +168,7 @@ def model_facts(model: STAG | str | Path = DEFAULT_MODEL) -> ModelFacts:
         steps=info.steps,
         reference="first" if info.cumulative else "previous",
         parameters=sizes.parameters,
-        parts=tuple(PartFacts(part.name, part.parameters, part.flops) for part in sizes.parts),
+        parts=sizes.parts,
         flops=sizes.flops,
         views=len(model_views(info)),
         pass_ms=pass_ms,
@@ -210,21 +200,15 @@ def _latency(model: STAG) -> tuple[float, float]:
     motion = motion.to(next(model.parameters()).device)
     source = model.info.au_source()
     model.eval()
-    with one_thread(), torch.no_grad():
-        return (
-            _median_ms(lambda: model.forward_from(motion, source), _PASSES),
-            _median_ms(lambda: answer(model, motion, au_source=source), _ANSWERS),
-        )
+    calls = lambda: model.forward_from(motion, source), lambda: answer(model, motion, au_source=source)
+    with torch.no_grad():
+        one_pass, whole = (_median_ms(call) for call in calls)
+    return one_pass, whole
 
 
-def _median_ms(call: Callable[[], object], repeats: int) -> float:
-    times = []
-    for number in range(_WARM_UP + repeats):
-        begun = time.perf_counter()
-        call()
-        if number >= _WARM_UP:
-            times.append(1e3 * (time.perf_counter() - begun))
-    return statistics.median(times)
+def _median_ms(call: Callable[[], object]) -> float:
+    # Timer warms up, and measures on one thread.
+    return 1e3 * Timer("call()", globals={"call": call}).blocked_autorange(min_run_time=_SECONDS).median
 
 
 def _licence(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Self
@@ -180,6 +181,14 @@ class STAG(PretrainedModule):
         )
         model.info = info
         return model
+
+    def fingerprint(self) -> str:
+        """Return 16 digits that change with the classes or any weight."""
+        digest = hashlib.sha256(",".join(self.classes).encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def with_settings(self, **changes: object) -> STAG:
         """Return a copy with switches of ``model`` changed and the same weights; widths and depths cannot change."""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from stag.config import Config
 from stag.errors import DatasetError
 from stag.evaluation.evaluate import Progress, evaluate, evaluate_split
-from stag.evaluation.metrics import DIGITS, METRICS, fold_scores
-from stag.evaluation.results import FoldScores, Result
+from stag.evaluation.results import Result
 from stag.motion_set import MotionSet
 from stag.studies.ablation import ablate, with_layout
+from stag.studies.paper_rows import Measured, Record, rows_of
 from stag.studies.published import CONFLICTS, SETS, TABLES, published
-from stag.studies.results import PaperRow, PaperTable, StudyScores
+from stag.studies.results import PaperRow, PaperTable
 from stag.studies.side_by_side import html_text, in_full, latex_text, printed
 from stag.studies.sources import BASIC5, SCHEMES_OF, Sources, common_classes, has_codes
 from stag.utils.files import write_json, write_text
@@ -35,26 +34,6 @@ SPLIT = {"dfme": "test_a"}
 """Data set -> the split that the paper means by it; its DFME of 474 clips is test split A."""
 _NO_CODES = ("au=none", "train.au_weight=0")
 _DEPTHS = ("model.graph_layers=3", "model.transformer_layers=5")
-Record = Mapping[Hashable, Any]
-"""A row of a published table, by column name."""
-
-
-class Measured(NamedTuple):
-    """Scores measured for one row of a table, or a note that says why there are none."""
-
-    scores: StudyScores | None = None
-    simulated: bool = False
-    note: str = ""
-    samples: int | None = None
-    fold_uf1: tuple[float, ...] = ()
-
-    @classmethod
-    def of(cls, result: Result, note: str = "") -> Measured:
-        """Return the scores of an evaluation; UF1 of each fold is a mean over seeds."""
-        runs = [run for _, run in result.predictions.groupby("seed", sort=True)]
-        each = [fold_scores(run["truth"], run["predicted"], run["fold"])["uf1"] for run in runs]
-        folds = tuple(round(float(value), DIGITS) for value in np.mean(each, axis=0))
-        return cls(StudyScores.of(result.content), result.content.simulated, note, result.content.n_clips, folds)
 
 
 @dataclass(frozen=True)
@@ -199,7 +178,7 @@ def _scores(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
         dataset, setting, method = label(row).values()
         return _one_set(bench, SETS[dataset], setting) if method.startswith("STAG") else Measured()
 
-    return _rows_of(table, progress, label, measure)
+    return rows_of(table, progress, label, measure)
 
 
 def _one_set(bench: Bench, name: str, setting: str) -> Measured:
@@ -233,7 +212,7 @@ def _ablation(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pap
             return Measured()
         return Measured(row.scores, study.simulated and bool(row.scores), row.skipped or "")
 
-    return _rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
+    return rows_of(table, _silent, lambda row: {name: row[name] for name in ("category", "configuration")}, measure)
 
 
 def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -253,7 +232,7 @@ def _across(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Paper
         except DatasetError as error:
             return Measured(note=str(error))
 
-    return _rows_of(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
+    return rows_of(table, progress, lambda row: {"from": row["source"], "to": row["target"]}, measure)
 
 
 def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[PaperRow]:
@@ -275,60 +254,7 @@ def _regions(bench: Bench, table: pd.DataFrame, progress: Progress) -> list[Pape
         except DatasetError as error:
             return Measured(note=str(error))
 
-    return _rows_of(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
-
-
-def _rows_of(
-    table: pd.DataFrame,
-    progress: Progress,
-    label: Callable[[Record], dict[str, Any]],
-    measure: Callable[[Record], Measured],
-) -> list[PaperRow]:
-    """Return a row for each row of a published table of scores."""
-    rows = []
-    for done, record in enumerate(table.to_dict("records"), start=1):
-        measured = measure(record)
-        rows.append(
-            PaperRow(
-                labels=label(record),
-                published=_published(record),
-                measured=_reported(measured),
-                simulated=measured.simulated,
-                note=measured.note,
-            )
-        )
-        progress(done, len(table))
-    return rows
-
-
-def _published(record: Record) -> dict[str, Any]:
-    """Return the numbers of a published row: scores, spread and scores of the folds, samples, F1 by class."""
-    values: dict[str, Any] = {}
-    for name, value in sorted(record.items(), key=lambda item: item[0] not in METRICS):
-        if name in (*METRICS, "uf1_std") or str(name).startswith("f1_"):
-            values[str(name)] = None if pd.isna(value) else float(value)
-        elif name == "samples":
-            values["samples"] = int(value)
-        elif name == "fold_uf1":
-            values["fold_uf1"] = [float(part) for part in str(value).split()]
-    return values
-
-
-def _reported(measured: Measured) -> dict[str, Any] | None:
-    """Return scores as the paper reports them (mean of folds), then pooled with their interval."""
-    scores = measured.scores
-    if scores is None:
-        return None
-    folds = scores.mean_of_folds or FoldScores()
-    return {
-        **{metric: getattr(folds, f"{metric}_mean") for metric in METRICS},
-        "uf1_std": folds.uf1_std,
-        "fold_uf1": list(measured.fold_uf1),
-        "samples": measured.samples,
-        **{f"{metric}_pooled": getattr(scores, metric) for metric in METRICS},
-        "ci95": scores.ci95,
-        **{f"f1_{name}": value for name, value in (scores.f1 or {}).items()},
-    }
+    return rows_of(table, progress, lambda row: {"regions": int(row["rois"]), "AUs": row["au"]}, measure)
 
 
 def _silent(done: int, total: int) -> None:

@@ -32,7 +32,7 @@ def architecture(material: Material) -> list[Drawn]:
     """Figure 1: the parts of the model with their real shapes, and what they gave for a clip."""
     model, shown = material.model, material.shown
     source = shown.prediction.au_source
-    summary = summarise_model(model, model.info.au_source())
+    summary = summarise_model(model)
     with torch.no_grad():
         out = model.eval().forward_from(torch.from_numpy(shown.motion.motion)[None], source, return_attention=True)
     assert out.adjacency is not None
@@ -51,6 +51,7 @@ def architecture(material: Material) -> list[Drawn]:
         au_vocabulary=AU_VOCABULARY,
         transformer_layers=model.info.model.transformer_layers,
         heads=model.info.model.heads,
+        au_width=model.info.model.au_embed_dim,
         au_source=source,
     )
     figure = architecture_figure(summary, sample)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
@@ -16,7 +18,7 @@ from stag.report.wording import share
 from stag.types import FloatArray
 
 NEIGHBOURS = 5
-_ACROSS = {"cross-dataset": "cross"}
+_PROTOCOLS = {"loso": "LOSO", "gkf": "GKF", "skf": "SKF", "cross-dataset": "cross"}
 
 
 def embedding(material: Material) -> list[Drawn]:
@@ -51,7 +53,7 @@ def protocols(material: Material) -> list[Drawn]:
     """Figure 7: one score of every set under every protocol."""
     bars, hatched = [], []
     for study in material.studies:
-        name = _ACROSS.get(study.protocol, study.protocol.upper() if len(study.protocol) < 5 else study.protocol)
+        name = _PROTOCOLS.get(study.protocol, study.protocol)
         low, high = study.result.ci95.get("uf1") or (None, None)
         bars.append(Bar(study.dataset, name, study.result.pooled.uf1, low, high))
         if study.result.subject_dependent:
@@ -69,8 +71,7 @@ def confusions(material: Material) -> list[Drawn]:
         if not material.runs and study.protocol not in ("loso", "cross-dataset"):
             continue
         group = by_classes.setdefault(tuple(study.result.classes), {})
-        how = _ACROSS.get(study.protocol, study.protocol.upper() if len(study.protocol) < 5 else study.protocol)
-        name = f"{study.dataset}, {how}"
+        name = f"{study.dataset}, {_PROTOCOLS.get(study.protocol, study.protocol)}"
         group[name if name not in group else f"{name} ({len(group) + 1})"] = study
     figures = []
     for classes, group in by_classes.items():
@@ -103,5 +104,5 @@ def _distinct(figures: list[Drawn]) -> list[Drawn]:
         seen[one.stem] = seen.get(one.stem, 0) + 1
         again = seen[one.stem]
         stem = one.stem if again == 1 else f"{one.stem}-{again}"
-        kept.append(Drawn(stem, one.title, one.note, one.simulated, one.figure))
+        kept.append(replace(one, stem=stem))
     return kept

@@ -38,6 +38,7 @@ class ArchitectureSample(NamedTuple):
         au_vocabulary: Numbers of the action units.
         transformer_layers: Number of transformer blocks.
         heads: Number of attention heads.
+        au_width: Width of the embedded action units.
         au_source: Source of the AU input.
     """
 
@@ -52,6 +53,7 @@ class ArchitectureSample(NamedTuple):
     au_vocabulary: Sequence[int]
     transformer_layers: int
     heads: int
+    au_width: int
     au_source: str
 
 
@@ -96,10 +98,11 @@ def shape_text(shape: Shape) -> str:
 
 
 def _frame(
-    ground: Axes, box: tuple[float, float, float, float], title: str, where: str, colour: str, *, on: bool = True
+    ground: Axes, box: tuple[float, float, float, float], title: str, where: str, colour: str, off: str = ""
 ) -> None:
-    """Draw the outline of a part, its name and its equations."""
+    """Draw the outline of a part, its name, its equations, and ``off`` where it does not run."""
     left, top, width, height = box
+    on = not off
     ground.add_patch(
         FancyBboxPatch(
             (left, top), width, height, boxstyle="round,pad=0,rounding_size=0.1", facecolor=mpl.colors.to_rgba(
@@ -110,6 +113,7 @@ def _frame(
     ink = INK if on else MUTED
     ground.text(left + 0.12, top + 0.12, title, fontsize=10, fontweight="bold", color=ink, va="top", linespacing=1.15)
     ground.text(left + width - 0.12, top + 0.14, where, fontsize=8, color=MUTED, va="top", ha="right")
+    ground.text(left + 0.12, top + 0.45, off, fontsize=8, color=MUTED)
 
 
 def _size(summary: ModelSummary, *keys: str) -> str:
@@ -127,9 +131,10 @@ def _lines(ground: Axes, x: float, bottom: float, *lines: str) -> None:
         ground.text(x, bottom - 0.14 - 0.19 * number, line, fontsize=8, color=colour, va="center_baseline")
 
 
-def _runs(summary: ModelSummary, key: str) -> bool:
+def _off(summary: ModelSummary, key: str, words: str = "switched off") -> str:
+    """Return what to write into a part that does not run; nothing for one that does."""
     part = summary.part(key)
-    return part is not None and bool(part.outputs)
+    return "" if part is not None and part.outputs else words
 
 
 def _output(summary: ModelSummary, key: str, number: int = 0) -> str:
@@ -162,13 +167,11 @@ def _motion_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: Arc
 
 
 def _graph_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (4.85, 0.15, 4.15, 2.85)
-    on = _runs(summary, "spatial")
-    _frame(ground, box, "Graph branch", "Eq. 13-21", _GRAPH, on=on)
-    layers = len(sample.adjacency)
-    if not on:
-        ground.text(4.97, 0.6, "switched off", fontsize=8, color=MUTED)
+    off = _off(summary, "spatial")
+    _frame(ground, (4.85, 0.15, 4.15, 2.85), "Graph branch", "Eq. 13-21", _GRAPH, off)
+    if off:
         return
+    layers = len(sample.adjacency)
     at = int(np.argmax(np.square(sample.motion).sum(axis=(1, 2))))
     shown = min(layers, 3)
     side = 1.34 if shown < 3 else 1.0
@@ -194,11 +197,9 @@ def _graph_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: Arch
 
 
 def _temporal_box(ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (4.85, 3.3, 4.15, 2.6)
-    on = _runs(summary, "temporal")
-    _frame(ground, box, "Temporal branch", "Eq. 22-25", _TEMPORAL, on=on)
-    if not on:
-        ground.text(4.97, 3.75, "switched off", fontsize=8, color=MUTED)
+    off = _off(summary, "temporal")
+    _frame(ground, (4.85, 3.3, 4.15, 2.6), "Temporal branch", "Eq. 22-25", _TEMPORAL, off)
+    if off:
         return
     steps, blocks = summary.shape[0], sample.transformer_layers
     shown = min(blocks, 5)
@@ -225,11 +226,9 @@ def _temporal_box(ground: Axes, summary: ModelSummary, sample: ArchitectureSampl
 
 
 def _fusion_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (9.4, 1.5, 1.95, 3.2)
-    on = _runs(summary, "fusion")
-    _frame(ground, box, "Fusion", "Eq. 26-31", _FUSION, on=on)
-    if not on:
-        ground.text(9.52, 2.0, "both features side by side", fontsize=8, color=MUTED)
+    off = _off(summary, "fusion", "both features side by side")
+    _frame(ground, (9.4, 1.5, 1.95, 3.2), "Fusion", "Eq. 26-31", _FUSION, off)
+    if off:
         return
     for top, name, values in (
         (2.08, "regions ask steps", sample.region_to_step),
@@ -242,30 +241,21 @@ def _fusion_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: Arc
 
 
 def _unit_boxes(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (11.75, 0.15, 2.05, 2.35)
-    _frame(ground, box, "AU head", "", _UNITS)
+    _frame(ground, (11.75, 0.15, 2.05, 2.35), "AU head", "", _UNITS)
     order = np.argsort(-sample.au_probabilities, kind="stable")[:_UNITS_SHOWN]
     names = [f"AU {sample.au_vocabulary[i]}" for i in order]
     _bars(figure, (11.87, 0.47, 1.8, 1.4), names, sample.au_probabilities[order], _UNITS)
     count = len(sample.au_vocabulary)
     _lines(ground, 11.87, 2.5, f"→ {count} action units", _size(summary, "au_head"))
-    box = (11.75, 2.79, 2.05, 0.87)
-    _frame(ground, box, "AU embedding", "Eq. 32", _UNITS)
-    embedding = summary.part("au_embedding")
-    width = embedding.outputs[0] if embedding is not None and embedding.outputs else None
-    if width is None:  # nothing was embedded: the learned vector of unknown units stands in
-        width = (summary.outputs["features"][0] - sum(part.outputs[0][-1] for part in summary.parts
-                                                      if part.key == "fusion" and part.outputs),)  # fmt: skip
-    _lines(ground, 11.87, 3.66, f"AU source {sample.au_source} → {shape_text(width)}", _size(summary, "au_embedding"))
+    _frame(ground, (11.75, 2.79, 2.05, 0.87), "AU embedding", "Eq. 32", _UNITS)
+    _lines(ground, 11.87, 3.66, f"AU source {sample.au_source} → {sample.au_width}", _size(summary, "au_embedding"))
 
 
 def _class_box(figure: Figure, ground: Axes, summary: ModelSummary, sample: ArchitectureSample) -> None:
-    box = (11.75, 4.05, 2.05, 1.85)
-    _frame(ground, box, "Classifier", "Eq. 33", INK)
+    _frame(ground, (11.75, 4.05, 2.05, 1.85), "Classifier", "Eq. 33", INK)
     most = np.argsort(-sample.probabilities, kind="stable")[:5]
-    _bars(
-        figure, (11.87, 4.4, 1.8, 0.9), [sample.classes[i] for i in most], sample.probabilities[most], ACCENT
-    )  # fmt: skip
+    names = [sample.classes[i] for i in most]
+    _bars(figure, (11.87, 4.4, 1.8, 0.9), names, sample.probabilities[most], ACCENT)
     features = shape_text(summary.outputs["features"])
     _lines(ground, 11.87, 5.9, f"{features} → {len(sample.classes)} classes", _size(summary, "classifier"))
 

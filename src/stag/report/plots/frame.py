@@ -6,6 +6,7 @@ from textwrap import wrap
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from stag.report.theme import INK, MUTED, SERIES, STYLE
 
@@ -27,8 +28,9 @@ def framed(figure: Figure, title: str, note: str, *, simulated: bool) -> Figure:
         note: What is shown, in a sentence or two; wrapped to the width.
         simulated: Whether to mark it as simulated.
     """
-    if (engine := figure.get_layout_engine()) is not None:
-        engine.set(rect=(0.015, 0, 0.97, 1))  # type: ignore[call-arg]
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.015, 0, 0.97, 1))
         figure.set_figwidth(max(figure.get_figwidth(), _NARROWEST_IN))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
