@@ -195,3 +195,13 @@ def test_the_finder_beside_the_program_is_the_one_of_dlib(tmp_path):
 
     dlib.get_frontal_face_detector().save(str(tmp_path / "finder"))
     assert files("stag.faces").joinpath(detect.FINDER_FILE).read_bytes() == (tmp_path / "finder").read_bytes()
+
+
+def test_a_dlib_that_was_built_for_another_numpy_is_a_missing_package(monkeypatch):
+    class Finder:
+        def run(self, *_):
+            raise RuntimeError("Unsupported image type, must be 8bit gray or RGB image.")
+
+    monkeypatch.setattr(detect, "_load_finder", Finder)
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
+        DlibDetector(0.0).detect(np.zeros((64, 64), np.uint8))

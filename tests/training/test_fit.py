@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stag.config import Config
-from stag.errors import DatasetError, ModelError
+from stag.doctor import findings
+from stag.errors import ConfigError, DatasetError, ModelError
 from stag.facs import AU_VOCABULARY
 from stag.inference.probabilities import PLAIN, predict_probabilities
 from stag.model.stag import STAG
 from stag.motion.regions import LAYOUTS
 from stag.motion.transforms import mirror_order
 from stag.motion_set import MotionSet
-from stag.training.fit import Part, _on_device, fit_many, inner_validation, train
+from stag.training.fit import Part, _on_device, fit_many, inner_validation, pick_device, train
 from stag.training.fold import TrainingFold, learning_rate
 from stag.training.losses import class_weights, put_gradients
 
@@ -303,3 +304,26 @@ def test_a_single_subject_is_split_by_clip_with_every_class_left_to_learn(labels
 def test_one_clip_is_refused():
     with pytest.raises(DatasetError, match="at least 2"):
         inner_validation(["s"], ["a"], 0.2, 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        AssertionError("Torch not compiled with CUDA enabled"),
+        NotImplementedError("Could not run 'aten::empty.memory_format'"),
+    ],
+)
+def test_a_gpu_that_is_seen_and_does_not_compute_gives_way_to_the_processor(monkeypatch, caplog, error):
+    def no(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", no)
+    assert pick_device("auto").type == pick_device("cpu").type == "cpu"
+    assert [str(error) in record.getMessage() for record in caplog.records] == [True]
+    with pytest.raises(ConfigError, match=r"the GPU cannot be used .*; use `device=cpu`"):
+        pick_device("cuda")
+    assert dict(findings()[0])["device"].startswith("cpu; the GPU cannot be used")

@@ -207,4 +207,20 @@ def test_where_nothing_can_be_locked_the_work_is_done_with_a_warning(tmp_path, m
     with alone(tmp_path / "x"), alone(tmp_path / "y"):
         write_text(tmp_path / "x", "1")
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
-    assert [record.getMessage().split(": ")[1][:30] for record in caplog.records] == ["its file system has no locks; l"[:30]] * 2
+    assert [record.getMessage().split(": ")[1][:30] for record in caplog.records] == [
+        "its file system has no locks; l"[:30]
+    ] * 2
+
+
+def test_where_files_have_no_owners_and_open_ones_stay_work_is_done_all_the_same(tmp_path, monkeypatch):
+    """Windows has no ``os.chown``, and removes no file that is open."""
+    monkeypatch.delattr(os, "chown")
+    write_text(tmp_path / "x", "old")
+    with alone(tmp_path / "x"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError(errno.EACCES, "open")))
+            with alone(tmp_path / "y"):
+                write_text(tmp_path / "x", "new")
+    assert (tmp_path / "x").read_text() == "new"
+    with alone(tmp_path / "y"):
+        pass

@@ -94,7 +94,13 @@ class DlibDetector:
         resized = _resize(image, scale)
         # cv2 rounds the size, so that the true factors differ a little from the scale.
         to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
-        boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
+        try:
+            boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
+        except RuntimeError as error:  # versions that were built for NumPy 1 take an array of NumPy 2 for no image
+            raise MissingDependency(
+                f"dlib {self._dlib.__version__} does not read the pictures of NumPy {np.__version__}: "
+                f"{install_hint('faces')}"
+            ) from error
         for box, score in zip(boxes, scores, strict=True):
             yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from stag.config import Config
-from stag.errors import ConfigError, DatasetError, ModelError
+from stag.errors import ConfigError, DatasetError, ModelError, reason
 from stag.model.comparators import NetworkInput, build_network
 from stag.model.stag import STAG
 from stag.motion.transforms import is_cumulative
@@ -22,16 +23,33 @@ from stag.utils.choices import NetworkName
 from stag.utils.parallel import one_thread
 from stag.utils.values import ArrayValue
 
+_LOG = logging.getLogger(__name__)
+
 
 def pick_device(name: str) -> torch.device:
-    """Return the device; ``auto`` takes a GPU where there is one; refuse one that does not exist."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
+    """Return the device; ``auto`` takes a GPU where one computes, with a warning where one is seen that does not."""
+    if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
-    return torch.device(name)
+    if problem := gpu_problem():
+        if name == "cuda":
+            raise ConfigError(f"`device=cuda`: the GPU cannot be used ({problem}); use `device=cpu`")
+        _LOG.warning("the GPU cannot be used (%s); the processor is", problem)
+        return torch.device("cpu")
+    return torch.device("cuda")
+
+
+def gpu_problem() -> str:
+    """Return why a GPU that torch sees does not compute: too old, full, used by others; empty where it does."""
+    try:
+        # Compiled for other GPUs, it fails at its first operation and not before.
+        (torch.ones(2, 2, device="cuda") @ torch.ones(2, 2, device="cuda")).sum().item()
+    except Exception as error:  # torch reports it as RuntimeError, AssertionError, NotImplementedError and more
+        return reason(error)
+    return ""
 
 
 EpochProgress = Callable[[int, int], None]

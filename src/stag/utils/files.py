@@ -32,8 +32,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The temporary file keeps the ending of ``path``, since many writers choose their format by it. Folders are made as
     needed; a new file gets the permissions that the umask allows, a replaced one keeps its own and its owner, as far
-    as the system allows and never with more; a link stays a link, and the file it points to is written. After an error ``path`` is unchanged. A pipe or a device is written to and not
-    replaced. An :class:`OSError` names ``path``.
+    as the system allows and never with more; a link stays a link, and the file it points to is written. After an error
+    ``path`` is unchanged. A pipe or a device is written to and not replaced. An :class:`OSError` names ``path``.
     """
     path = Path(path)
     if is_special(path):
@@ -130,8 +130,10 @@ def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is held: a process that opened it before notices, and makes a new one.
-        lock.unlink(missing_ok=True)
+        # Removed while it is held: a process that opened it before notices, and makes a new one. Windows refuses that,
+        # and removes the file as the lock is released.
+        with suppress(OSError):
+            lock.unlink()
         held.release()
 
 
