@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import sqrt
 from pathlib import Path
@@ -35,6 +36,7 @@ from stag.video.folder import folder_pictures
 DEFAULT_FPS = 30.0
 """Frame rate of a clip without times where none is given. # assumed"""
 
+_PART = 3  # frames before a change of size that make a clip
 _BLOCKS = (16, 12)
 _SAMPLED = (128, 96)
 _BLANK_GREY = 3.0  # assumed; spread of the blocks below which a frame shows nothing
@@ -50,7 +52,8 @@ def read_frames(
 
     Frames of a file are shown as the file asks: trimmed by its edit list, with square pixels, turned or mirrored
     upright; transparent pixels show white. A frame without a usable time stamp (missing, or not after the one before)
-    is placed one average interval after its predecessor. Images of a folder come in the order of
+    is placed one average interval after its predecessor. Frames that cannot be decoded are left out, and so is the rest
+    of a video whose frames change their size. Images of a folder come in the order of
     :func:`stag.video.folder.frame_order`. Assumptions and doubts come as ``flags`` of the frame at which they arose.
 
     Args:
@@ -64,7 +67,7 @@ def read_frames(
         Frames with ``time_s`` counted from the first frame yielded.
 
     Raises:
-        VideoError: The path is missing, cannot be read, contains no frame in the range, is cut off, is damaged, or
+        VideoError: The path is missing, cannot be read, contains no frame in the range, or is cut off; or a folder
             changes its frame size. Frames before the fault have been yielded by then.
 
     Example:
@@ -80,6 +83,7 @@ def read_frames(
     if not os.path.exists(path):  # unlike Path.exists, quiet about names that cannot be
         raise VideoError(no_such(path))
     shape: tuple[int, ...] | None = None
+    last: Frame | None = None
     time_s = origin_s = tick = first_tick = 0.0
     for position, picture in enumerate(_pictures(path, first, stop), start=first):
         flags = picture.flags
@@ -87,6 +91,12 @@ def read_frames(
             shape, origin_s, first_tick = picture.image.shape, picture.own_s or 0.0, picture.tick
             tick = first_tick
         if picture.image.shape != shape:
+            if last is not None and position - first >= _PART and not path.is_dir():
+                change = (
+                    f"its size changes to {_size(picture.image.shape)} after {last.time_s:.2f} s: the rest is left out"
+                )
+                yield replace(last, flags=(*last.flags, change))
+                return
             raise VideoError(
                 f"{path}, frame {position}: is {_size(picture.image.shape)} after frames of {_size(shape)}; "
                 f"bring all frames to one size"
@@ -101,7 +111,11 @@ def read_frames(
                 flags = (*flags, f"{DEFAULT_FPS:g} fps assumed")
             time_s += (picture.tick - tick) * (picture.interval_s or 1 / DEFAULT_FPS)
         tick = picture.tick
-        yield Frame(picture.image, time_s, flags)
+        if last is not None:
+            yield last
+        last = Frame(picture.image, time_s, flags)
+    if last is not None:
+        yield last
 
 
 def fps_if_untimed(path: Path, fps: float | None) -> float | None:
