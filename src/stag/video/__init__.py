@@ -209,12 +209,14 @@ def _pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
         return folder_pictures(path, first, stop)
     try:
         with path.open("rb") as stream:
-            empty = not stream.read(1)
-        animated = not empty and (is_animated_webp(path) or is_gif_without_delays(path))
+            head = stream.read(4)
+        animated = is_animated_webp(path) or is_gif_without_delays(path)
     except OSError as error:
         raise VideoError(f"{path}: cannot be read ({error.strerror}); check the file") from error
-    if empty:
+    if not head:
         raise VideoError(f"{path}: the file is empty; copy or record it again")
+    if head in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        raise VideoError(f"{path}: a TIFF is not read as a clip; save its pages as a folder of images, or as a video")
     return animation_pictures(path, first, stop) if animated else video_pictures(path, first, stop)
 
 

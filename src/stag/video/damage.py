@@ -21,7 +21,7 @@ class Damage:
     def __init__(self, stream: Any) -> None:
         self.skipped = 0
         self.goes_on = False
-        self.error = ""
+        self.error = "it does not follow from its data"
         self._stream = stream
         self._failed: list[int] = []  # times of the frames that do not come out of the decoder
         self._built_on: set[int] = set()  # times of those that come out and build on them
@@ -50,6 +50,7 @@ class Damage:
                 wrong = frame.is_corrupt or (wrong and not frame.key_frame)
                 if wrong or frame.pts in self._built_on:
                     self.skipped += 1
+                    self.goes_on = self.goes_on and not frame.is_corrupt
                     continue
                 before = [at for at in self._failed if frame.pts is None or at < frame.pts]
                 self._failed = self._failed[len(before) :]

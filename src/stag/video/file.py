@@ -283,7 +283,8 @@ def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, end_s:
             f"{path}: ends after frame {frames - 1}, {end_s:.2f} of {announced_s:.2f} s; the file is cut off, "
             f"copy it again"
         )
-    if announced_s is None and frames < _COMPLETE * stream.frames:
+    by_frames = announced_s is None or container.format.name == "avi"  # whose length is that of what is there
+    if by_frames and frames < _COMPLETE * stream.frames:
         raise VideoError(f"{path}: ends after {frames} of {stream.frames} frames; the file is cut off, copy it again")
     if container.format.name == "gif":
         with path.open("rb") as file:
@@ -299,7 +300,10 @@ def _upright_grey(decoded: Any, aspect: float) -> GreyImage:
     size = _square_size(decoded.width, decoded.height, aspect)
     if size != (decoded.width, decoded.height):
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    matrix = decoded.side_data.get(SideData.DISPLAYMATRIX)
+    try:
+        matrix = decoded.side_data.get(SideData.DISPLAYMATRIX)
+    except ValueError:  # PyAV does not know every sort of side data that FFmpeg gives
+        matrix = None
     if matrix is None:
         return image
     # A pixel at (x, y) is shown at (a x + c y, b x + d y).

@@ -7,6 +7,7 @@ be decided is an error.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections import Counter
@@ -21,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from stag.errors import VideoError
 from stag.video.file import Picture, announced_size, begins_late, refuse_absurd, to_grey
@@ -256,6 +258,17 @@ def _sample_bits(start: NDArray[Any], others: Sequence[Path]) -> int:
     return next(bits for bits in _SENSOR_BITS if not top >> bits)
 
 
+def _is_whole_jpeg(data: bytes) -> bool:
+    """Return whether a JPEG has all its rows: one with foreign data behind its end, or without an end marker."""
+    try:
+        # Pillow reads a few bytes ahead of the rows, and fails where rows are missing.
+        with Image.open(io.BytesIO(data.removesuffix(b"\xff") + bytes(8)), formats=("JPEG", "MPO")) as image:
+            image.load()
+    except Exception:  # Pillow reports damage as OSError, SyntaxError, struct.error and more
+        return False
+    return True
+
+
 def _load(file: Path) -> NDArray[Any]:
     try:
         data = file.read_bytes()
@@ -265,7 +278,7 @@ def _load(file: Path) -> NDArray[Any]:
     jpeg = data.startswith(b"\xff\xd8")
     # OpenCV fills the rest of a cut-off JPEG or PNG with grey and prints a warning.
     if jpeg:
-        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") or _is_whole_jpeg(data)
     else:
         complete = b"IEND" in data[-4096:] if data.startswith(b"\x89PNG") else len(data) > 0
     # OpenCV obeys the orientation mark only where it drops transparency.
