@@ -156,7 +156,10 @@ def test_a_landmark_file_that_a_spreadsheet_saved_again(tmp_path, face_points):
         (None, "not a readable landmark table"),
         ("", "no row of landmarks"),
         ("x_0,y_0\n1,2\n", "no column 'x_1'"),
-        (",".join(f"{a}_{i}" for i in range(68) for a in "xy") + "\n" + ",".join(["?"] * 136), "no complete set"),
+        (
+            ",".join(f"{a}_{i}" for i in range(68) for a in "xy") + "\n" + ",".join(["?"] * 136),
+            "no row contains 68 points",
+        ),
     ],
 )
 def test_a_broken_landmark_file_is_named(tmp_path, content, reason):
@@ -205,3 +208,22 @@ def test_a_dlib_that_was_built_for_another_numpy_is_a_missing_package(monkeypatc
     monkeypatch.setattr(detect, "_load_finder", Finder)
     with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
         DlibDetector(0.0).detect(np.zeros((64, 64), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"confidence": ".02"}, {"success": "0"}, {"confidence": "0", "success": "0"}, {"x_40": ""}, {"zeros": "1"}]
+)
+@pytest.mark.parametrize("numbered", [True, False])
+def test_the_first_row_that_can_be_relied_on_counts(tmp_path, bad, numbered):
+    points = np.random.default_rng(0).uniform(10, 90, (3, 68, 2)).round(2)
+    rows = []
+    for number, at in enumerate(points):
+        row = {"frame": str(number + 1), "confidence": ".98", "success": "1"}
+        row |= {f"{axis}_{i}": str(at[i, k]) for k, axis in enumerate("xy") for i in range(68)}
+        if number == 0:
+            row |= dict.fromkeys((name for name in row if name[1] == "_"), "0") if "zeros" in bad else bad
+        rows.append({name: text for name, text in row.items() if numbered or name != "frame"})
+    path = tmp_path / "points.csv"
+    path.write_text("\n".join([", ".join(rows[0]), *(", ".join(row.values()) for row in rows)]))
+    (face,) = FileDetector(path).detect(np.zeros((100, 100), np.uint8))
+    np.testing.assert_allclose(face.points, points[1])

