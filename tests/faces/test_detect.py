@@ -158,7 +158,7 @@ def test_a_landmark_file_that_a_spreadsheet_saved_again(tmp_path, face_points):
         ("x_0,y_0\n1,2\n", "no column 'x_1'"),
         (
             ",".join(f"{a}_{i}" for i in range(68) for a in "xy") + "\n" + ",".join(["?"] * 136),
-            "no row contains 68 points",
+            "no row contains",
         ),
     ],
 )

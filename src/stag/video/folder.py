@@ -278,7 +278,9 @@ def _load(file: Path) -> NDArray[Any]:
     jpeg = data.startswith(b"\xff\xd8")
     # OpenCV fills the rest of a cut-off JPEG or PNG with grey and prints a warning.
     if jpeg:
-        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") or _is_whole_jpeg(data)
+        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+        if not complete and _is_whole_jpeg(data):
+            complete, data = True, data + b"\xff\xd9"  # OpenCV reads none without an end marker
     else:
         complete = b"IEND" in data[-4096:] if data.startswith(b"\x89PNG") else len(data) > 0
     # OpenCV obeys the orientation mark only where it drops transparency.
