@@ -39,7 +39,7 @@ class Damage:
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError as error:
-                frames, waiting, self.goes_on, self.error = [], True, False, error.strerror
+                frames, waiting, self.goes_on, self.error = [], True, False, str(error.strerror)
                 if at is None:
                     self.skipped, wrong = self.skipped + 1, True
                 else:
