@@ -625,7 +625,7 @@ def test_a_jpeg_with_all_its_rows_is_read_whatever_its_end(rng, tmp_path, what):
         expected = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), 1), cv2.COLOR_BGR2GRAY)
     *_, last = read_frames(tmp_path)
     assert np.abs(last.image.astype(int) - expected).max() <= 1
-    (tmp_path / "1.jpg").write_bytes(BEHIND[what](data[: len(data) // 2]) if "behind" not in what else data[:-40])
+    (tmp_path / "1.jpg").write_bytes(BEHIND[what](data[: len(data) // 2]))
     with pytest.raises(VideoError, match=r"1\.jpg: is not a readable image"):
         list(read_frames(tmp_path))
 
@@ -646,3 +646,36 @@ def test_a_picture_with_side_data_that_pyav_does_not_know_is_read(rng, tmp_path)
     for ending in ("jpg", "png", "avif", "webp"):
         picture.save(tmp_path / f"clip.{ending}", exif=exif)
         assert len(list(read_frames(tmp_path / f"clip.{ending}"))) == 1
+
+
+@pytest.mark.parametrize("kind", ["mkv", "mp4", "avi", "mov", "webm", "gif", "webp", "folder"])
+def test_a_clip_that_announces_too_many_frames_is_refused_before_one_is_decoded(rng, tmp_path, monkeypatch, kind):
+    path = tmp_path / f"clip.{kind}"
+    pictures = moving_scene(rng, 8)
+    if kind == "folder":
+        path.mkdir()
+        for number, picture in enumerate(pictures):
+            cv2.imwrite(str(path / f"{number}.png"), picture)
+    elif kind in ("gif", "webp"):
+        first, *others = [Image.fromarray(picture) for picture in pictures]
+        first.save(path, save_all=True, append_images=others, duration=0 if kind == "gif" else 40)
+    else:
+        with av.open(str(path), "w") as container:
+            codec = {"avi": "mjpeg", "webm": "libvpx"}.get(kind, "libx264")
+            stream = container.add_stream(codec, rate=25)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = "yuvj420p" if kind == "avi" else "yuv420p"
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            container.mux(stream.encode())
+    assert len(list(read_frames(path, most=8))) == 8
+    assert len(list(read_frames(path, start=1, stop=5, most=6))) == 4
+
+    def decode(*_, **__):
+        raise AssertionError("a frame was decoded")
+
+    monkeypatch.setattr("stag.video.file.Damage", decode)
+    monkeypatch.setattr("stag.video.folder._load", decode)
+    monkeypatch.setattr("PIL.Image.Image.convert", decode)
+    with pytest.raises(VideoError, match=r"has [78] frames, and a clip at most 6; cut it to the expression"):
+        list(read_frames(path, most=6))

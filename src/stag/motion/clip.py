@@ -17,6 +17,7 @@ from stag.config import MotionConfig
 from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector, load_detector
+from stag.faces.landmark_file import FileDetector
 from stag.faces.track import FaceTracker
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.quality import SourceLook, blink_times, is_still, not_measurable, quality_of
@@ -240,6 +241,8 @@ def extract_clip(
     pictures: bool = False,
 ) -> list[MotionTensor]:
     """Return the motion of the largest face of a clip, or of every face; else as :func:`video_motion`."""
+    if isinstance(detector, FileDetector):
+        frames = detector.frames_with_points(frames)
     tracks = follow_faces(frames, detector, str(name), every_face=every_face)
     return [track_motion(track, config, pictures=pictures) for track in tracks]
 
@@ -262,7 +265,7 @@ def video_motion(
         MissingDependency: The landmark model is not installed.
     """
     detector = load_detector("dlib", min_score=settings.min_face_score)
-    frames = read_frames(path, fps=fps_if_untimed(path, fps))
+    frames = read_frames(path, fps=fps_if_untimed(path, fps), most=limits.FRAMES)
     return extract_clip(frames, detector, settings, path, every_face=every_face, pictures=pictures)
 
 

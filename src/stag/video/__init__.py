@@ -46,7 +46,12 @@ _REMEMBERED = 4
 
 
 def read_frames(
-    path: Path, *, fps: float | None = None, start: int | None = None, stop: int | None = None
+    path: Path,
+    *,
+    fps: float | None = None,
+    start: int | None = None,
+    stop: int | None = None,
+    most: int | None = None,
 ) -> Iterator[Frame]:
     """Stream the frames of a clip, one at a time.
 
@@ -62,13 +67,14 @@ def read_frames(
             the own times of a video, as slow playback of a high-speed recording needs; see :func:`fps_if_untimed`.
         start: Position of the first frame, 0-based.
         stop: Position after the last frame; decoding ends there. It may lie past the end if one frame remains.
+        most: Number of frames that may not be exceeded, as far as the header of the clip gives their number.
 
     Yields:
         Frames with ``time_s`` counted from the first frame yielded.
 
     Raises:
-        VideoError: The path is missing, cannot be read, contains no frame in the range, or is cut off; or a folder
-            changes its frame size. Frames before the fault have been yielded by then.
+        VideoError: The path is missing, cannot be read, contains no frame in the range, more than ``most``, or is cut
+            off; or a folder changes its frame size. Frames before the fault have been yielded by then.
 
     Example:
         >>> from itertools import islice
@@ -85,7 +91,7 @@ def read_frames(
     shape: tuple[int, ...] | None = None
     last: Frame | None = None
     time_s = origin_s = tick = first_tick = 0.0
-    for position, picture in enumerate(_pictures(path, first, stop), start=first):
+    for position, picture in enumerate(_pictures(path, first, stop, most), start=first):
         flags = picture.flags
         if shape is None:
             shape, origin_s, first_tick = picture.image.shape, picture.own_s or 0.0, picture.tick
@@ -204,9 +210,9 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
         container.mux(stream.encode())
 
 
-def _pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+def _pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
     if path.is_dir():
-        return folder_pictures(path, first, stop)
+        return folder_pictures(path, first, stop, most)
     try:
         with path.open("rb") as stream:
             head = stream.read(4)
@@ -217,7 +223,7 @@ def _pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
         raise VideoError(f"{path}: the file is empty; copy or record it again")
     if head in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         raise VideoError(f"{path}: a TIFF is not read as a clip; save its pages as a folder of images, or as a video")
-    return animation_pictures(path, first, stop) if animated else video_pictures(path, first, stop)
+    return (animation_pictures if animated else video_pictures)(path, first, stop, most)
 
 
 def _size(shape: tuple[int, ...]) -> str:

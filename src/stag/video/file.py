@@ -119,6 +119,12 @@ def video_stream(path: Path | str, container: Any) -> tuple[Any, tuple[str, ...]
     return stream, ((f"one of {len(streams)} video streams read",) if len(streams) > 1 else ())
 
 
+def refuse_long(path: Path, frames: int, most: int | None) -> None:
+    """Raise a `VideoError` for a clip that announces more frames than are wanted."""
+    if most is not None and frames > most:
+        raise VideoError(f"{path}: has {frames} frames, and a clip at most {most}; cut it to the expression")
+
+
 def has_times(path: Path) -> bool:
     """Return whether a file says when its frames are shown; ``True`` also where it cannot be read."""
     try:
@@ -129,11 +135,12 @@ def has_times(path: Path) -> bool:
         return True
 
 
-def video_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+def video_pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
     """Stream the pictures ``first`` to ``stop`` of a video file as they are to be shown, without damaged ones.
 
     Raises:
-        VideoError: The file cannot be read, contains no video, is damaged, cut off, or ends before ``first``.
+        VideoError: The file cannot be read, contains no video, is damaged, cut off, ends before ``first``, or announces
+            more than ``most`` pictures.
     """
     av.logging.set_level(None)
     try:
@@ -150,6 +157,7 @@ def video_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture
         # The container, where there is one, may know the rate better than the codec.
         rate = stream.average_rate if timed else stream.codec_context.framerate
         interval_s = float(1 / rate) if rate else None
+        refuse_long(path, len(range(_announced_frames(container, stream))[first:stop]), most)
         end_s = 0.0
         reached, interlaced = 0, False
         flags += _looks(stream)
@@ -228,7 +236,7 @@ def is_gif_without_delays(path: Path) -> bool:
         return not any(delay != b"\0\0" for delay in _GIF_DELAY.findall(stream.read()))
 
 
-def animation_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+def animation_pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
     """Stream the pictures ``first`` to ``stop`` of an animated picture; without times where it has no delays.
 
     Raises:
@@ -243,6 +251,7 @@ def animation_pictures(path: Path, first: int, stop: int | None) -> Iterator[Pic
             frames = getattr(animation, "n_frames", 1)
             if frames <= first:
                 raise begins_late(path, frames, first)
+            refuse_long(path, len(range(frames)[first:stop]), most)
             for at in range(frames)[:stop]:
                 animation.seek(at)
                 image = np.asarray(animation.convert("RGBA"))
@@ -272,6 +281,12 @@ def _announced_length(container: Any, stream: Any) -> float | None:
     # The length of the whole file may be that of a longer sound track.
     alone = len(container.streams) == 1 and container.duration
     return float(container.duration) / av.time_base if alone else None
+
+
+def _announced_frames(container: Any, stream: Any) -> int:
+    """Return the number of frames that a header announces, 0 where it does not: the number counts hidden ones too."""
+    in_time = (_announced_length(container, stream) or 0.0) * float(stream.average_rate or 0)
+    return min((frames for frames in (int(stream.frames), int(in_time)) if frames), default=0)
 
 
 def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, end_s: float) -> None:
