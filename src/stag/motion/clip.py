@@ -125,7 +125,8 @@ def follow_faces(
 
     Detection runs again only to find a face that is not followed: when there is none, and, with ``every_face``, when
     one is lost and every 0.4 seconds for people who appear later. A face that was lost and is found again near the
-    same place keeps its id; of its stretches the longest counts. No stretch reaches over a cut.
+    same place keeps its id; of its stretches the longest counts, and where one face is wanted, the longest of all. No
+    stretch reaches over a cut.
 
     Raises:
         VideoError: The clip has fewer than 3 frames, or more than :data:`limits.FRAMES`.
@@ -156,7 +157,7 @@ def follow_faces(
             new = [face for face in detector.detect(frame.image) if not any(track.near(face) for track in active)]
             for face in new if every_face else new[:1]:
                 here = [track.face_id for track in tracks if (track.lost or track.ended) and track.near(face)]
-                unused = 1 + max((track.face_id for track in tracks), default=-1)
+                unused = 1 + max((track.face_id for track in tracks), default=-1) if every_face else 0
                 tracks.append(FaceTrack(frame, face, here[-1] if here else unused))
     if n_frames < _MIN_FRAMES:
         raise VideoError(f"{name}: has {n_frames} frame(s); a clip needs at least {_MIN_FRAMES}")
@@ -166,11 +167,13 @@ def follow_faces(
         if len(track.crops) >= max(_MIN_FRAMES, len(known.crops) + 1 if known else 0):
             longest[track.face_id] = track
     if not longest:
+        if tracks:
+            raise FaceNotFound(f"{name}: no face can be followed for {_MIN_FRAMES} frames; cut it to one scene")
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
     followed = [longest[face_id] for face_id in sorted(longest)]
     for track in followed:
         track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
-    return followed if every_face else followed[:1]
+    return followed
 
 
 def track_motion(

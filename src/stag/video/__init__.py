@@ -170,8 +170,9 @@ def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
         change = 0.0 if blocks is None or last_blocks is None else 1 - float(np.vdot(blocks, last_blocks))
         last_blocks = last_blocks if blocks is None else blocks
         if waiting is not None:
-            yield waiting, jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
-            recent.append(jump)
+            cut = jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
+            yield waiting, cut
+            recent.append(0.0 if cut else jump)  # the next scene may be a few frames long
         waiting, jump = frame, change
     if waiting is not None:
         yield waiting, False
