@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stag.facs import AU_NAMES, AU_REGIONS, AU_VOCABULARY, CodedUnit, au_vector, format_facs, parse_facs
+from stag.facs import (
+    AU_NAMES,
+    AU_REGIONS,
+    AU_VOCABULARY,
+    CodedUnit,
+    au_vector,
+    format_facs,
+    known_units,
+    outside_vocabulary,
+    parse_facs,
+)
 from stag.motion.regions import CHANNELS
 
 U = CodedUnit
@@ -186,3 +196,16 @@ def test_vocabulary_and_maps_agree():
     assert all(0 <= i < len(CHANNELS) for ids in AU_REGIONS.values() for i in ids)
     vector = au_vector({4, 12, 99})
     assert [au for au, on in zip(AU_VOCABULARY, vector, strict=True) if on] == [4, 12]
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "foreign"),
+    [
+        ("27", None, ("27",)), ("21+22", None, ("21", "22")), ("4+27", {4}, ("27",)), ("4+12", {4, 12}, ()),
+        ("R27B", None, ("R27B",)), ("4(k)", set(), ()), ("M55", set(), ()),
+    ],
+)  # fmt: skip
+def test_units_that_no_model_knows_are_named_and_leave_the_others_unknown(text, known, foreign):
+    code = parse_facs(text)
+    assert known_units(code) == known
+    assert outside_vocabulary(code) == foreign

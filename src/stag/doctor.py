@@ -39,9 +39,19 @@ def findings() -> tuple[list[tuple[str, str]], bool]:
     if _version("torch"):
         import torch
 
-        device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
-        rows += [("device", device), ("threads", str(torch.get_num_threads()))]
+        rows += [("device", _device()), ("threads", str(torch.get_num_threads()))]
     return rows, ready
+
+
+def _device() -> str:
+    import torch
+
+    from stag.training.device import gpu_problem
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    problem = gpu_problem()
+    return f"cpu; the GPU cannot be used ({problem})" if problem else torch.cuda.get_device_name(0)
 
 
 def _version(package: str) -> str | None:

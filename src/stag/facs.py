@@ -188,6 +188,21 @@ def _units(token: re.Match[str]) -> list[CodedUnit]:
     ]
 
 
+def outside_vocabulary(code: FacsCode) -> tuple[str, ...]:
+    """Return the action units of a parsed string that no model knows, such as ``"27"``."""
+    return tuple(format_facs([unit]) for unit in code.units if not unit.kind and unit.unit not in AU_VOCABULARY)
+
+
+def known_units(code: FacsCode) -> frozenset[int] | None:
+    """Return the units that fire and that models know; ``None`` where only others are coded, so that they are unknown.
+
+    Example:
+        >>> known_units(parse_facs("4+27")), known_units(parse_facs("27"))
+        (frozenset({4}), None)
+    """
+    return (code.numbers & set(AU_VOCABULARY)) or (None if outside_vocabulary(code) else frozenset())
+
+
 def au_vector(numbers: frozenset[int] | set[int]) -> list[float]:
     """Return a binary vector over :data:`AU_VOCABULARY`, length ``A``, without units outside the vocabulary."""
     return [1.0 if au in numbers else 0.0 for au in AU_VOCABULARY]

@@ -13,9 +13,11 @@ from planted import put
 from stag.datasets.clips import load_set
 from stag.datasets.readers.result import Options
 from stag.datasets.readers.sheet import read_sheet
+from stag.datasets.readers.workbook import read_workbook
 from stag.errors import DatasetError
 from stag.simulate.fabricated.sheets import write_csv, write_xlsx
 from stag.utils import limits
+from stag.utils.cells import stripped
 
 COLUMNS = {"subject": ("Subject", "sub"), "onset": ("OnsetFrame", "Onset"), "note": ("Notes",)}
 
@@ -159,11 +161,101 @@ def test_what_a_sheet_claims_costs_no_memory(tmp_path, change):
     tracemalloc.stop()
 
 
-def test_a_workbook_of_too_many_cells_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "WORKBOOK_CELLS", 5)
-    path = workbook(tmp_path / "a.xlsx", {"S": GOOD, "T": GOOD})
-    with pytest.raises(DatasetError, match="holds more than 5 cells"):
-        read_sheet(path, COLUMNS)
+def xlsx(path, body, **parts):
+    """Write a workbook of one sheet from the XML of its cells; ``parts`` are sharedStrings and styles."""
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    targets = {"worksheet": "sheet.xml", **{name: f"{name}.xml" for name in parts}}
+    links = "".join(f'<Relationship Id="{n}" Type="{office}/{n}" Target="{part}"/>' for n, part in targets.items())
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("_rels/.rels", '<r><Relationship Id="a" Type="x/officeDocument" Target="/b/book.xml"/></r>')
+        book.writestr("b/book.xml", f'<w {main} xmlns:r="{office}"><sheet name="S" r:id="worksheet"/></w>')
+        book.writestr("b/_rels/book.xml.rels", f"<r>{links}</r>")
+        book.writestr("b/sheet.xml", f"<worksheet {main}>{body}</worksheet>")
+        for name, content in parts.items():
+            book.writestr(f"b/{name}.xml", content)
+    return path
+
+
+def inline(*cells):
+    return "<row>" + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in cells) + "</row>"
+
+
+STORED = "<sheetData>" + inline("Subject", "Onset") + inline("1", "2") + "$0</sheetData>$1"
+
+
+@pytest.mark.parametrize(
+    ("inside", "behind", "parts", "says"),
+    [
+        (inline("x") * 20_000, "", {}, "more than 10,000 cells"),
+        ("<row/>" * 200_000, "", {}, "elements"),
+        ("<row>" + "<c/>" * 200_000 + "</row>", "", {}, "elements"),
+        ("", '<mergeCells><mergeCell ref="A2:XFD9999"/></mergeCells>' * 60_000, {}, "cells"),
+        ("", "<dataValidation/>" * 200_000, {}, "elements"),
+        (inline("x" * 300_000), "", {}, "characters"),
+        ("", "", {"sharedStrings": "<sst>" + "<si/>" * 20_000 + "</sst>"}, "cells"),
+        ("", "", {"sharedStrings": "<sst><si><t>" + "x" * 300_000 + "</t></si></sst>"}, "characters"),
+        ("", "", {"styles": "<s><cellXfs>" + "<xf/>" * 20_000 + "</cellXfs></s>"}, "cells"),
+        ("", "", {"styles": '<!DOCTYPE s [<!ENTITY a "aaaaaaaa">]><s>&a;</s>'}, "document type"),
+        ("", " " * 10_000_000, {}, "unpacks to"),
+    ],
+)
+def test_what_a_workbook_stores_is_bounded(tmp_path, monkeypatch, inside, behind, parts, says):
+    for name, most in {"TABLE_CELLS": 10_000, "WORKBOOK_ELEMENTS": 100_000, "CELL_CHARACTERS": 100_000}.items():
+        monkeypatch.setattr(limits, name, most)
+    monkeypatch.setattr(limits, "WORKBOOK_BYTES", 5_000_000)
+    plain = xlsx(tmp_path / "plain.xlsx", STORED.replace("$0", "").replace("$1", ""))
+    assert fields(plain) == [{"subject": "1", "onset": "2", "note": ""}]
+    bomb = xlsx(tmp_path / "bomb.xlsx", STORED.replace("$0", inside).replace("$1", behind), **parts)
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match=says):
+        fields(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 2e7
+    tracemalloc.stop()
+
+
+CELLS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=6),
+    st.integers(-(10**12), 10**12),
+    st.floats(-1e6, 1e6).map(lambda x: round(x, 3)),
+    st.booleans(),
+    st.none(),
+    st.dates(datetime.date(1901, 1, 1), datetime.date(2100, 1, 1)),
+    st.just("=A1+1"),
+)
+STRICT = [
+    (b"http://schemas.openxmlformats.org/spreadsheetml/2006/main", b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
+    (b"http://schemas.openxmlformats.org/officeDocument/2006", b"http://purl.oclc.org/ooxml/officeDocument"),
+]
+
+
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=6))
+def test_cells_are_those_that_openpyxl_reads_also_in_a_strict_workbook(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("sheet") / "a.xlsx"
+    workbook(path, {"S": rows})
+    expected = {}
+    for row in openpyxl.load_workbook(path).active.iter_rows():
+        texts = {cell.column: text for cell in row if (text := as_text(cell.value))}
+        if texts:
+            expected[row[0].row] = texts
+    (grid,) = read_workbook(path)
+    assert grid.rows == expected
+    with zipfile.ZipFile(path) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in members.items():
+            for transitional, strict in STRICT:
+                content = content.replace(transitional, strict)
+            book.writestr(name, content)
+    assert read_workbook(path)[0].rows == expected
+
+
+def as_text(value):
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else stripped(str(value))
 
 
 @pytest.mark.parametrize(

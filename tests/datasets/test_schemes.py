@@ -129,3 +129,13 @@ def test_schemes_cannot_be_changed_and_unknown_ones_get_a_suggestion():
 def test_the_order_of_joined_emotions_does_not_matter(parts):
     names = {joined_name(" + ".join(order).upper()) for order in (parts, parts[::-1])}
     assert len(names) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("happy", "happiness"), ("Happiness", "happiness"), ("Sad", "sadness"), ("ANGRY", "anger"), ("fearful", "fear"),
+     ("surprised", "surprise"), ("disgusted", "disgust"), ("Sad + Angry", "anger+sadness")],
+)  # fmt: skip
+def test_the_words_of_labs_are_the_emotions_of_the_schemes(written, meant):
+    assert joined_name(written) == meant
+    assert all(one.class_of(written) == one.class_of(meant) for one in SCHEMES.values())

@@ -142,3 +142,29 @@ def test_a_bad_file_is_named_in_one_sentence(tmp_path, text, says):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"none\.csv: cannot be read"):
         score_predictions(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: text.replace("clip_id", "Clip_ID"),
+        lambda text: text.replace(",", ";"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace("\n", ",\n"),
+        lambda text: text.replace("\n", ",,\n").replace("predicted,,", "predicted"),
+        lambda text: ("\ufeffsep=;\n" + text.replace(",", ";")).encode(),
+        lambda text: text.replace(",", "\t").replace("\n", "\r\n"),
+    ],
+)
+def test_spreadsheets_are_read_as_they_are_saved(tmp_path, spell):
+    assert score_predictions(write(tmp_path, spell(GOOD))).pooled == score_predictions(write(tmp_path, GOOD)).pooled
+
+
+def test_a_class_that_never_occurs_counts_where_it_is_named(tmp_path):
+    path = write(tmp_path, GOOD.replace(",a", ",negative").replace(",b", ",positive"))
+    few, all_three = score_predictions(path), score_predictions(path, "megc3")
+    assert all_three == score_predictions(path, ["negative", "positive", "surprise"])
+    assert all_three.pooled.uf1 == pytest.approx(few.pooled.uf1 * 2 / 3)
+    assert "class surprise never occurs; it counts as 0 in the pooled UF1 and UAR" in all_three.notes
+    with pytest.raises(DatasetError, match="'positive' is not among the classes negative, surprise"):
+        score_predictions(path, ["negative", "surprise"])

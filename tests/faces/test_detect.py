@@ -1,4 +1,4 @@
-"""Detection on a photograph, the joining of scales, and landmark files."""
+"""Detection on a photograph, and the joining of scales."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stag import doctor
 from stag.errors import FaceNotFound, MissingDependency
 from stag.faces import detect, mesh
-from stag.faces.detect import DlibDetector, FileDetector, cascade_hits, landmark_models, load_detector, merge_scales
+from stag.faces.detect import DlibDetector, cascade_hits, landmark_models, load_detector, merge_scales
 from stag.faces.mesh import MeshDetector
 from stag.utils.extras import install_hint, mesh_hint
 
@@ -101,74 +101,6 @@ def test_scales_of_one_face_are_joined_and_a_single_scale_is_doubted():
     assert merge_scales([]) == []
 
 
-def landmark_rows(points, **columns):
-    names = [*columns, *(f" x_{i}" for i in range(68)), *(f" y_{i}" for i in range(68))]
-    values = [*columns.values(), *points[:, 0], *points[:, 1]]
-    return ", ".join(names), ", ".join(str(v) for v in values)
-
-
-def write_rows(path, rows):
-    path.write_text("\n".join([rows[0][0], *(row for _, row in rows)]) + "\n")
-    return path
-
-
-def test_a_landmark_file_gives_the_faces_of_its_first_frame(tmp_path, face_points):
-    small, later = face_points * 0.5 + 3, face_points + 40
-    rows = [
-        landmark_rows(later, frame=9, face_id=0, confidence=0.99),
-        landmark_rows(small, frame=3, face_id=1, confidence=0.6),
-        landmark_rows(face_points, frame=3, face_id=0, confidence=0.98),
-        landmark_rows(face_points * 0, frame=3, face_id=2, confidence=0.0),
-        landmark_rows(face_points * np.nan, frame=3, face_id=3, confidence=0.9),
-    ]
-    path = write_rows(tmp_path / "points.csv", rows)
-    image = np.zeros((300, 300), np.uint8)
-    faces = FileDetector(path).detect(image)
-    assert [face.score for face in faces] == [0.98, 0.6]
-    np.testing.assert_allclose(faces[0].points, face_points)
-    np.testing.assert_allclose(faces[1].points, small)
-    assert faces[0].box == (*face_points.min(axis=0), *face_points.max(axis=0))
-    assert len(load_detector(str(path), min_score=0.9).detect(image)) == 1
-    with pytest.raises(FaceNotFound, match=r"points\.csv: the eyes at .* outside the 40x50 frame"):
-        FileDetector(path).detect(np.zeros((50, 40), np.uint8))
-
-
-def test_a_bare_landmark_file_is_one_face_per_row_of_time(tmp_path, face_points):
-    rows = [landmark_rows(face_points), landmark_rows(face_points + 5)]
-    (face,) = load_detector(str(write_rows(tmp_path / "p.CSV", rows)), min_score=-0.2).detect(np.zeros((300, 300)))
-    np.testing.assert_allclose(face.points, face_points)
-    assert np.isnan(face.score)
-
-
-def test_a_landmark_file_that_a_spreadsheet_saved_again(tmp_path, face_points):
-    header, row = landmark_rows(face_points.round(3) + 0.001, frame=1, confidence=0.5)
-    content = "\r\n".join([header, row, ","]).replace(", ", ";").replace(".", ",").replace("\r\n,", "\r\n;;")
-    (tmp_path / "p.csv").write_text(content, encoding="utf-16")
-    (face,) = FileDetector(tmp_path / "p.csv").detect(np.zeros((300, 300)))
-    np.testing.assert_allclose(face.points, face_points, atol=0.002)
-    assert face.score == 0.5
-    (tmp_path / "p.csv").write_text(f"{header}\n{row}\n{row}, 7\n")
-    with pytest.raises(FaceNotFound, match=r"p\.csv, line 3: has 139 fields and the header 138"):
-        FileDetector(tmp_path / "p.csv")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (None, "not a readable landmark table"),
-        ("", "no row of landmarks"),
-        ("x_0,y_0\n1,2\n", "no column 'x_1'"),
-        (",".join(f"{a}_{i}" for i in range(68) for a in "xy") + "\n" + ",".join(["?"] * 136), "no complete set"),
-    ],
-)
-def test_a_broken_landmark_file_is_named(tmp_path, content, reason):
-    path = tmp_path / "points.csv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(FaceNotFound, match=rf"points\.csv: .*{reason}"):
-        FileDetector(path)
-
-
 def test_an_unknown_detector_is_refused():
     with pytest.raises(FaceNotFound, match="no face detector 'haar'"):
         load_detector("haar", min_score=0)
@@ -209,3 +141,13 @@ def test_the_finder_beside_the_program_is_the_one_of_dlib(tmp_path):
 
     dlib.get_frontal_face_detector().save(str(tmp_path / "finder"))
     assert files("stag.faces").joinpath(detect.FINDER_FILE).read_bytes() == (tmp_path / "finder").read_bytes()
+
+
+def test_a_dlib_that_was_built_for_another_numpy_is_a_missing_package(monkeypatch):
+    class Finder:
+        def run(self, *_):
+            raise RuntimeError("Unsupported image type, must be 8bit gray or RGB image.")
+
+    monkeypatch.setattr(detect, "_load_finder", Finder)
+    with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
+        DlibDetector(0.0).detect(np.zeros((64, 64), np.uint8))

@@ -174,3 +174,12 @@ def test_damage_is_refused_by_name(saved, name):
     with pytest.raises(ModelError, match=message) as caught:
         STAG.from_pretrained(saved)
     assert str(saved) in str(caught.value)
+
+
+def test_a_private_file_of_a_model_that_is_replaced_stays_private(tmp_path):
+    _model().save_pretrained(tmp_path)
+    (tmp_path / "config.json").chmod(0o600)
+    _model(1).save_pretrained(tmp_path)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes["config.json"] == 0o600
+    assert modes["model.safetensors"] & 0o600 == 0o600

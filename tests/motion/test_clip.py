@@ -213,6 +213,24 @@ def test_motion_never_reaches_over_a_cut():
     assert tensor.n_frames == 24
 
 
+@pytest.mark.parametrize("longest", [1, 6])
+def test_of_several_scenes_the_longest_counts_wherever_its_face_is(longest):
+    known, rng = astronaut(), np.random.default_rng(0)
+    frames, faces = [], []
+    for number in range(8):
+        image = cv2.resize(rng.integers(0, 255, (6, 8), np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
+        x, y = int(rng.integers(0, 480)), int(rng.integers(0, 280))
+        image[y : y + 180, x : x + 150] = known.image[30:210, 150:300]
+        faces.append((image, landmarks(known.points + np.array([x - 150, y - 30]))))
+        frames += [Frame(image, (len(frames) + i) / 50) for i in range(9 if number == longest else 4)]
+    (tensor,) = extract_clip(frames, Everywhere(faces), MotionConfig(), "clip")
+    assert (tensor.face_id, tensor.n_frames, tensor.start_s) == (0, 9, frames[4 * longest].time_s)
+    assert sum(flag.startswith("cut in the video at ") for flag in tensor.flags) == 1
+    short = [*frames[: 4 * longest], *frames[4 * longest + 9 :]][::2]
+    with pytest.raises(FaceNotFound, match="clip: no face can be followed for 3 frames; cut it to one scene"):
+        extract_clip(short, Everywhere(faces), MotionConfig(), "clip")
+
+
 def test_a_blink_is_told():
     told = {}
     for blink in (False, True):

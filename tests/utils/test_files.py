@@ -165,3 +165,62 @@ def test_what_may_still_be_written_is_left_alone(tmp_path):
     remove_unfinished(tmp_path, older_than_s=3600)
     assert [p.name for p in tmp_path.iterdir()] == [".partial-new.npz"]
     remove_unfinished(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("refused", [(), ("chmod",), ("chown",), ("chmod", "chown")])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o666])
+def test_a_file_that_is_replaced_is_written_and_never_opened_to_more_people(tmp_path, monkeypatch, refused, mode):
+    path = tmp_path / "x.json"
+    path.write_text("old")
+    if os.getuid() == 0:
+        os.chown(path, 1234, 4321)
+    path.chmod(mode)
+    before = path.stat()
+
+    def no(*_, **__):
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    for name in refused:
+        monkeypatch.setattr(os, name, no)
+        monkeypatch.setattr(Path, name, no, raising=False)
+    seen = []
+    with atomic_path(path) as temporary:
+        seen.append(temporary.stat())
+        temporary.write_text("new")
+    seen.append(path.stat())
+    assert path.read_text() == "new"
+    for after in seen:
+        kept = mode if after.st_gid == before.st_gid else mode & ~0o070
+        assert stat.S_IMODE(after.st_mode) & ~kept == 0
+        if not refused:
+            assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EIO])
+def test_where_nothing_can_be_locked_the_work_is_done_with_a_warning(tmp_path, monkeypatch, caplog, code):
+    fcntl = pytest.importorskip("fcntl")
+
+    def no(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", no)
+    with alone(tmp_path / "x"), alone(tmp_path / "y"):
+        write_text(tmp_path / "x", "1")
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+    assert [record.getMessage().split(": ")[1][:30] for record in caplog.records] == [
+        "its file system has no locks; l"[:30]
+    ] * 2
+
+
+def test_where_files_have_no_owners_and_open_ones_stay_work_is_done_all_the_same(tmp_path, monkeypatch):
+    """Windows has no ``os.chown``, and removes no file that is open."""
+    monkeypatch.delattr(os, "chown")
+    write_text(tmp_path / "x", "old")
+    with alone(tmp_path / "x"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError(errno.EACCES, "open")))
+            with alone(tmp_path / "y"):
+                write_text(tmp_path / "x", "new")
+    assert (tmp_path / "x").read_text() == "new"
+    with alone(tmp_path / "y"):
+        pass

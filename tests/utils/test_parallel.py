@@ -262,3 +262,13 @@ def test_where_torch_is_loaded_nothing_is_begun_aside(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", sys.modules.get("torch"))
     with begun_aside(lambda item: (item, os.getpid()), [1, 2]) as next_answer:
         assert [next_answer(), next_answer()] == [(1, os.getpid()), (2, os.getpid())]
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file"), OSError(38, "not implemented"), ImportError()])
+def test_without_shared_memory_one_process_does_the_work_and_says_so(monkeypatch, caplog, error):
+    def no(*_, **__):
+        raise error
+
+    monkeypatch.setattr("joblib.externals.loky.backend.synchronize._SemLock", no)
+    assert list(spread(square, [(n,) for n in range(5)], 2)) == [0, 1, 4, 9, 16]
+    assert "/dev/shm" in caplog.text

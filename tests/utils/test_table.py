@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stag.errors import DatasetError
+from stag.utils import limits
 from stag.utils.table import SEPARATORS, read_text_table, shifted
 
 HEADER = ["clip_id", "frames", "fps", "note"]
@@ -59,7 +60,7 @@ def test_windows_1252_is_read_and_said(tmp_path):
     "content", [b"PK\x03\x04\xff\xfe\x00\x00", b"\xff\xfe\x00", b"\x81\x8d\x90", b"\x89PNG\r\n\x1a\n\x00"]
 )
 def test_what_is_no_text_is_refused(tmp_path, content):
-    with pytest.raises(DatasetError, match=r"a\.csv: cannot be read as a table .*; save it as UTF-8 CSV"):
+    with pytest.raises(DatasetError, match=r"a\.csv: cannot be read as a table .*; save the table alone as UTF-8 CSV"):
         read(tmp_path / "a.csv", content)
 
 
@@ -98,3 +99,12 @@ def test_a_quote_that_swallows_lines_is_named(tmp_path):
     table = read(tmp_path / "a.csv", b'clip_id,frames,fps,note\na,"b,1,x\nc,d,2,y"\ne,f,3,z\n')
     assert table.rows[2:] == [[], ["e", "f", "3", "z"]]
     assert "a quote opens there" in shifted(HEADER, table.rows[1])
+
+
+@pytest.mark.parametrize("content", ["\n" * 2000, "a,b\n" * 700, "," * 20_000, '"' + "x\n" * 2000 + '"', "x" * 99_999])
+def test_what_a_table_stores_is_bounded(tmp_path, monkeypatch, content):
+    for name, most in {"TABLE_CELLS": 1000, "TABLE_BYTES": 90_000}.items():
+        monkeypatch.setattr(limits, name, most)
+    (tmp_path / "a.csv").write_text(f"a,b\n1,2\n{content}")
+    with pytest.raises(DatasetError, match=r"holds more than 1,000 cells|allowed"):
+        read_text_table(tmp_path / "a.csv", len)

@@ -37,8 +37,10 @@ def test_a_cut_is_found_where_it_is_and_frames_pass_unchanged(seed, at):
     assert [i for i, (_, cut) in enumerate(marked) if cut] == [at]
 
 
-def test_two_cuts_are_two():
-    assert cuts([scene(0)] * 7 + [scene(1)] * 7 + [scene(2)] * 7) == [7, 14]
+@pytest.mark.parametrize("length", [2, 3, 4, 7])
+def test_eight_scenes_have_seven_cuts_however_short_they_are(length):
+    images = [scene(number) for number in range(8) for _ in range(length)]
+    assert cuts(images) == list(range(length, 8 * length, length))
 
 
 @pytest.mark.parametrize("px_per_frame", [2, 8, 16, 30])

@@ -2,7 +2,9 @@
 
 import struct
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -27,12 +29,13 @@ def moving_scene(rng, n=40, colour=True):
     return [np.ascontiguousarray(picture[i : i + 96, i : i + 128]) for i in range(n)]
 
 
-def encode(path, pictures, codec, pixels, pts=None, time_base=Fraction(1, 30), options=None):
+def encode(path, pictures, codec, pixels, pts=None, time_base=Fraction(1, 30), options=None, every=12):
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=30)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixels
         stream.codec_context.time_base = time_base
+        stream.codec_context.gop_size = every
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = (index if pts is None else pts[index]), time_base
@@ -124,10 +127,22 @@ def test_a_stream_without_time_stamps_runs_at_its_average_rate(rng, tmp_path, mo
         def __exit__(self, *_):
             self._container.close()
 
-        def decode(self, stream):
-            for frame in self._container.decode(stream):
+        def demux(self, stream):
+            for packet in self._container.demux(stream):
+                yield SimpleNamespace(
+                    pts=packet.pts,
+                    dts=packet.dts,
+                    size=packet.size,
+                    is_keyframe=packet.is_keyframe,
+                    decode=partial(self._decode, packet),
+                )
+
+        @staticmethod
+        def _decode(packet):
+            frames = packet.decode()
+            for frame in frames:
                 frame.pts = None
-                yield frame
+            return frames
 
     monkeypatch.setattr(av, "open", lambda *a, **k: Unstamped(opened(*a, **k)))
     times = [frame.time_s for frame in read_frames(path)]
@@ -307,7 +322,7 @@ def broken(kind, folder, rng):
         return folder / "clip", "contains no image"
     container, options = {
         "cut mp4": ("mp4", {}), "cut early mp4": ("mp4", {"movflags": "+faststart"}), "cut mkv": ("mkv", {}),
-        "cut avi": ("avi", {}), "damaged": ("mkv", {}),
+        "cut avi": ("avi", {}),
     }.get(kind, ("gif", {}))  # fmt: skip
     path = folder / f"clip.{container}"
     if container == "gif":
@@ -316,10 +331,6 @@ def broken(kind, folder, rng):
     else:
         encode(path, scene, "mpeg4", "yuv420p", options=options)
     data = path.read_bytes()
-    if kind == "damaged":
-        middle = len(data) // 2
-        path.write_bytes(data[:middle] + rng.bytes(400) + data[middle + 400 :])
-        return path, "damaged"
     path.write_bytes(data[: int(0.6 * len(data))])
     return path, "cut off|not a readable video|is damaged"
 
@@ -328,7 +339,7 @@ def broken(kind, folder, rng):
     "kind",
     [
         "missing", "empty", "text", "sound", "folder", "image", "jpeg", "size", "cut mp4", "cut early mp4", "cut mkv",
-        "cut avi", "cut gif", "damaged",
+        "cut avi", "cut gif",
     ],
 )  # fmt: skip
 def test_a_broken_source_is_named_in_one_sentence(rng, tmp_path, capfd, kind):
@@ -462,3 +473,209 @@ def test_a_cover_picture_is_not_the_video(rng, tmp_path):
     frames = list(read_frames(path))
     assert [frame.image.shape for frame in frames] == [(96, 128)] * 6
     assert flags_of(frames) == ["one of 2 video streams read"]
+
+
+def packets(path):
+    with av.open(str(path)) as container:
+        return [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+
+
+CODECS = [
+    ("avi", "mjpeg", "yuvj420p", 1), ("mov", "mjpeg", "yuvj420p", 1), ("avi", "mpeg4", "yuv420p", 12),
+    ("mp4", "mpeg4", "yuv420p", 12), ("mp4", "libx264", "yuv420p", 10), ("mov", "libx264", "yuv420p", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", ["zeros", "rest", "noise"])
+@pytest.mark.parametrize(("container", "codec", "pixels", "every"), CODECS)
+def test_a_bad_frame_costs_itself_and_those_that_build_on_it(rng, tmp_path, container, codec, pixels, every, harm):
+    path = encode(tmp_path / f"clip.{container}", moving_scene(rng), codec, pixels, every=every)
+    whole = list(read_frames(path))
+    at, size = packets(path)[13]
+    kept = {"zeros": 0, "rest": size // 3, "noise": 8}[harm]
+    data = bytearray(path.read_bytes())
+    data[at + kept : at + size] = rng.bytes(size - kept) if harm == "noise" else bytes(size - kept)
+    path.write_bytes(data)
+    frames = list(read_frames(path))
+    assert 0 < len(whole) - len(frames) <= max(every, 3)
+    assert {flag.split(" at ")[0] for frame in frames for flag in frame.flags} == {"damaged"}
+    for frame in frames:
+        (twin,) = (other for other in whole if abs(other.time_s - frame.time_s) < 1e-6)
+        assert np.array_equal(frame.image, twin.image)
+    part = next(read_frames(path, start=30, stop=31)).image
+    assert np.array_equal(part, whole[30].image)
+
+
+def test_what_comes_before_damage_without_end_is_kept(rng, tmp_path):
+    path = encode(tmp_path / "clip.mp4", moving_scene(rng), "mpeg4", "yuv420p", every=100)
+    whole = [frame.image for frame in read_frames(path)]
+    (at, size), data = packets(path)[13], bytearray(path.read_bytes())
+    data[at : at + size] = bytes(size)
+    path.write_bytes(data)
+    *_, last = frames = list(read_frames(path))
+    assert all(np.array_equal(frame.image, image) for frame, image in zip(frames, whole[:13], strict=True))
+    assert last.flags == ("damaged from 0.43 s on: only what comes before is read",)
+
+
+@pytest.mark.parametrize("dropped", [(2,), (0, 1), (4, 5, 9), tuple(range(20, 40)), tuple(range(1, 39))])
+@pytest.mark.parametrize("codec", [("mjpeg", "yuvj420p"), ("ffvhuff", "yuv420p")])
+def test_frames_that_the_recorder_of_an_avi_dropped_are_a_remark(rng, tmp_path, codec, dropped):
+    path = encode(tmp_path / "clip.avi", moving_scene(rng), *codec)
+    whole = list(read_frames(path))
+    without_chunks(path, dropped)
+    frames = list(read_frames(path))
+    kept = [frame for number, frame in enumerate(whole) if number not in dropped]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(frames, kept, strict=True))
+    times = np.array([frame.time_s for frame in kept])
+    np.testing.assert_allclose([frame.time_s for frame in frames], times - times[0], atol=1e-6)
+    assert frames[-1].flags[-1].endswith("dropped by the recorder")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    if len(dropped) < 4:
+        with pytest.raises(VideoError, match="cut off"):
+            list(read_frames(path))
+
+
+def without_chunks(path, dropped):
+    """Rewrite an AVI so that the chunks of some frames are empty."""
+    data = path.read_bytes()
+    start = data.index(b"movi")
+    at, end = start + 4, start + int.from_bytes(data[start - 4 : start], "little")
+    body, index, frame = bytearray(), bytearray(), 0
+    while at + 8 <= end:
+        tag, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        chunk = data[at + 8 : at + 8 + length]
+        if tag[2:] in (b"dc", b"db"):
+            chunk = b"" if frame in dropped else chunk
+            index += tag + struct.pack("<III", 16, len(body) + 4, len(chunk))
+            frame += 1
+        body += tag + struct.pack("<I", len(chunk)) + chunk + bytes(len(chunk) % 2)
+        at += 8 + length + length % 2
+    listed = b"idx1" + struct.pack("<I", len(index)) + index
+    new = bytearray(data[: start - 4] + struct.pack("<I", len(body) + 4) + b"movi" + body + listed)
+    new[4:8] = struct.pack("<I", len(new) - 8)
+    path.write_bytes(new)
+
+
+@pytest.mark.parametrize("kind", ["h264", "mpegts", "mjpeg"])
+def test_what_comes_before_a_change_of_size_is_kept(rng, tmp_path, kind):
+    scene = moving_scene(rng)
+    parts = [scene[:15], [picture[::2, ::2] for picture in scene[15:]]]
+    codec = ("mjpeg", "yuvj420p") if kind == "mjpeg" else ("libx264", "yuv420p")
+    ending = "ts" if kind == "mpegts" else kind
+    data = b"".join(encode(tmp_path / f"{n}.{ending}", part, *codec).read_bytes() for n, part in enumerate(parts))
+    (tmp_path / f"clip.{ending}").write_bytes(data)
+    frames = list(read_frames(tmp_path / f"clip.{ending}"))
+    assert {frame.image.shape for frame in frames} == {(96, 128)}
+    assert len(frames) == 15
+    assert frames[-1].flags[-1] == "its size changes to 64x48 after 0.47 s: the rest is left out"
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_interlaced_video_is_a_remark(rng, tmp_path, codec):
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        stream.codec_context.flags |= 0x20040000  # interlaced prediction and transform
+        for picture in moving_scene(rng, 8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    flags = [flag for frame in read_frames(path) for flag in frame.flags]
+    assert flags == ["interlaced: each frame shows two moments"]
+
+
+@pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG"), (1, None)])
+def test_video_for_hdr_screens_is_a_remark(rng, tmp_path, curve, name):
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx265", rate=25, options={"x265-params": f"transfer={curve}:log-level=none"})
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p10le"
+        stream.codec_context.color_trc = curve
+        for picture in moving_scene(rng, 8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    flags = [flag for frame in read_frames(path) for flag in frame.flags]
+    assert flags == ([f"HDR video ({name}): read as if it were SDR"] if name else [])
+
+
+@pytest.mark.parametrize("name", ["S1:take2", "http:clip", "a:b:c", "pipe:1", "concat:a|b", "100%d"])
+def test_a_relative_name_is_no_address(rng, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = Path(f"{name}.mkv")
+    write_video(path, noise(rng), 30)
+    assert len(list(read_frames(path))) == len(noise(rng))
+    assert fps_if_untimed(path, 5.0) is None
+
+
+BEHIND = {
+    "end marker missing": lambda data: data[:-2],
+    "half of the end marker": lambda data: data[:-1],
+    "zeros for the end marker": lambda data: data[:-2] + bytes(30),
+    "words behind": lambda data: data + b"MAKER NOTE \xff\xda and more" * 9,
+    "the rest of a picture behind": lambda data: data + data[len(data) // 2 : -2],
+    "a picture that breaks off behind": lambda data: data + data[: 2 * len(data) // 3],
+}
+
+
+@pytest.mark.parametrize("what", BEHIND)
+def test_a_jpeg_with_all_its_rows_is_read_whatever_its_end(rng, tmp_path, what):
+    for number, picture in enumerate(moving_scene(rng, 3)):
+        data = cv2.imencode(".jpg", picture)[1].tobytes()
+        (tmp_path / f"{number}.jpg").write_bytes(BEHIND[what](data))
+        expected = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), 1), cv2.COLOR_BGR2GRAY)
+    *_, last = read_frames(tmp_path)
+    assert np.abs(last.image.astype(int) - expected).max() <= 1
+    (tmp_path / "1.jpg").write_bytes(BEHIND[what](data[: len(data) // 2]))
+    with pytest.raises(VideoError, match=r"1\.jpg: is not a readable image"):
+        list(read_frames(tmp_path))
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16", "F"])
+def test_a_tiff_is_no_damaged_clip(tmp_path, pages, mode):
+    page = Image.new(mode, (24, 16))
+    page.save(tmp_path / "clip.tif", save_all=True, append_images=[page] * (pages - 1))
+    with pytest.raises(VideoError, match=r"clip\.tif: a TIFF is not read as a clip; save its pages as a folder"):
+        list(read_frames(tmp_path / "clip.tif"))
+
+
+def test_a_picture_with_side_data_that_pyav_does_not_know_is_read(rng, tmp_path):
+    picture = Image.fromarray(moving_scene(rng, 1)[0])
+    exif = Image.Exif()
+    exif[0x010E] = "a face"
+    for ending in ("jpg", "png", "avif", "webp"):
+        picture.save(tmp_path / f"clip.{ending}", exif=exif)
+        assert len(list(read_frames(tmp_path / f"clip.{ending}"))) == 1
+
+
+@pytest.mark.parametrize("kind", ["mkv", "mp4", "avi", "mov", "webm", "gif", "webp", "folder"])
+def test_a_clip_that_announces_too_many_frames_is_refused_before_one_is_decoded(rng, tmp_path, monkeypatch, kind):
+    path = tmp_path / f"clip.{kind}"
+    pictures = moving_scene(rng, 8)
+    if kind == "folder":
+        path.mkdir()
+        for number, picture in enumerate(pictures):
+            cv2.imwrite(str(path / f"{number}.png"), picture)
+    elif kind in ("gif", "webp"):
+        first, *others = [Image.fromarray(picture) for picture in pictures]
+        first.save(path, save_all=True, append_images=others, duration=0 if kind == "gif" else 40)
+    else:
+        with av.open(str(path), "w") as container:
+            codec = {"avi": "mjpeg", "webm": "libvpx"}.get(kind, "libx264")
+            stream = container.add_stream(codec, rate=25)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = "yuvj420p" if kind == "avi" else "yuv420p"
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            container.mux(stream.encode())
+    assert len(list(read_frames(path, most=8))) == 8
+    assert len(list(read_frames(path, start=1, stop=5, most=6))) == 4
+
+    def decode(*_, **__):
+        raise AssertionError("a frame was decoded")
+
+    monkeypatch.setattr("stag.video.file.Damage", decode)
+    monkeypatch.setattr("stag.video.folder._load", decode)
+    monkeypatch.setattr("PIL.Image.Image.convert", decode)
+    with pytest.raises(VideoError, match=r"has [78] frames, and a clip at most 6; cut it to the expression"):
+        list(read_frames(path, most=6))

@@ -19,6 +19,7 @@ from stag.model.folder import WEIGHTS
 from stag.model.shipped import DEFAULT_MODEL, local_folder
 from stag.model.stag import STAG
 from stag.types import MotionTensor
+from stag.utils import limits
 from stag.utils.parallel import one_thread
 from stag.video import fps_if_untimed, read_frames
 
@@ -149,7 +150,7 @@ class Predictor(predictor.Predictor):
         pictures: bool = False,
     ) -> list[Prediction]:
         """Predict every face of a clip, or the largest, ordered by ``face_id``; see :func:`stag.predict`."""
-        frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps))
+        frames = read_frames(Path(path), fps=fps_if_untimed(Path(path), fps), most=limits.FRAMES)
         with one_thread():
             answers = self.predict_frames(frames, str(path), faces, pictures=pictures, aus=aus)
         return [Prediction(**vars(answer), model=self.model) for answer in answers]

@@ -118,7 +118,8 @@ def spot(
         ConfigError: ``false_alarms`` is not positive.
 
     Example:
-        >>> stag.spot("interview.mp4", false_alarms=0.5)
+        >>> stag.spot("me.mp4", false_alarms=0.5)
+        Spotting(...)
     """
     path = Path(path)
     spotter = shipped_spotter()

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import logging
 import sys
 
 from stag.cli import clips, data, spotting, studies, study_figures, upkeep
@@ -16,6 +17,8 @@ def main() -> None:
     """Run the command line; an error that a user can act on becomes one sentence on stderr and exit code 1."""
     # The process ends anyway; searching all of torch for garbage first takes .3 s.
     atexit.register(gc.freeze)
+    # Where HOME is absent or read-only matplotlib keeps its font list elsewhere, which is nothing a user can act on.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         app()
     except (StagError, OSError, MemoryError) as error:

@@ -198,6 +198,10 @@ def score(
         Argument(metavar="PREDICTIONS.csv", help="CSV of clip_id, subject, truth, predicted; dataset optional."),
         Reads(),
     ],
+    classes: Annotated[
+        str | None,
+        Option(help="All classes, separated by commas, or a label scheme. Default: those that occur."),
+    ] = None,
     out: Annotated[Path | None, Option(help="JSON file to write: every metric."), Writes(RECORD)] = None,
     quiet: NoProgress = False,
 ) -> None:
@@ -206,7 +210,8 @@ def score(
     from stag.studies.side_by_side import score_lines
     from stag.utils.files import write_json
 
-    scores = score_predictions(predictions)
+    named = classes.split(",") if classes and "," in classes else classes
+    scores = score_predictions(predictions, [name.strip() for name in named] if isinstance(named, list) else named)
     _say_all(score_lines(scores))
     if out is not None:
         write_json(out, scores.plain())

@@ -15,6 +15,7 @@ from stag.faces.detect import load_detector
 from stag.motion.clip import extract_clip
 from stag.motion.transforms import apex_step
 from stag.types import Clip, Frame
+from stag.utils import limits
 from stag.utils.values import ArrayValue
 from stag.video import read_frames
 
@@ -50,7 +51,7 @@ def clip_motion(clip: Clip, settings: MotionConfig) -> ClipMotion:
     times_s: list[float] = []
 
     def frames() -> Iterator[Frame]:
-        for frame in read_frames(clip.frames, fps=clip.fps, start=clip.onset, stop=stop):
+        for frame in read_frames(clip.frames, fps=clip.fps, start=clip.onset, stop=stop, most=limits.FRAMES):
             times_s.append(frame.time_s)
             yield frame
 

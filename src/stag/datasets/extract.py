@@ -24,7 +24,7 @@ from stag.datasets.clips import ClipTable
 from stag.datasets.schemes import Scheme
 from stag.errors import DatasetError, StagError, reason
 from stag.faces.crop import CROP_PX
-from stag.facs import AU_VOCABULARY, au_vector
+from stag.facs import AU_VOCABULARY, au_vector, known_units
 from stag.motion.regions import channel_names
 from stag.motion_set import MotionSet
 from stag.types import Clip
@@ -169,7 +169,8 @@ def _extract(
         "version": __version__,
     }
     unknown = [float("nan")] * len(AU_VOCABULARY)
-    codes = [au_vector(clip.action_units.numbers) if clip.action_units else unknown for clip, _, _ in rows]
+    coded = [known_units(clip.action_units) if clip.action_units else None for clip, _, _ in rows]
+    codes = [unknown if numbers is None else au_vector(numbers) for numbers in coded]
     return MotionSet(
         motion=np.stack([found.motion for _, _, found in rows]),
         label=np.array([label for _, label, _ in rows]),

@@ -15,6 +15,14 @@ SETS = ("casme2", "samm", "smic", "dfme", "fourdme", "name")
 """The published data sets."""
 
 
+_NOUNS = {
+    "afraid": "fear", "angry": "anger", "contemptuous": "contempt", "disgusted": "disgust", "fearful": "fear",
+    "happy": "happiness", "joy": "happiness", "repressed": "repression", "sad": "sadness", "scared": "fear",
+    "surprised": "surprise",
+}  # fmt: skip
+"""Names that labs write for the annotated emotions."""
+
+
 @dataclass(frozen=True)
 class Scheme:
     """One way to turn annotated emotions into classes.
@@ -66,13 +74,14 @@ class Scheme:
 
 
 def joined_name(emotion: str) -> str:
-    """Return an emotion in lower case, the parts of a joined one in alphabetical order.
+    """Return an emotion in lower case by its noun, the parts of a joined one in alphabetical order.
 
     Example:
-        >>> joined_name("Surprise + Positive")
-        'positive+surprise'
+        >>> joined_name("Surprise + Positive"), joined_name("Happy")
+        ('positive+surprise', 'happiness')
     """
-    return "+".join(sorted(part.strip() for part in emotion.casefold().split("+")))
+    parts = (part.strip() for part in emotion.casefold().split("+"))
+    return "+".join(sorted(_NOUNS.get(part, part) for part in parts))
 
 
 def _same(*names: str) -> dict[str, tuple[str, ...]]:

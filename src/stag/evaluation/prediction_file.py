@@ -11,6 +11,7 @@ import pandas as pd
 
 from stag.datasets.look_alikes import class_warnings, people_warnings
 from stag.datasets.readers.sheet import Columns, read_sheet
+from stag.datasets.schemes import scheme
 from stag.errors import DatasetError, RunError, reason
 from stag.evaluation.metrics import summarise
 from stag.evaluation.results import PREDICTIONS, RESULT, RunResult, ScoredFile, parse_result, read_json_object
@@ -41,18 +42,32 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
     return _read(Path(path))[0]
 
 
-def score_predictions(path: Path | str) -> ScoredFile:
-    """Return every metric of a prediction file, over the classes that occur in its truth or predictions.
+def score_predictions(path: Path | str, classes: Sequence[str] | str | None = None) -> ScoredFile:
+    """Return every metric of a prediction file.
+
+    Args:
+        path: As for :func:`read_predictions`.
+        classes: Names of all classes, or of a label scheme; those that occur in truth or predictions where omitted.
 
     Raises:
-        DatasetError: As for :func:`read_predictions`.
+        DatasetError: As for :func:`read_predictions`, or a class of the file is not among ``classes``.
 
     Example:
         >>> score_predictions("predictions.csv").pooled.uf1  # doctest: +SKIP
         0.61
     """
     table, remarks = _read(Path(path))
-    classes = sorted({*table["truth"], *table["predicted"]})
+    occurring = sorted({*table["truth"], *table["predicted"]})
+    if isinstance(classes, str):
+        classes = scheme(classes).classes
+    classes = occurring if classes is None else list(dict.fromkeys(classes))
+    if foreign := [name for name in occurring if name not in classes]:
+        raise DatasetError(f"{path}: {foreign[0]!r} is not among the classes {', '.join(classes)}; name all of them")
+    remarks += [
+        f"class {name} never occurs; it counts as 0 in the pooled UF1 and UAR"
+        for name in classes
+        if name not in occurring
+    ]
     people = len(table[["dataset", "subject"]].drop_duplicates())
     first = table[table["seed"] == table["seed"].min()]
     folds = first["fold"].nunique()

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from stag.errors import DatasetError, FaceNotFound, MissingDependency, reason
+from stag.errors import FaceNotFound, MissingDependency
+from stag.faces.landmark_file import FileDetector
 from stag.faces.mesh import MeshDetector, models_folder
 from stag.types import FloatArray, GreyImage, Landmarks
-from stag.utils.cells import number
 from stag.utils.extras import install_hint
-from stag.utils.table import is_blank, read_text_table, shifted
 
 Box = tuple[float, float, float, float]
 
@@ -95,7 +94,13 @@ class DlibDetector:
         resized = _resize(image, scale)
         # cv2 rounds the size, so that the true factors differ a little from the scale.
         to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
-        boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
+        try:
+            boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
+        except RuntimeError as error:  # versions that were built for NumPy 1 take an array of NumPy 2 for no image
+            raise MissingDependency(
+                f"dlib {self._dlib.__version__} does not read the pictures of NumPy {np.__version__}: "
+                f"{install_hint('faces')}"
+            ) from error
         for box, score in zip(boxes, scores, strict=True):
             yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
 
@@ -116,38 +121,6 @@ class DlibDetector:
         points: FloatArray = (np.median(np.array(placed, dtype=np.float64), axis=0) + 0.5) / factor - 0.5
         points += np.array([x0, y0])
         return points
-
-
-class FileDetector:
-    """Landmarks that another program wrote: a CSV with OpenFace's column names.
-
-    Columns ``x_0`` to ``x_67`` and ``y_0`` to ``y_67`` in pixels of the frame are needed; ``frame``, ``face_id`` and
-    ``confidence`` are used where present. The rows of the first frame count, without those of a ``confidence`` below
-    ``min_score``.
-
-    Raises:
-        FaceNotFound: The file cannot be read, lacks a column, or contains no usable row.
-    """
-
-    def __init__(self, path: Path, min_score: float = -np.inf) -> None:
-        self.path = Path(path)
-        self._faces = [f for f in _read_points(self.path) if not f.score < min_score]
-
-    def detect(self, image: GreyImage) -> list[Landmarks]:
-        """Return the faces of the first frame of the file, largest inter-ocular distance first.
-
-        Raises:
-            FaceNotFound: Eyes lie outside the image, so that the file belongs to other frames.
-        """
-        height, width = image.shape
-        for face in self._faces:
-            centre = (face.points[39] + face.points[42]) / 2
-            if not ((centre >= 0).all() and centre[0] < width and centre[1] < height):
-                raise FaceNotFound(
-                    f"{self.path}: the eyes at ({centre[0]:.0f}, {centre[1]:.0f}) lie outside the {width}x{height} "
-                    f"frame; give the landmark file of this clip"
-                )
-        return list(self._faces)
 
 
 def load_detector(name: str = "auto", *, min_score: float) -> FaceDetector:
@@ -289,47 +262,3 @@ def _load_finder() -> Any:
 def _load_predictor(model: Path) -> Any:
     """Load the landmark model of 100 MB."""
     return _import_dlib().shape_predictor(str(model))
-
-
-def _read_points(path: Path) -> list[Landmarks]:
-    columns = [f"{axis}_{i}" for i in range(68) for axis in "xy"]
-    try:
-        rows = read_text_table(path, lambda row: len(set(columns).intersection(row))).rows
-    except DatasetError as error:
-        cause = reason(error.__cause__ or error)
-        raise FaceNotFound(f"{path}: is not a readable landmark table ({cause}); give a CSV file") from error
-    header: list[str] = next((row for row in rows if row), [])
-    table: list[dict[str, str]] = []
-    for line, cells in enumerate(rows, start=1):
-        if cells is header or is_blank(cells):
-            continue
-        if wrong := shifted(header, cells):
-            raise FaceNotFound(f"{path}, line {line}: {wrong}")
-        table.append(dict(zip(header, cells, strict=False)))
-    if not table:
-        raise FaceNotFound(f"{path}: contains no row of landmarks; give a CSV file with x_0..x_67 and y_0..y_67")
-    missing = [name for name in columns if name not in table[0]]
-    if missing:
-        raise FaceNotFound(f"{path}: has no column {missing[0]!r}; expected x_0..x_67 and y_0..y_67 in frame pixels")
-    if "frame" in table[0]:
-        first = min(_number(row["frame"]) for row in table)
-        table = [row for row in table if _number(row["frame"]) == first]
-    elif "face_id" not in table[0]:
-        table = table[:1]
-    faces = []
-    for row in table:
-        points = np.array([_number(row[name]) for name in columns]).reshape(68, 2)
-        # Trackers write zeros where they saw no face.
-        if not np.isfinite(points).all() or np.allclose(points[39], points[42]):
-            continue
-        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-        faces.append(Landmarks(points, _number(row.get("confidence")), (left, top, right, bottom)))
-    if not faces:
-        raise FaceNotFound(f"{path}: its first frame contains no complete set of 68 points; correct the file")
-    return sorted(faces, key=lambda face: -face.inter_ocular_px)
-
-
-def _number(cell: str | None) -> float:
-    """Return a coordinate, ``nan`` for an empty cell; a comma is a decimal comma, also before three digits."""
-    value = number((cell or "").replace(",", "."))
-    return float("nan") if value is None else value

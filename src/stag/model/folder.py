@@ -26,7 +26,7 @@ from stag.motion.regions import LAYOUTS
 from stag.motion.transforms import is_cumulative
 from stag.types import SIMULATED_FLOW
 from stag.utils.choices import AU_SOURCES, AuSource
-from stag.utils.files import no_such
+from stag.utils.files import no_such, take_permissions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -226,6 +226,8 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         fresh = beside / "fresh"
         fresh.mkdir(mode=stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777)
         yield fresh
+        for file in fresh.iterdir():
+            take_permissions(file, folder / file.name)
         try:
             _put_in_place(fresh, folder, beside / "old")
         except OSError as error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stag.config import MotionConfig
 from stag.faces.detect import FaceDetector, load_detector
+from stag.faces.landmark_file import FileDetector
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.follow import FaceTrack, follow_faces
 from stag.motion.quality import blink_times, is_still, not_measurable, quality_of
@@ -27,6 +28,7 @@ from stag.motion.transforms import (
     uniform_positions,
 )
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, MotionTensor, Quality
+from stag.utils import limits
 from stag.video import fps_if_untimed, frame_rate, read_frames
 
 _LOW_RESOLUTION_PX = 20.0
@@ -104,6 +106,8 @@ def extract_clip(
     pictures: bool = False,
 ) -> list[MotionTensor]:
     """Return the motion of the largest face of a clip, or of every face; else as :func:`video_motion`."""
+    if isinstance(detector, FileDetector):
+        frames = detector.frames_with_points(frames)
     tracks = follow_faces(frames, detector, str(name), every_face=every_face)
     return [track_motion(track, config, pictures=pictures) for track in tracks]
 
@@ -133,7 +137,7 @@ def video_motion(
         MissingDependency: The landmark model is not installed.
     """
     detector = load_detector(landmarks or settings.landmarks, min_score=settings.min_face_score)
-    frames = read_frames(path, fps=fps_if_untimed(path, fps))
+    frames = read_frames(path, fps=fps_if_untimed(path, fps), most=limits.FRAMES)
     return extract_clip(frames, detector, settings, path, every_face=every_face, pictures=pictures)
 
 

@@ -137,8 +137,8 @@ def follow_faces(
 
     Detection runs again only to find a face that is not followed: when one is missing, when there is none, and, with
     ``every_face``, every 0.4 seconds for people who appear later. A detection that looks like a face that went is that
-    face, wherever it is; one of other looks near the last place keeps the id, and of such stretches the longest counts.
-    No stretch reaches over a cut.
+    face, wherever it is; one of other looks near the last place keeps the id, and of such stretches the longest counts;
+    where one face is wanted, the longest of all. No stretch reaches over a cut.
 
     Raises:
         VideoError: The clip has fewer than 3 frames, or more than :data:`limits.FRAMES`.
@@ -175,11 +175,13 @@ def follow_faces(
         if len(track.crops) >= max(_MIN_FRAMES, len(known.crops) + 1 if known else 0):
             longest[track.face_id] = track
     if not longest:
+        if tracks:
+            raise FaceNotFound(f"{name}: no face can be followed for {_MIN_FRAMES} frames; cut it to one scene")
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; crop closer, or lower motion.min_face_score")
     followed = [longest[face_id] for face_id in sorted(longest)]
     for track in followed:
         track.cuts_s, track.reading = tuple(cuts_s), tuple(reading)
-    return followed if every_face else followed[:1]
+    return followed
 
 
 def _place(faces: list[Landmarks], frame: Frame, tracks: list[FaceTrack], every_face: bool) -> None:
@@ -193,7 +195,7 @@ def _place(faces: list[Landmarks], frame: Frame, tracks: list[FaceTrack], every_
         if any(track.follow(frame, followed, face) for track in gone):
             continue
         if all(track.lost or track.ended for track in (near if every_face else tracks)):
-            unused = 1 + max((track.face_id for track in tracks), default=-1)
+            unused = 1 + max((track.face_id for track in tracks), default=-1) if every_face else 0
             tracks.append(FaceTrack(frame, face, near[-1].face_id if near else unused))
 
 

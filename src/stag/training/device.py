@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from stag.errors import ConfigError
+from stag.errors import ConfigError, reason
+
+_LOG = logging.getLogger(__name__)
 
 _WARM_UP = 3  # as in the manual of torch; libraries set themselves up in the first calls
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device; ``auto`` takes a GPU where there is one; refuse one that does not exist."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
+    """Return the device; ``auto`` takes a GPU where one computes, with a warning where one is seen that does not."""
+    if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"`device={name}`: expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise ConfigError("`device=cuda`: no GPU is visible to torch here; use `device=cpu`")
-    return torch.device(name)
+    if problem := gpu_problem():
+        if name == "cuda":
+            raise ConfigError(f"`device=cuda`: the GPU cannot be used ({problem}); use `device=cpu`")
+        _LOG.warning("the GPU cannot be used (%s); the processor is", problem)
+        return torch.device("cpu")
+    return torch.device("cuda")
+
+
+def gpu_problem() -> str:
+    """Return why a GPU that torch sees does not compute: too old, full, used by others; empty where it does."""
+    try:
+        # Compiled for other GPUs, it fails at its first operation and not before.
+        (torch.ones(2, 2, device="cuda") @ torch.ones(2, 2, device="cuda")).sum().item()
+    except Exception as error:  # torch reports it as RuntimeError, AssertionError, NotImplementedError and more
+        return reason(error)
+    return ""
 
 
 def free_bytes() -> int:

@@ -18,7 +18,8 @@ MISSING = frozenset(
 RATES = (1.0, 10_000.0)
 """Smallest and largest valid frame rate, frames per second."""
 
-_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\ufeff"
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200c\u200d\u2060\ufeff"
+_NO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+|,0{1,2})")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -43,8 +44,8 @@ def is_missing(cell: str) -> bool:
 def text(cell: str) -> str:
     """Return a name, label or code as text, ``""`` where it is missing.
 
-    Runs of blanks become one blank, full-width characters become plain ones, and a whole number that a program wrote
-    as a float loses its decimals. Leading zeros and letter case stay.
+    Runs of blanks become one blank, full-width characters become plain ones, those without width vanish, and a whole
+    number that a program wrote as a float loses its decimals. Leading zeros and letter case stay.
 
     Example:
         >>> text(" 006 "), text("3.0"), text("no\u00a0 emotion"), text("NaN")
@@ -52,7 +53,7 @@ def text(cell: str) -> str:
     """
     if is_missing(cell):
         return ""
-    plain = " ".join(unicodedata.normalize("NFKC", stripped(cell)).split())
+    plain = " ".join(_NO_WIDTH.sub("", unicodedata.normalize("NFKC", stripped(cell))).split())
     whole = _WHOLE_AS_FLOAT.fullmatch(plain)
     return whole[1] if whole else plain
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -19,6 +20,8 @@ from typing import Any
 
 from stag.errors import RunError
 
+_LOG = logging.getLogger(__name__)
+
 TEMPORARY_PREFIX = ".partial-"  # of unfinished files; a killed process may leave one behind
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
@@ -28,9 +31,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield an empty temporary file beside ``path`` to write to; it replaces ``path`` when the block ends well.
 
     The temporary file keeps the ending of ``path``, since many writers choose their format by it. Folders are made as
-    needed; a new file gets the permissions that the umask allows, a replaced one keeps its own; a link stays a link,
-    and the file it points to is written. After an error ``path`` is unchanged. A pipe or a device is written to and not
-    replaced. An :class:`OSError` names ``path``.
+    needed; a new file gets the permissions that the umask allows, a replaced one keeps its own and its owner, as far
+    as the system allows and never with more; a link stays a link, and the file it points to is written. After an error
+    ``path`` is unchanged. A pipe or a device is written to and not replaced. An :class:`OSError` names ``path``.
     """
     path = Path(path)
     if is_special(path):
@@ -46,9 +49,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     # The name of the file is not repeated: a name of legal length could become too long.
     temporary = place.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{place.suffix}"
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        with suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(place.stat().st_mode))
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if place.exists() else 0o666))
+        take_permissions(temporary, place)
         yield temporary
         os.replace(temporary, place)
     except BaseException as error:
@@ -58,6 +60,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             error.filename = str(path)  # nobody typed the name of the temporary file
             error.filename2 = None
         raise
+
+
+def take_permissions(new: Path, old: Path) -> None:
+    """Give a file the owner, group and permissions of the one it replaces; what the system refuses stays narrower."""
+    if not old.exists():
+        return
+    before = old.stat()
+    for owner in (-1, before.st_uid):  # people may give a file to a group of theirs, and only root to other people
+        with suppress(OSError, AttributeError):  # Windows has no owners
+            os.chown(new, owner, before.st_gid)
+    mode = stat.S_IMODE(before.st_mode)
+    if new.stat().st_gid != before.st_gid:
+        mode &= ~0o070  # they were given to another group
+    with suppress(OSError):  # some file systems have no permissions
+        new.chmod(mode)
 
 
 def is_special(path: Path) -> bool:
@@ -88,6 +105,8 @@ def made_folder(folder: Path) -> Iterator[None]:
 def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
     """Lock a file or folder while the block runs; raise :class:`RunError` where another process works on it.
 
+    On a file system without locks the block runs without one, and a warning says so.
+
     Args:
         path: The file or folder; it need not exist, its parent must.
         lock: The lock file; a hidden one beside ``path`` where omitted. It is removed at the end.
@@ -99,18 +118,22 @@ def alone(path: Path, lock: Path | None = None) -> Iterator[None]:
         digest = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
         folder = place if place.is_dir() and not os.access(place.parent, os.W_OK) else place.parent
         lock = folder / f".stag-{digest}.lock"
-    held = FileLock(lock, blocking=False)
+    held = FileLock(lock, blocking=False, fallback_to_soft=False)
     try:
         held.acquire()
     except Timeout as error:
         raise RunError(
             f"{path}: another process is working on it; let it finish, or name another place for the output"
         ) from error
+    except (OSError, NotImplementedError):
+        _LOG.warning("%s: its file system has no locks; let no other command write there at the same time", path)
     try:
         yield
     finally:
-        # Removed while it is held: a process that opened it before notices, and makes a new one.
-        lock.unlink(missing_ok=True)
+        # Removed while it is held: a process that opened it before notices, and makes a new one. Windows refuses that,
+        # and removes the file as the lock is released.
+        with suppress(OSError):
+            lock.unlink()
         held.release()
 
 

@@ -147,8 +147,15 @@ def spread(
 
 def _on_this_machine(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], jobs: int, how: str) -> Iterator[T]:
     from joblib import Parallel, delayed
+    from joblib.externals.loky.backend import get_context
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
+    try:
+        get_context("loky").Lock()
+    except (OSError, ImportError):
+        _LOG.warning("this system gives programs no shared memory (/dev/shm), so one process does the work")
+        yield from spread(function, calls, 1)
+        return
     pool = Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as=how)
     try:
         with _quiet_cleaner():

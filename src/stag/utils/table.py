@@ -61,14 +61,15 @@ def read_text_table(path: Path, fits: Callable[[Sequence[str]], int]) -> TextTab
         DatasetError: The file cannot be read, or is not text.
     """
     try:
-        refuse_large(path, limits.TEXT_BYTES)
+        refuse_large(path, limits.TABLE_BYTES)
         content, encoding = _decoded(path.read_bytes())
         csv.field_size_limit(limits.CELL_CHARACTERS)
         return TextTable(list(_lines(content, _separator(content, fits))), encoding)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); name an existing table") from error
     except (ValueError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({reason(error)}); save it as UTF-8 CSV") from error
+        cause = reason(error)
+        raise DatasetError(f"{path}: cannot be read as a table ({cause}); save the table alone as UTF-8 CSV") from error
 
 
 def is_blank(row: Iterable[str]) -> bool:
@@ -99,8 +100,11 @@ def shifted(header: Sequence[str], row: Sequence[str]) -> str:
 
 def _lines(content: str, separator: str) -> Iterator[list[str]]:
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True)
-    given = 0
+    given = stored = 0
     for row in reader:
+        stored += reader.line_num - given + len(row) - row.count("") + len(row) // 8  # an empty cell is a reference
+        if stored > limits.TABLE_CELLS:
+            raise ValueError(f"it holds more than {limits.TABLE_CELLS:,} cells")
         yield [stripped(cell) for cell in row]
         given += 1
         for _ in range(given, reader.line_num):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import sqrt
 from pathlib import Path
@@ -35,6 +36,7 @@ from stag.video.folder import folder_pictures
 DEFAULT_FPS = 30.0
 """Frame rate of a clip without times where none is given. # assumed"""
 
+_PART = 3  # frames before a change of size that make a clip
 _BLOCKS = (16, 12)
 _SAMPLED = (128, 96)
 _BLANK_GREY = 3.0  # assumed; spread of the blocks below which a frame shows nothing
@@ -44,13 +46,19 @@ _REMEMBERED = 4
 
 
 def read_frames(
-    path: Path, *, fps: float | None = None, start: int | None = None, stop: int | None = None
+    path: Path,
+    *,
+    fps: float | None = None,
+    start: int | None = None,
+    stop: int | None = None,
+    most: int | None = None,
 ) -> Iterator[Frame]:
     """Stream the frames of a clip, one at a time.
 
     Frames of a file are shown as the file asks: trimmed by its edit list, with square pixels, turned or mirrored
     upright; transparent pixels show white. A frame without a usable time stamp (missing, or not after the one before)
-    is placed one average interval after its predecessor. Images of a folder come in the order of
+    is placed one average interval after its predecessor. Frames that cannot be decoded are left out, and so is the rest
+    of a video whose frames change their size. Images of a folder come in the order of
     :func:`stag.video.folder.frame_order`. Assumptions and doubts come as ``flags`` of the frame at which they arose.
 
     Args:
@@ -59,13 +67,14 @@ def read_frames(
             the own times of a video, as slow playback of a high-speed recording needs; see :func:`fps_if_untimed`.
         start: Position of the first frame, 0-based.
         stop: Position after the last frame; decoding ends there. It may lie past the end if one frame remains.
+        most: Number of frames that may not be exceeded, as far as the header of the clip gives their number.
 
     Yields:
         Frames with ``time_s`` counted from the first frame yielded.
 
     Raises:
-        VideoError: The path is missing, cannot be read, contains no frame in the range, is cut off, is damaged, or
-            changes its frame size. Frames before the fault have been yielded by then.
+        VideoError: The path is missing, cannot be read, contains no frame in the range, more than ``most``, or is cut
+            off; or a folder changes its frame size. Frames before the fault have been yielded by then.
 
     Example:
         >>> from itertools import islice
@@ -80,13 +89,20 @@ def read_frames(
     if not os.path.exists(path):  # unlike Path.exists, quiet about names that cannot be
         raise VideoError(no_such(path))
     shape: tuple[int, ...] | None = None
+    last: Frame | None = None
     time_s = origin_s = tick = first_tick = 0.0
-    for position, picture in enumerate(_pictures(path, first, stop), start=first):
+    for position, picture in enumerate(_pictures(path, first, stop, most), start=first):
         flags = picture.flags
         if shape is None:
             shape, origin_s, first_tick = picture.image.shape, picture.own_s or 0.0, picture.tick
             tick = first_tick
         if picture.image.shape != shape:
+            if last is not None and position - first >= _PART and not path.is_dir():
+                change = (
+                    f"its size changes to {_size(picture.image.shape)} after {last.time_s:.2f} s: the rest is left out"
+                )
+                yield replace(last, flags=(*last.flags, change))
+                return
             raise VideoError(
                 f"{path}, frame {position}: is {_size(picture.image.shape)} after frames of {_size(shape)}; "
                 f"bring all frames to one size"
@@ -101,7 +117,11 @@ def read_frames(
                 flags = (*flags, f"{DEFAULT_FPS:g} fps assumed")
             time_s += (picture.tick - tick) * (picture.interval_s or 1 / DEFAULT_FPS)
         tick = picture.tick
-        yield Frame(picture.image, time_s, flags)
+        if last is not None:
+            yield last
+        last = Frame(picture.image, time_s, flags)
+    if last is not None:
+        yield last
 
 
 def fps_if_untimed(path: Path, fps: float | None) -> float | None:
@@ -150,8 +170,9 @@ def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
         change = 0.0 if blocks is None or last_blocks is None else 1 - float(np.vdot(blocks, last_blocks))
         last_blocks = last_blocks if blocks is None else blocks
         if waiting is not None:
-            yield waiting, jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
-            recent.append(jump)
+            cut = jump >= max(_JUMP, _TIMES_AROUND * max(*recent, change))
+            yield waiting, cut
+            recent.append(0.0 if cut else jump)  # the next scene may be a few frames long
         waiting, jump = frame, change
     if waiting is not None:
         yield waiting, False
@@ -190,18 +211,20 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
         container.mux(stream.encode())
 
 
-def _pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+def _pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
     if path.is_dir():
-        return folder_pictures(path, first, stop)
+        return folder_pictures(path, first, stop, most)
     try:
         with path.open("rb") as stream:
-            empty = not stream.read(1)
-        animated = not empty and (is_animated_webp(path) or is_gif_without_delays(path))
+            head = stream.read(4)
+        animated = is_animated_webp(path) or is_gif_without_delays(path)
     except OSError as error:
         raise VideoError(f"{path}: cannot be read ({error.strerror}); check the file") from error
-    if empty:
+    if not head:
         raise VideoError(f"{path}: the file is empty; copy or record it again")
-    return animation_pictures(path, first, stop) if animated else video_pictures(path, first, stop)
+    if head in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        raise VideoError(f"{path}: a TIFF is not read as a clip; save its pages as a folder of images, or as a video")
+    return (animation_pictures if animated else video_pictures)(path, first, stop, most)
 
 
 def _size(shape: tuple[int, ...]) -> str:

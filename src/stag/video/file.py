@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +22,14 @@ from PIL import Image
 from stag.errors import VideoError
 from stag.types import GreyImage
 from stag.utils import limits
+from stag.video.damage import Damage, is_whole_riff
 
 _GIF_DELAY = re.compile(rb"\x21\xf9\x04.(..).\x00", re.DOTALL)
 _HEAD_BYTES = 64
 _COMPLETE = 0.9  # assumed; share of the announced length below which a video counts as cut off
 _SQUARE = 0.005  # assumed; deviation from square pixels that is not worth a resampling
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails
+_HDR_CURVES = {16: "PQ", 18: "HLG"}  # AVCOL_TRC_SMPTE2084 and AVCOL_TRC_ARIB_STD_B67
 _NO_TIMES = 0x80  # AVFMT_NOTIMESTAMPS: a bare stream, to which the decoder gives 25 frames per second
 
 
@@ -118,25 +119,33 @@ def video_stream(path: Path | str, container: Any) -> tuple[Any, tuple[str, ...]
     return stream, ((f"one of {len(streams)} video streams read",) if len(streams) > 1 else ())
 
 
+def refuse_long(path: Path, frames: int, most: int | None) -> None:
+    """Raise a `VideoError` for a clip that announces more frames than are wanted."""
+    if most is not None and frames > most:
+        raise VideoError(f"{path}: has {frames} frames, and a clip at most {most}; cut it to the expression")
+
+
 def has_times(path: Path) -> bool:
     """Return whether a file says when its frames are shown; ``True`` also where it cannot be read."""
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             stream, _ = video_stream(path, container)
             return _timed(container) or bool(stream.codec_context.framerate)
     except (av.FFmpegError, VideoError):
         return True
 
 
-def video_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
-    """Stream the pictures ``first`` to ``stop`` of a video file as they are to be shown.
+def video_pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
+    """Stream the pictures ``first`` to ``stop`` of a video file as they are to be shown, without damaged ones.
 
     Raises:
-        VideoError: The file cannot be read, contains no video, is damaged, cut off, or ends before ``first``.
+        VideoError: The file cannot be read, contains no video, is damaged, cut off, ends before ``first``, or announces
+            more than ``most`` pictures.
     """
     av.logging.set_level(None)
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        # FFmpeg takes what is before a colon in a relative name for a protocol.
+        container = av.open(os.path.abspath(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise VideoError(f"{path}: is not a readable video ({error.strerror}); copy or re-encode it") from error
     with container:
@@ -148,30 +157,68 @@ def video_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture
         # The container, where there is one, may know the rate better than the codec.
         rate = stream.average_rate if timed else stream.codec_context.framerate
         interval_s = float(1 / rate) if rate else None
+        refuse_long(path, len(range(_announced_frames(container, stream))[first:stop]), most)
         end_s = 0.0
-        reached = 0
+        reached, interlaced = 0, False
+        flags += _looks(stream)
+        damage = Damage(stream)
+        shown: Picture | None = None
         try:
-            for decoded in islice(container.decode(stream), stop):
+            for decoded in damage.whole_frames(container):
                 own_s = decoded.time if timed else None
+                reached, skipped = reached + damage.skipped, damage.skipped
+                if stop is not None and reached >= stop:
+                    break
+                if skipped:
+                    flags += (f"damaged at {end_s:.2f} s: {skipped} frame{'s' * (skipped > 1)} left out",)
+                if decoded.interlaced_frame and not interlaced:
+                    interlaced, flags = True, (*flags, "interlaced: each frame shows two moments")
                 if reached >= first:
-                    if decoded.is_corrupt:
-                        raise VideoError(f"{path}, frame {reached}: is damaged; copy or re-encode the file")
-                    yield Picture(_upright_grey(decoded, aspect), reached, own_s, interval_s, flags)
+                    if shown is not None:
+                        yield shown
+                    shown = Picture(_upright_grey(decoded, aspect), reached, own_s, interval_s, flags)
                     flags = ()
                 shown_s = float(decoded.duration * stream.time_base) if decoded.duration and stream.time_base else 0.0
                 end_s = (end_s if own_s is None else own_s) + max(interval_s or 0.0, shown_s)
                 reached += 1
         except av.FFmpegError as error:
-            raise VideoError(
-                f"{path}, frame {reached}: cannot be decoded ({error.strerror}); the file is damaged or cut off, "
-                f"copy or re-encode it"
-            ) from error
-        if reached == 0:
+            raise _undecodable(path, reached, error) from error
+        flags = ()
+        if stop is None or reached < stop:
+            if damage.skipped and not damage.goes_on:
+                raise _undecodable(path, reached, damage.error)
+            if damage.skipped:
+                flags = (f"damaged from {end_s:.2f} s on: only what comes before is read",)
+                reached += damage.skipped
+            elif container.format.name == "avi" and is_whole_riff(path):
+                # Recorders store an empty chunk for a frame that they dropped.
+                dropped = stream.frames - reached
+                flags = (
+                    (f"{dropped} frame{'s' * (dropped > 1)} dropped by the recorder",)
+                    if dropped > 0 and stop is None
+                    else ()
+                )
+            elif stop is None:
+                _refuse_cut_off(path, container, stream, reached, end_s)
+        if shown is not None:
+            yield shown._replace(flags=shown.flags + flags)
+        elif reached == 0 or damage.skipped == reached:
             raise VideoError(f"{path}: not one frame could be decoded; the file is damaged or cut off, copy it again")
-        if stop is None:
-            _refuse_cut_off(path, container, stream, reached, end_s)
-        if reached <= first:
+        else:
             raise begins_late(path, reached, first)
+
+
+def _looks(stream: Any) -> tuple[str, ...]:
+    """Return a remark on the brightness curve of a stream that is made for HDR screens."""
+    curve = _HDR_CURVES.get(stream.codec_context.color_trc)
+    return (f"HDR video ({curve}): read as if it were SDR",) if curve else ()
+
+
+def _undecodable(path: Path, frame: int, error: av.FFmpegError | str) -> VideoError:
+    why = error if isinstance(error, str) else error.strerror
+    return VideoError(
+        f"{path}, frame {frame}: cannot be decoded ({why}); the file is damaged or cut off, copy or re-encode it"
+    )
 
 
 def is_animated_webp(path: Path) -> bool:
@@ -189,7 +236,7 @@ def is_gif_without_delays(path: Path) -> bool:
         return not any(delay != b"\0\0" for delay in _GIF_DELAY.findall(stream.read()))
 
 
-def animation_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+def animation_pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
     """Stream the pictures ``first`` to ``stop`` of an animated picture; without times where it has no delays.
 
     Raises:
@@ -204,6 +251,7 @@ def animation_pictures(path: Path, first: int, stop: int | None) -> Iterator[Pic
             frames = getattr(animation, "n_frames", 1)
             if frames <= first:
                 raise begins_late(path, frames, first)
+            refuse_long(path, len(range(frames)[first:stop]), most)
             for at in range(frames)[:stop]:
                 animation.seek(at)
                 image = np.asarray(animation.convert("RGBA"))
@@ -235,6 +283,12 @@ def _announced_length(container: Any, stream: Any) -> float | None:
     return float(container.duration) / av.time_base if alone else None
 
 
+def _announced_frames(container: Any, stream: Any) -> int:
+    """Return the number of frames that a header announces, 0 where it does not: the number counts hidden ones too."""
+    in_time = (_announced_length(container, stream) or 0.0) * float(stream.average_rate or 0)
+    return min((frames for frames in (int(stream.frames), int(in_time)) if frames), default=0)
+
+
 def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, end_s: float) -> None:
     # Matroska and others end silently where the file was cut; only their headers tell how much there should be. The
     # length is that of what is shown; the number of frames counts also those that an edit list hides.
@@ -244,7 +298,8 @@ def _refuse_cut_off(path: Path, container: Any, stream: Any, frames: int, end_s:
             f"{path}: ends after frame {frames - 1}, {end_s:.2f} of {announced_s:.2f} s; the file is cut off, "
             f"copy it again"
         )
-    if announced_s is None and frames < _COMPLETE * stream.frames:
+    by_frames = announced_s is None or container.format.name == "avi"  # whose length is that of what is there
+    if by_frames and frames < _COMPLETE * stream.frames:
         raise VideoError(f"{path}: ends after {frames} of {stream.frames} frames; the file is cut off, copy it again")
     if container.format.name == "gif":
         with path.open("rb") as file:
@@ -260,7 +315,10 @@ def _upright_grey(decoded: Any, aspect: float) -> GreyImage:
     size = _square_size(decoded.width, decoded.height, aspect)
     if size != (decoded.width, decoded.height):
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    matrix = decoded.side_data.get(SideData.DISPLAYMATRIX)
+    try:
+        matrix = decoded.side_data.get(SideData.DISPLAYMATRIX)
+    except ValueError:  # PyAV does not know every sort of side data that FFmpeg gives
+        matrix = None
     if matrix is None:
         return image
     # A pixel at (x, y) is shown at (a x + c y, b x + d y).

@@ -7,6 +7,7 @@ be decided is an error.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections import Counter
@@ -21,9 +22,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from stag.errors import VideoError
-from stag.video.file import Picture, announced_size, begins_late, refuse_absurd, to_grey
+from stag.video.file import Picture, announced_size, begins_late, refuse_absurd, refuse_long, to_grey
 
 IMAGE_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 """Endings of images; of one frame in two formats the more frequent counts, then the one that is earlier here."""
@@ -32,6 +34,8 @@ _NUMBER = re.compile(r"\d+")
 _LEAST_COVERAGE = 0.5  # assumed; share of its range that a number must cover to count frames
 _LARGEST_UNLIKE = 0.25  # assumed; share of names that may be unlike the others
 _SHOWN = 5
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # without those amid the rows
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _SENSOR_BITS = (8, 10, 12, 14, 16)
 
 
@@ -85,13 +89,14 @@ def is_image(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
 
 
-def folder_pictures(path: Path, first: int, stop: int | None) -> Iterator[Picture]:
+def folder_pictures(path: Path, first: int, stop: int | None, most: int | None) -> Iterator[Picture]:
     """Stream the images ``first`` to ``stop`` of a folder; remarks on the folder come with the first image.
 
     Where numbers count the frames, a missing number is a missing frame, during which time passes.
 
     Raises:
-        VideoError: The folder or an image cannot be read, or the names do not give the order.
+        VideoError: The folder or an image cannot be read, the names do not give the order, or there are more than
+            ``most`` images.
     """
     try:
         order, _ = list_images(path)
@@ -104,6 +109,7 @@ def folder_pictures(path: Path, first: int, stop: int | None) -> Iterator[Pictur
     clip = FrameOrder(order.names[first:stop], order.numbers[first:stop])
     if not clip.names:
         raise begins_late(path, len(order.names), first)
+    refuse_long(path, len(clip.names), most)
     flags = order.remarks
     if clip.holes:
         flags += (f"frames missing: {ranges_text(clip.holes)}",)
@@ -256,6 +262,22 @@ def _sample_bits(start: NDArray[Any], others: Sequence[Path]) -> int:
     return next(bits for bits in _SENSOR_BITS if not top >> bits)
 
 
+def _whole_jpeg(data: bytes) -> bytes:
+    """Return a JPEG up to its end marker, which may be missing; nothing where rows are missing."""
+    at = 2
+    while marker := _JPEG_MARKER.search(data, at):
+        if marker[0] in (_JPEG_START, _JPEG_END):
+            return data[: marker.end()] if marker[0] == _JPEG_END else b""
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    try:
+        # Pillow reads a few bytes ahead of the rows, and fails where rows are missing.
+        with Image.open(io.BytesIO(data[at:] and data.removesuffix(b"\xff") + bytes(32)), formats=("JPEG",)) as image:
+            image.load()
+    except Exception:  # Pillow reports damage as OSError, SyntaxError, struct.error and more
+        return b""
+    return data + _JPEG_END
+
+
 def _load(file: Path) -> NDArray[Any]:
     try:
         data = file.read_bytes()
@@ -265,9 +287,8 @@ def _load(file: Path) -> NDArray[Any]:
     jpeg = data.startswith(b"\xff\xd8")
     # OpenCV fills the rest of a cut-off JPEG or PNG with grey and prints a warning.
     if jpeg:
-        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
-    else:
-        complete = b"IEND" in data[-4096:] if data.startswith(b"\x89PNG") else len(data) > 0
+        data = _whole_jpeg(data)
+    complete = b"IEND" in data[-4096:] if data.startswith(b"\x89PNG") else len(data) > 0
     # OpenCV obeys the orientation mark only where it drops transparency.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if jpeg else cv2.IMREAD_UNCHANGED
     with suppress(cv2.error):

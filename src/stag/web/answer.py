@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ def check_file(path: Path, name: str, limits: Limits) -> int:
     if size > limits.size_mb * 1_000_000:
         raise VideoError(f"{name}: has {size / 1e6:.0f} MB and {limits.size_mb} are allowed; {_CUT}")
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise VideoError(f"{name}: contains no video; {_TAKE}")
             stream, _ = video_stream(name, container)

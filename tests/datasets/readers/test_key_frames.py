@@ -101,7 +101,7 @@ def test_the_index_has_the_order_in_which_frames_are_read(tmp_path):
     assert found.ignored == 4
     assert found.order.holes == [(11, 5561)]
     (tmp_path / "folder.jpg").rmdir()
-    read = [int(p.image.mean().round() / 20) for p in folder_pictures(tmp_path, 0, None)]
+    read = [int(p.image.mean().round() / 20) for p in folder_pictures(tmp_path, 0, None, None)]
     assert [NAMES[i] for i in read] == list(found.order.names)
 
 

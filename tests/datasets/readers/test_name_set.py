@@ -142,11 +142,11 @@ def test_key_frames_are_corrected_and_said(rows, fault):
 def test_what_is_odd_but_usable_is_kept_and_said(rows):
     root, lines, save = rows
     lines[2][HEADER.index("action_units")] = "soft focus"
-    lines[3][HEADER.index("emotion")] = "angry"
+    lines[3][HEADER.index("emotion")] = "grumpy"
     save()
     text = "\n".join(audit_lines(audit("name", root)))
     assert "n001: 'soft focus' in 'soft focus'" in text
-    assert "n002: 'angry' is not known" in text
+    assert "n002: 'grumpy' is not known" in text
     assert "506 usable clips" in text
 
 

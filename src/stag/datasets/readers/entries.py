@@ -10,7 +10,7 @@ from typing import TypeVar
 from stag.datasets.readers.key_frames import locate
 from stag.datasets.readers.result import Remark, Skipped, Unusable
 from stag.datasets.readers.tree import Folders, index_frames
-from stag.facs import FacsCode
+from stag.facs import FacsCode, outside_vocabulary
 from stag.types import Clip
 from stag.utils.cells import frame_number, text
 
@@ -124,6 +124,10 @@ def gather(
             *(("files", remark) for remark in index.order.remarks),
             *key_frames.remarks,
             *(("action units", f"{piece!r} in {str(codes)!r}") for piece in codes.unread),
+            *(
+                ("action units", f"{unit} in {str(codes)!r} is not known to models")
+                for unit in outside_vocabulary(codes)
+            ),
         ]
 
     def skip(entry: Entry, problem: Unusable) -> Skipped:

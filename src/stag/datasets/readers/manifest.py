@@ -17,7 +17,7 @@ from stag.datasets.readers.result import Loaded, Options, Skipped, Unusable
 from stag.datasets.readers.sheet import Columns, read_sheet
 from stag.datasets.readers.tree import index_frames
 from stag.errors import DatasetError
-from stag.facs import parse_facs
+from stag.facs import outside_vocabulary, parse_facs
 from stag.types import Clip
 from stag.utils.cells import RATES, frame_rate, is_missing, text
 
@@ -109,6 +109,10 @@ def _clip(row: dict[str, str], path: Path) -> tuple[Clip, list[tuple[str, str]]]
         split=text(row["split"]),
     )  # fmt: skip
     unread = [("action units", f"{piece!r} in {row['action_units']!r}") for piece in codes.unread]
+    unread += [
+        ("action units", f"{unit} in {row['action_units']!r} is not known to models")
+        for unit in outside_vocabulary(codes)
+    ]
     return clip, [*key_frames.remarks, *unread]
 
 

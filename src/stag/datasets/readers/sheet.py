@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import warnings
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, time
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from stag.datasets.readers.result import Remark, Skipped
-from stag.errors import DatasetError, reason
-from stag.utils import limits
-from stag.utils.cells import stripped
-from stag.utils.files import refuse_bomb
+from stag.datasets.readers.workbook import Grid, read_workbook
+from stag.errors import DatasetError
 from stag.utils.table import HEADER_ROWS, TextTable, is_blank, read_text_table, shifted
 
 SUFFIXES = (".xlsx", ".csv", ".tsv")
@@ -52,36 +46,6 @@ class Sheet:
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """The cells of one table that are not empty.
-
-    Attributes:
-        name: Name of the sheet in a workbook; empty for a text table.
-        rows: Row number -> column number -> text, both counted from 1; rows in order, without blank ones.
-        merged: Column number -> (first row, last row, text) of merged cells that begin in this column, by first row.
-        active: Whether it is the sheet that a workbook opens with.
-    """
-
-    name: str
-    rows: Mapping[int, Mapping[int, str]]
-    merged: Mapping[int, Sequence[tuple[int, int, str]]] = field(default_factory=dict)
-    hidden: bool = False
-    active: bool = True
-
-    def cell(self, row: int, column: int) -> str:
-        text = self.rows.get(row, {}).get(column, "")
-        if text or column not in self.merged:
-            return text
-        ranges = self.merged[column]
-        above = bisect_right(ranges, row, key=lambda one: one[0]) - 1
-        return ranges[above][2] if above >= 0 and row <= ranges[above][1] else ""
-
-    def row(self, number: int) -> dict[int, str]:
-        columns = {*self.rows.get(number, {}), *self.merged}
-        return {column: text for column in sorted(columns) if (text := self.cell(number, column))}
-
-
 def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, prefer: str = "") -> Sheet:
     """Read the sheet of a file that has all the columns, whatever stands above, beside or in other sheets.
 
@@ -97,10 +61,10 @@ def read_sheet(path: Path, columns: Columns, optional: Iterable[str] = (), *, pr
         DatasetError: The file cannot be read, a column is missing, or occurs twice, or several sheets fit.
     """
     if path.suffix.lower() == ".xlsx":
-        return _fitting(path, _read_workbook(path), columns, optional, prefer)
+        return _fitting(path, read_workbook(path), columns, optional, prefer)
     table = read_text_table(path, lambda row: len(_places(dict(enumerate(row)), columns)))
     cells = {r: {c: text for c, text in enumerate(row, start=1) if text} for r, row in enumerate(table.rows, start=1)}
-    grid = _Grid("", {number: row for number, row in cells.items() if row})
+    grid = Grid("", {number: row for number, row in cells.items() if row})
     return _without_shifted(_fitting(path, [grid], columns, optional, prefer), table)
 
 
@@ -110,7 +74,7 @@ def workbook_rows(path: Path) -> dict[str, list[tuple[int, dict[int, str]]]]:
     Raises:
         DatasetError: It cannot be read.
     """
-    return {grid.name: [(number, dict(row)) for number, row in grid.rows.items()] for grid in _read_workbook(path)}
+    return {grid.name: [(number, dict(row)) for number, row in grid.rows.items()] for grid in read_workbook(path)}
 
 
 def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> bool:
@@ -125,11 +89,11 @@ def may_have_columns(path: Path, columns: Columns, required: Iterable[str]) -> b
     return all(any(_plain(alias) in head for alias in columns[field]) for field in required)
 
 
-def _fitting(path: Path, grids: Iterable[_Grid], columns: Columns, optional: Iterable[str], prefer: str) -> Sheet:
+def _fitting(path: Path, grids: Iterable[Grid], columns: Columns, optional: Iterable[str], prefer: str) -> Sheet:
     """Return the table among those of a file that has all the columns."""
     required = [name for name in columns if name not in set(optional)]
     best: tuple[int, list[str], list[str]] = (0, [], required)
-    fitting: list[tuple[_Grid, Sheet]] = []
+    fitting: list[tuple[Grid, Sheet]] = []
     repeated: list[DatasetError] = []
     for grid in grids:
         for number in (number for number in grid.rows if number <= HEADER_ROWS):
@@ -157,7 +121,7 @@ def _fitting(path: Path, grids: Iterable[_Grid], columns: Columns, optional: Ite
     raise DatasetError(f"{path}: has no column {names}; found {', '.join(best[1])}; rename the column")
 
 
-def _chosen(path: Path, fitting: Sequence[tuple[_Grid, Sheet]], prefer: str) -> Sheet:
+def _chosen(path: Path, fitting: Sequence[tuple[Grid, Sheet]], prefer: str) -> Sheet:
     """Return the sheet of the preferred name; else, of the visible ones, the active one."""
     for grid, sheet in fitting:
         if prefer and _plain(grid.name) == _plain(prefer):
@@ -180,7 +144,7 @@ def _chosen(path: Path, fitting: Sequence[tuple[_Grid, Sheet]], prefer: str) -> 
     return replace(chosen, note=f"sheet {chosen.name!r} of {path.name} is read, and not {names}: {why}")
 
 
-def _sheet(path: Path, grid: _Grid, number: int, places: dict[str, list[int]], columns: Columns) -> Sheet:
+def _sheet(path: Path, grid: Grid, number: int, places: dict[str, list[int]], columns: Columns) -> Sheet:
     header = grid.row(number)
     for name, same in places.items():
         if len(same) > 1:
@@ -200,7 +164,11 @@ def _sheet(path: Path, grid: _Grid, number: int, places: dict[str, list[int]], c
 def _without_shifted(sheet: Sheet, table: TextTable) -> Sheet:
     """Skip the rows of a text table whose cells do not stand below their names."""
     header = table.rows[sheet.header_row - 1]
-    wrong = {line: why for line, _ in sheet.rows if (why := shifted(header, table.rows[line - 1]))}
+    cells = {line: table.rows[line - 1] for line, _ in sheet.rows}
+    # Programs that end each row by a separator may leave the header without.
+    if len({len(row) for row in cells.values()}) == 1 and all(is_blank(row[len(header) :]) for row in cells.values()):
+        cells = {line: row[: len(header)] for line, row in cells.items()}
+    wrong = {line: why for line, row in cells.items() if (why := shifted(header, row))}
     return replace(
         sheet,
         rows=tuple((line, row) for line, row in sheet.rows if line not in wrong),
@@ -223,62 +191,3 @@ def _places(header: Mapping[int, str], columns: Columns) -> dict[str, list[int]]
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name)).casefold()
-
-
-def _read_workbook(path: Path) -> list[_Grid]:
-    from openpyxl import load_workbook
-
-    try:
-        refuse_bomb(path, limits.WORKBOOK_BYTES)
-        with warnings.catch_warnings(), path.open("rb") as stream:
-            warnings.simplefilter("ignore")  # openpyxl warns of decoration that it does not know
-            book = load_workbook(stream, read_only=True, data_only=False)
-            grids: list[_Grid] = []
-            for sheet in book.worksheets:
-                left = limits.WORKBOOK_CELLS - sum(len(row) for grid in grids for row in grid.rows.values())
-                grids.append(_grid(book, sheet, left))
-            return grids
-    except Exception as error:  # a damaged workbook fails in zipfile, XML or openpyxl, each in its own way
-        raise DatasetError(f"{path}: cannot be read as a workbook ({reason(error)}); save it again as .xlsx") from error
-
-
-def _grid(book: Any, sheet: Any, at_most: int) -> _Grid:
-    """Return the stored cells of a sheet, read with the parser of openpyxl.
-
-    The worksheets of openpyxl leave out merged cells, or fill whatever space a file claims, and a file of a few
-    kilobytes can claim two thousand million rows.
-    """
-    from openpyxl.worksheet._reader import WorkSheetParser
-
-    rows: dict[int, dict[int, str]] = {}
-    count = 0
-    with sheet._get_source() as source:
-        parser = WorkSheetParser(
-            source, sheet._shared_strings, epoch=book.epoch, date_formats=book._date_formats,
-            timedelta_formats=book._timedelta_formats,
-        )  # fmt: skip
-        for number, cells in parser.parse():
-            texts = {cell["column"]: text for cell in cells if (text := _cell_text(cell["value"]))}
-            count += len(texts)
-            if count > at_most:
-                raise ValueError(f"it holds more than {limits.WORKBOOK_CELLS:,} cells")
-            if texts:
-                rows.setdefault(number, {}).update(texts)
-        merged: dict[int, list[tuple[int, int, str]]] = {}
-        for one in parser.merged_cells.mergeCell if parser.merged_cells else ():
-            text = rows.get(one.min_row, {}).get(one.min_col, "")
-            if text and one.max_row > one.min_row:
-                merged.setdefault(one.min_col, []).append((one.min_row, one.max_row, text))
-    by_row = {column: sorted(ranges) for column, ranges in merged.items()}
-    return _Grid(sheet.title, dict(sorted(rows.items())), by_row, sheet.sheet_state != "visible", sheet is book.active)
-
-
-def _cell_text(cell: object) -> str:
-    cell = getattr(cell, "text", cell)  # of a formula over several cells
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    return stripped(str(cell))
