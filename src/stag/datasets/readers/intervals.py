@@ -104,7 +104,7 @@ def _kind(cell: str, length_s: float) -> str:
 
 def _read_elan(path: Path) -> CodedRecordings:
     try:
-        refuse_large(path, limits.TEXT_BYTES)
+        refuse_large(path, limits.TABLE_BYTES)
         root = ElementTree.fromstring(path.read_bytes())
     except (OSError, ValueError, ElementTree.ParseError) as error:
         raise DatasetError(f"{path}: is not an ELAN document ({reason(error)}); export it as .eaf") from error
