@@ -182,11 +182,14 @@ def test_without_dlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
     with pytest.raises(MissingDependency, match="no_such_package.*" + re.escape(install_hint("faces"))):
         load_detector("dlib", min_score=0)
-    assert [model.available for model in landmark_models()] == [True, False, True]
+    assert [model.available for model in landmark_models()] == [False, True, True]
 
 
-def test_the_mesh_is_preferred_and_dlib_stands_in(monkeypatch):
-    assert isinstance(load_detector(min_score=0), MeshDetector)
+def test_dlib_places_the_points_and_the_mesh_stands_in(monkeypatch):
+    assert isinstance(load_detector(min_score=0), DlibDetector)
+    with monkeypatch.context() as without:
+        without.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
+        assert isinstance(load_detector(min_score=0), MeshDetector)
     monkeypatch.setattr(mesh, "_PACKAGE", "no_such_package")
     assert isinstance(load_detector(min_score=0), DlibDetector)
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
@@ -197,7 +200,7 @@ def test_the_mesh_is_preferred_and_dlib_stands_in(monkeypatch):
 
 def test_the_doctor_learns_of_the_licence_without_importing_the_model_package():
     models = {model.name: model for model in landmark_models()}
-    assert list(models) == ["mesh", "dlib", "file"]
+    assert list(models) == ["dlib", "mesh", "file"]
     assert all(model.available for model in models.values())
     assert "Apache-2.0" in models["mesh"].licence
     assert "research only" in models["dlib"].licence
