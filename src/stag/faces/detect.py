@@ -65,9 +65,10 @@ class LandmarkModel(NamedTuple):
 class DlibDetector:
     """dlib's 68-point landmark model, in the faces that the mesh finds, each turned upright.
 
-    Where the mesh is not installed, dlib's frontal face detector (HOG) finds them. The frame is searched at several enlargements, because the detector knows no face below about 70 px. The score of a
-    face is the mean of its two best scales: prints and shadows that look like a face tend to do so at one scale only.
-    Weak candidates must also be seen by OpenCV's Haar cascades.
+    Where the mesh is not installed, dlib's frontal face detector (HOG) finds them. It searches the frame at several
+    enlargements, because it knows no face below about 70 px. The score of a face is the mean of its two best scales:
+    prints and shadows that look like a face tend to do so at one scale only. Weak candidates must also be seen by
+    OpenCV's Haar cascades.
 
     Raises:
         MissingDependency: dlib or the landmark model is not installed.
@@ -109,7 +110,7 @@ class DlibDetector:
     def _placed_in(self, image: GreyImage, face: Landmarks) -> Landmarks:
         to_crop = crop_transform(face.points)
         points = self._place_points(CropReader(image).read(to_crop, _AROUND), _BOX_AROUND)
-        return replace(face, points=transform_points(points + [_AROUND[2], _AROUND[0]], invert(to_crop)))
+        return replace(face, points=transform_points(points + _AROUND[2::-2], invert(to_crop)))
 
     def _place_points(self, image: GreyImage, box: Box) -> FloatArray:
         """Return the median of the landmarks ``(68, 2)`` from nine slightly shifted boxes."""
@@ -186,16 +187,8 @@ _DETECTORS: dict[str, Callable[[float], FaceDetector]] = {"mesh": MeshDetector, 
 def landmark_models() -> list[LandmarkModel]:
     """Return every landmark backend, without loading it, the preferred one first."""
     return [
-        LandmarkModel(
-            "dlib",
-            _dlib_is_usable(),
-            "points by dlib in faces that the mesh finds; trained on iBUG 300-W: research only",
-        ),
-        LandmarkModel(
-            "mesh",
-            models_folder() is not None,
-            "faces and points by models of MediaPipe, Apache-2.0: also commercial use",
-        ),
+        LandmarkModel("dlib", _dlib_is_usable(), "points in faces that the mesh finds; iBUG 300-W: research only"),
+        LandmarkModel("mesh", models_folder() is not None, "models of MediaPipe, Apache-2.0: commercial use is free"),
         LandmarkModel("file", True, "that of the program that wrote the points"),
     ]
 
