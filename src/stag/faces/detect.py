@@ -187,8 +187,10 @@ _DETECTORS: dict[str, Callable[[float], FaceDetector]] = {"mesh": MeshDetector, 
 def landmark_models() -> list[LandmarkModel]:
     """Return every landmark backend, without loading it, the preferred one first."""
     return [
-        LandmarkModel("dlib", _dlib_is_usable(), "points in faces that the mesh finds; iBUG 300-W: research only"),
-        LandmarkModel("mesh", models_folder() is not None, "models of MediaPipe, Apache-2.0: commercial use is free"),
+        LandmarkModel("dlib", _dlib_is_usable(), "places points, the default; iBUG 300-W: research only"),
+        LandmarkModel(
+            "mesh", models_folder() is not None, "finds faces, also places points; Apache-2.0: commercial use"
+        ),
         LandmarkModel("file", True, "that of the program that wrote the points"),
     ]
 
