@@ -26,16 +26,19 @@ def astronaut():
     return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
 
 
-@pytest.fixture(scope="module")
-def detector():
-    return DlibDetector(-0.25)
+@pytest.fixture(scope="module", params=["faces found by the mesh", "dlib alone"])
+def detector(request):
+    with pytest.MonkeyPatch.context() as installed:
+        if request.param == "dlib alone":
+            installed.setattr(detect, "models_folder", lambda: None)
+        return DlibDetector(-0.25)
 
 
 @pytest.mark.parametrize("scale", [0.72, 1.0, 2.1, 3.4])
 def test_the_face_is_found_at_every_size(astronaut, detector, scale):
     image = cv2.resize(astronaut[:300, 60:400], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     (face,) = detector.detect(image)
-    assert face.score > 0.75
+    assert face.score > 0.3
     eyes = (face.points[[39, 42]] + 0.5) / scale - 0.5 + [60, 0]
     assert np.abs(eyes - INNER_CORNERS).max() < 2.5
     assert face.points[27:31, 1].tolist() == sorted(face.points[27:31, 1])
@@ -71,8 +74,10 @@ def test_the_largest_face_comes_first(astronaut, detector):
     assert small.inter_ocular_px / large.inter_ocular_px == pytest.approx(0.7, abs=0.07)
 
 
-def test_faces_below_the_score_are_left_out(astronaut, detector):
+def test_faces_below_the_score_are_left_out(astronaut, detector, monkeypatch):
     (face,) = detector.detect(astronaut)
+    if detector._finder is None:
+        monkeypatch.setattr(detect, "models_folder", lambda: None)
     assert DlibDetector(face.score + 0.01).detect(astronaut) == []
     assert len(DlibDetector(face.score).detect(astronaut)) == 1
 
@@ -114,11 +119,14 @@ def test_without_dlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
     with pytest.raises(MissingDependency, match="no_such_package.*" + re.escape(install_hint("faces"))):
         load_detector("dlib", min_score=0)
-    assert [model.available for model in landmark_models()] == [True, False, True]
+    assert [model.available for model in landmark_models()] == [False, True, True]
 
 
-def test_the_mesh_is_preferred_and_dlib_stands_in(monkeypatch):
-    assert isinstance(load_detector(min_score=0), MeshDetector)
+def test_dlib_places_the_points_and_the_mesh_stands_in(monkeypatch):
+    assert isinstance(load_detector(min_score=0), DlibDetector)
+    with monkeypatch.context() as without:
+        without.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
+        assert isinstance(load_detector(min_score=0), MeshDetector)
     monkeypatch.setattr(mesh, "_PACKAGE", "no_such_package")
     assert isinstance(load_detector(min_score=0), DlibDetector)
     monkeypatch.setattr(detect, "_MODEL_PACKAGE", "no_such_package")
@@ -129,7 +137,7 @@ def test_the_mesh_is_preferred_and_dlib_stands_in(monkeypatch):
 
 def test_the_doctor_learns_of_the_licence_without_importing_the_model_package():
     models = {model.name: model for model in landmark_models()}
-    assert list(models) == ["mesh", "dlib", "file"]
+    assert list(models) == ["dlib", "mesh", "file"]
     assert all(model.available for model in models.values())
     assert "Apache-2.0" in models["mesh"].licence
     assert "research only" in models["dlib"].licence

@@ -34,7 +34,7 @@ _FILES_HELP = "Motion files, as stag extract writes them."
 MotionFiles = Annotated[list[Path] | None, Argument(metavar="FILE.npz...", help=_FILES_HELP), Reads()]
 _FPS_HELP = "Frames per second of folders of images, which carry no times; videos keep their own."
 Fps = Annotated[float | None, Option(min=0.001, max=1e6, help=_FPS_HELP)]
-_LANDMARKS_HELP = "Face detector: mesh, dlib, or a CSV of 68 points (columns x_0..y_67). Default: mesh if installed."
+_LANDMARKS_HELP = "Who places the 68 points: dlib, mesh, or a CSV (columns x_0..y_67). Default: dlib if installed."
 Landmarks = Annotated[str | None, Option(metavar="NAME", help=_LANDMARKS_HELP), Reads()]
 Video = Argument(metavar="VIDEO", help="A video, a GIF or a folder of images.")
 

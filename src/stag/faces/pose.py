@@ -10,20 +10,21 @@ corners. A positive yaw turns the face to the right of the image, a positive pit
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RBFInterpolator
 
 from stag.faces.crop import CROP_PX, EYE_CENTRE, FULL, Window
 from stag.faces.mesh import to_68
 from stag.types import FloatArray
 
-_GRID_STEP = 4
-_SMOOTH_PX = 2.0  # rounds the edges between the triangles of the mesh
+_GRID_STEP = 8
+_LINE = np.arange(0, CROP_PX, _GRID_STEP, dtype=np.float64) + (_GRID_STEP - 1) / 2
+_GRID = np.stack(np.meshgrid(_LINE, _LINE), axis=-1).reshape(-1, 2)
+_BORDER = cv2.BORDER_REPLICATE
 _CENTRE = np.array([CROP_PX / 2, CROP_PX / 2])
 _UPPER = np.triu_indices(6)
 _SYMMETRIC = np.zeros((6, 6), np.intp)  # place of each entry of a symmetric matrix among those of its upper triangle
@@ -39,31 +40,18 @@ class HeadShape:
     """Depth of a face on its upright crop.
 
     Args:
-        points: ``(n, 2)`` places on the crop.
-        depth: ``(n,)`` depth there before the inner eye corners, crop pixels.
+        depth_px: ``(256, 256)`` depth at every pixel of the crop before the inner eye corners, crop pixels.
     """
 
-    def __init__(self, points: FloatArray, depth: FloatArray) -> None:
-        self._points, self._depth = points, depth
+    def __init__(self, depth_px: NDArray[np.float32]) -> None:
+        self.depth_px = depth_px
 
     @classmethod
     def mean(cls, points: FloatArray) -> HeadShape:
         """Return the mean shape drawn over the 68 points of a face on its crop."""
-        mesh = _mean_mesh()
-        known = to_68(mesh[:, :2])
-        moved = RBFInterpolator(known, points - known, kernel="thin_plate_spline")(mesh[:, :2])
-        return cls(mesh[:, :2] + moved, mesh[:, 2])
-
-    @cached_property
-    def depth_px(self) -> NDArray[np.float32]:
-        """``(256, 256)`` depth at every pixel of the crop; beyond the face that of its nearest point."""
-        line = np.arange(0, CROP_PX, _GRID_STEP, dtype=np.float64) + (_GRID_STEP - 1) / 2
-        grid = np.stack(np.meshgrid(line, line), axis=-1)
-        coarse = LinearNDInterpolator(self._points, self._depth)(grid)
-        beyond = np.isnan(coarse)
-        coarse[beyond] = NearestNDInterpolator(self._points, self._depth)(grid[beyond])
-        depth = cv2.resize(coarse.astype(np.float32), (CROP_PX, CROP_PX))
-        return np.asarray(cv2.GaussianBlur(depth, (0, 0), _SMOOTH_PX), dtype=np.float32)
+        known, depth = _mean_face()
+        there = (_GRID + _thin_plate(points, known - points, _GRID)).astype(np.float32)
+        return cls(np.asarray(cv2.remap(depth, _at_each_pixel(there), None, cv2.INTER_LINEAR, borderMode=_BORDER)))
 
     def shift(self, turn: FloatArray, window: Window = FULL) -> NDArray[np.float32]:
         """Return how far each pixel of a window moves under a turn ``(2,)``, radians: ``(h, w, 2)``, crop pixels."""
@@ -74,13 +62,39 @@ class HeadShape:
         return np.stack(turned(x, y, self.depth_px[top:bottom, left:right], turn), axis=-1)
 
 
+def _thin_plate(places: FloatArray, values: FloatArray, at: FloatArray) -> FloatArray:
+    """Return values ``(n, k)`` known at ``(n, 2)`` places, bent as little as possible, at ``(m, 2)`` others.
+
+    Source: Bookstein, Principal Warps, IEEE Transactions on Pattern Analysis and Machine Intelligence 11, 1989.
+    """
+
+    def terms(points: FloatArray) -> FloatArray:
+        squared = np.square((points[:, None] - places) / CROP_PX).sum(axis=2)
+        bent = squared * np.log(np.maximum(squared, 1e-12))
+        return np.column_stack([bent, np.ones(len(points)), points / CROP_PX])
+
+    system = np.zeros((len(places) + 3,) * 2)
+    system[: len(places)] = terms(places)
+    system[len(places) :, : len(places)] = system[: len(places), len(places) :].T
+    found = np.linalg.solve(system, np.pad(values, ((0, 3), (0, 0))))
+    return np.asarray(terms(at) @ found)
+
+
+def _at_each_pixel(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values ``(n, k)`` at the grid for all pixels: ``(256, 256, k)``, without the axis for one value."""
+    n = CROP_PX // _GRID_STEP
+    return np.asarray(cv2.resize(values.reshape(n, n, -1), (CROP_PX, CROP_PX), interpolation=cv2.INTER_CUBIC))
+
+
 @cache
-def _mean_mesh() -> FloatArray:
-    """Return the mean mesh ``(468, 3)`` of fourteen portraits on the crop, made symmetric."""
+def _mean_face() -> tuple[FloatArray, NDArray[np.float32]]:
+    """Return the 68 points of the mean of fourteen portraits on the crop, made symmetric, and its depth."""
     with files("stag.faces").joinpath("mean_mesh.csv").open(encoding="utf-8") as table:
         mesh = np.loadtxt(table, delimiter=",", skiprows=1)
     mesh[:, :2] += EYE_CENTRE
-    return np.asarray(mesh)
+    # Beyond the face nothing is farther than the ears.
+    depth = _thin_plate(mesh[:, :2], mesh[:, 2:], _GRID).clip(mesh[:, 2].min(), mesh[:, 2].max())
+    return to_68(mesh[:, :2]), _at_each_pixel(depth.astype(np.float32))
 
 
 def turned(x: FloatArray, y: FloatArray, depth: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
