@@ -185,7 +185,7 @@ def test_outputs_beside_inputs_and_earlier_outputs_are_welcome(stag, here, monke
     seen = []
     monkeypatch.setattr(
         "stag.evaluation.prediction_file.score_predictions",
-        lambda path: seen.append(path) or SimpleNamespace(plain=dict),
+        lambda path, classes: seen.append(path) or SimpleNamespace(plain=dict),
     )
     monkeypatch.setattr("stag.studies.side_by_side.score_lines", lambda found: [])
     for line in ("score a.csv --out new/deep/x.json", "score a.csv --out notes.json", "score a.csv --out run/x.dat"):
@@ -199,7 +199,7 @@ def test_outputs_beside_inputs_and_earlier_outputs_are_welcome(stag, here, monke
 
 def test_a_pipe_and_a_link_stay_what_they_are(stag, here, monkeypatch):
     monkeypatch.setattr(
-        "stag.evaluation.prediction_file.score_predictions", lambda path: SimpleNamespace(plain=lambda: {"uf1": 1.0})
+        "stag.evaluation.prediction_file.score_predictions", lambda *_: SimpleNamespace(plain=lambda: {"uf1": 1.0})
     )
     monkeypatch.setattr("stag.studies.side_by_side.score_lines", lambda found: [])
     os.mkfifo(here / "pipe")

@@ -151,11 +151,16 @@ def test_the_finder_beside_the_program_is_the_one_of_dlib(tmp_path):
     assert files("stag.faces").joinpath(detect.FINDER_FILE).read_bytes() == (tmp_path / "finder").read_bytes()
 
 
-def test_a_dlib_that_was_built_for_another_numpy_is_a_missing_package(monkeypatch):
-    class Finder:
+def test_a_dlib_that_was_built_for_another_numpy_is_a_missing_package(astronaut, monkeypatch):
+    class Dlib:
         def run(self, *_):
             raise RuntimeError("Unsupported image type, must be 8bit gray or RGB image.")
 
-    monkeypatch.setattr(detect, "_load_finder", Finder)
-    with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
-        DlibDetector(0.0).detect(np.zeros((64, 64), np.uint8))
+        __call__ = run
+
+    monkeypatch.setattr(detect, "_load_finder", Dlib)
+    monkeypatch.setattr(detect, "_load_predictor", lambda _: Dlib())
+    for mesh_folder in (mesh.models_folder(), None):
+        monkeypatch.setattr(detect, "models_folder", lambda found=mesh_folder: found)
+        with pytest.raises(MissingDependency, match=re.escape(install_hint("faces"))):
+            DlibDetector(0.0).detect(astronaut)

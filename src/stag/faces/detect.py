@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -102,15 +103,20 @@ class DlibDetector:
         resized = _resize(image, scale)
         # cv2 rounds the size, so that the true factors differ a little from the scale.
         to_x, to_y = image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]
-        try:
+        with self._reading():
             boxes, scores, _ = _load_finder().run(resized, 0, _SEARCH_SCORE)
+        for box, score in zip(boxes, scores, strict=True):
+            yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except RuntimeError as error:  # versions that were built for NumPy 1 take an array of NumPy 2 for no image
             raise MissingDependency(
                 f"dlib {self._dlib.__version__} does not read the pictures of NumPy {np.__version__}: "
                 f"{install_hint('faces')}"
             ) from error
-        for box, score in zip(boxes, scores, strict=True):
-            yield (box.left() * to_x, box.top() * to_y, box.right() * to_x, box.bottom() * to_y), float(score), scale
 
     def _placed_in(self, image: GreyImage, face: Landmarks) -> Landmarks:
         to_crop = crop_transform(face.points)
@@ -128,7 +134,8 @@ class DlibDetector:
         for dx, dy in product(_BOX_SHIFTS, repeat=2):
             shift = np.array([dx * (right - left) - x0, dy * (bottom - top) - y0])
             corners = np.rint((np.array([[left, top], [right, bottom]]) + shift) * factor).astype(int).ravel()
-            shape = place(enlarged, self._dlib.rectangle(*corners.tolist()))
+            with self._reading():
+                shape = place(enlarged, self._dlib.rectangle(*corners.tolist()))
             placed.append([(shape.part(i).x, shape.part(i).y) for i in range(68)])
         # Pixel centres: cv2.resize maps the centre of pixel 0 to (factor - 1) / 2.
         points: FloatArray = (np.median(np.array(placed, dtype=np.float64), axis=0) + 0.5) / factor - 0.5
