@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stag.bench.clips import ClipSpec, RenderedClip, found_face, render, true_face
 from stag.bench.source_scheme import SourceScheme
 from stag.config import MotionConfig
-from stag.faces.crop import compose, crop_transform, invert
+from stag.faces.crop import CropReader, compose, crop_transform, invert
 from stag.faces.detect import load_detector
 from stag.motion.clip import track_motion
 from stag.motion.flow import FLOWS, Flow, LucasKanadeFlow
@@ -162,7 +162,7 @@ def follow(clip: RenderedClip, frames: Sequence[Frame], face: Landmarks, tracker
         elif tracker == "redetected" and index in read:
             detected = load_detector("dlib", min_score=-1.0).detect(frame.image)
             transform = crop_transform(detected[0].points) if detected else first
-        track.keep(frame, transform)
+        track.keep(frame, CropReader(frame.image).read(transform, track.window), None)
     return track
 
 

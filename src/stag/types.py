@@ -258,6 +258,13 @@ class Prediction(ArrayValue):
         return html_table(f"{self.predicted}, {self.file}", rows | ({"remarks": remarks} if remarks else {}))
 
 
+EXPRESSIONS = ("micro", "macro")
+"""Kinds of expressions."""
+
+MICRO_S = 0.5
+"""Longest micro-expression."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Interval:
     """One expression in a recording, annotated or spotted.

@@ -13,11 +13,11 @@ import pandas as pd
 from stag.api.prediction import Predictor, loaded_predictor
 from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
+from stag.motion.recording import measure_recording, read_recording, usual_detector
 from stag.spotting.cache import kept_or_read
 from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
 from stag.spotting.sensitivity import Sensitivity, measure_sensitivity
-from stag.spotting.signal import measure_recording, read_recording, usual_detector
 from stag.types import Frame, Interval, RecordingMotion
 from stag.utils.files import write_text
 from stag.utils.parallel import one_thread

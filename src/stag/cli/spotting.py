@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -171,16 +172,10 @@ def sensitivity(
     """Plant known micro-expressions into your own recording, and tell how weak one would have been spotted."""
     check_fps(fps, [recording])
     from stag.api.spotting import sensitivity as measure
-    from stag.spotting.signal import length_s
+    from stag.motion.recording import length_s
     from stag.utils.files import write_text
 
-    total = round(length_s(recording, fps) * (rounds + 1))
-    with progress_bar("sensitivity", quiet, unit="s") as bar:
-
-        def read(seconds: float) -> None:
-            if bar is not None:
-                bar(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
-
+    with _seconds_bar("sensitivity", length_s(recording, fps) * (rounds + 1), quiet) as read:
         result = measure(recording, false_alarms=false_alarms, rounds=rounds, fps=fps, seed=seed, progress=read)
     for px, (found, of) in result.rates().items():
         say(f"{px:.2f} px  {found} of {of} spotted")
@@ -188,11 +183,14 @@ def sensitivity(
         say(f"AU {units}  {found} of {of} spotted")
     say(result.sentence)
     if report is not None:
-        from stag.api.spotting import spot as spot_recording
+        from stag.api.prediction import loaded_predictor
+        from stag.api.spotting import shipped_spotter
         from stag.report.pages.timeline import timeline_page
+        from stag.spotting.recognise import timeline
 
-        spotted = spot_recording(recording, false_alarms=false_alarms, fps=fps)
-        write_text(report, timeline_page(spotted.faces, limits=[result.sentence]))
+        predictor = loaded_predictor(DEFAULT_MODEL)
+        face = timeline(result.motion, str(recording), shipped_spotter(), predictor, false_alarms=false_alarms)
+        write_text(report, timeline_page([face], limits=[result.sentence]))
     if csv is not None:
         import pandas as pd
 
@@ -281,40 +279,42 @@ def _spot(
     coded: Path | None = None,
 ) -> Spotting:
     from stag.api.spotting import spot as spot_recording
-    from stag.spotting.signal import length_s
+    from stag.motion.recording import length_s
 
-    total = round(length_s(path, fps))
-    with progress_bar(path.name[:12], quiet, unit="s") as report:
+    with _seconds_bar(path.name[:12], length_s(path, fps), quiet) as read:
+        return spot_recording(
+            path, model, false_alarms=false_alarms, every_face=every_face, fps=fps, keep=keep,
+            coded=_coded_for(path, coded), progress=read,
+        )  # fmt: skip
+
+
+@contextmanager
+def _seconds_bar(what: str, length_s: float, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """Show a bar of seconds read; yield what reports them. A length of 0 is unknown: the bar is never full before."""
+    with progress_bar(what, quiet, unit="s") as report:
+        if report is None:
+            yield None
+            return
+        total, told = round(length_s), 0
 
         def read(seconds: float) -> None:
-            if report is not None:
-                report(min(round(seconds), total or round(seconds)), total or round(seconds) + 1)
+            nonlocal told
+            told = min(round(seconds), total or round(seconds))
+            report(told, (total or told) + 1)
 
-        spotted = spot_recording(
-            path,
-            model,
-            false_alarms=false_alarms,
-            every_face=every_face,
-            fps=fps,
-            keep=keep,
-            coded=_coded_for(path, coded),
-            progress=read,
-        )
-        if report is not None:
-            report(total or 1, total or 1)
-    return spotted
+        yield read
+        report(total or told or 1, total or told or 1)
 
 
 def _print(spotted: Spotting) -> None:
-    from stag.report.timeline_files import events_in_words
+    from stag.report.timeline_files import answer_of, events_in_words
 
     for face in spotted:
         who = f"{face.file}  face {face.motion.face_id}"
         for one in face.expressions:
-            when, p = one.interval, one.prediction
-            sure = "" if p.abstains else f" {float(p.probabilities.max()):.2f}"
+            when = one.interval
             remarks = f"  [{'; '.join(one.flags)}]" if one.flags else ""
-            what = f"{p.predicted}{sure}  ({', '.join(one.regions)})"
+            what = f"{answer_of(one)}  ({', '.join(one.regions)})"
             score = f" {when.score:.2f}" if when.score == when.score else ""  # a coded interval has none
             say(f"{who}  {when.onset_s:.2f}-{when.offset_s:.2f} s  {when.kind}{score}  {what}{remarks}")
         kinds = [one.interval.kind for one in face.expressions]

@@ -25,11 +25,10 @@ from scipy.optimize import linear_sum_assignment
 
 from stag.errors import DatasetError
 from stag.evaluation.metrics import score
-from stag.types import FloatArray, Interval
+from stag.types import EXPRESSIONS, FloatArray, Interval
 from stag.utils.values import ArrayValue
 
 LEAST_OVERLAP = 0.5
-KINDS = ("micro", "macro")
 RULES = ("strict", "lenient")
 _RESAMPLES = 1000
 
@@ -102,14 +101,14 @@ def score_intervals(
         DatasetError: There is no recording, a kind is missing, or an interval belongs to no recording.
     """
     keys = _recording_keys(recordings, truth, spotted)
-    by_file = {keys[file]: ([], []) for file in recordings}  # type: dict[str, tuple[list[Interval], list[Interval]]]
+    by_file: dict[str, tuple[list[Interval], list[Interval]]] = {keys[file]: ([], []) for file in recordings}
     for side, intervals in enumerate((truth, spotted)):
         for one in intervals:
-            if one.kind in KINDS:
+            if one.kind in EXPRESSIONS:
                 by_file[keys[one.file]][side].append(one)
     subjects = {keys[file]: subject or keys[file] for file, subject in recordings.items()}
     pairs: list[tuple[Interval, Interval]] = []
-    counts = np.zeros((len(by_file), len(RULES), len(KINDS), 3))
+    counts = np.zeros((len(by_file), len(RULES), len(EXPRESSIONS), 3))
     for row, (a, b) in enumerate(by_file.values()):
         pairs += _count_strict(a, b, counts[row, 0])
         _count_lenient(a, b, counts[row, 1])
@@ -144,7 +143,7 @@ def _count_strict(
 ) -> list[tuple[Interval, Interval]]:
     """Add TP, FP, FN of one recording to ``(kinds, 3)``, and return the matches."""
     pairs: list[tuple[Interval, Interval]] = []
-    for k, kind in enumerate(KINDS):
+    for k, kind in enumerate(EXPRESSIONS):
         a, b = ([one for one in side if one.kind == kind] for side in (truth, spotted))
         faces = {one.face_id for one in a}
         # Annotations of one person name no face; then all faces of the recording count together.
@@ -162,7 +161,7 @@ def _of_face(a: list[Interval], b: list[Interval], face: int | None) -> tuple[li
 def _count_lenient(truth: list[Interval], spotted: list[Interval], counts: FloatArray) -> None:
     hit = np.array([[a.overlap(b) >= LEAST_OVERLAP for b in spotted] for a in truth], bool)
     hit = hit.reshape(len(truth), len(spotted))
-    for k, kind in enumerate(KINDS):
+    for k, kind in enumerate(EXPRESSIONS):
         labels = np.array([a.kind == kind for a in truth], bool)
         found = hit.any(axis=1) & labels
         used = [bool(column.any()) for column in hit.T]
@@ -177,8 +176,8 @@ def _table(counts: FloatArray, names: NDArray[np.str_], seed: int) -> pd.DataFra
     drawn = np.random.default_rng(seed).integers(len(groups), size=(_RESAMPLES, len(groups)))
     rows = []
     for r, rule in enumerate(RULES):
-        for kind in (*KINDS, "all"):
-            chosen = per_subject[:, r] if kind == "all" else per_subject[:, r, [KINDS.index(kind)]]
+        for kind in (*EXPRESSIONS, "all"):
+            chosen = per_subject[:, r] if kind == "all" else per_subject[:, r, [EXPRESSIONS.index(kind)]]
             per = chosen.sum(axis=1)
             tp, fp, fn = per.sum(axis=0)
             low, high = np.quantile(f1_of(*per[drawn].sum(axis=1).T), [0.025, 0.975])

@@ -1,11 +1,14 @@
-"""Find the faces of a clip and follow each to a stack of small aligned crops.
+"""Find faces in a stream of frames, and follow each, aligned with its first frame.
 
-Frames are read once. Each face is detected once and tracked from its first frame.
+Frames are read once. Each face is detected once and tracked from its first frame. What becomes of the aligned crops is
+for the kind of face to say: of a clip a stack of them is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from stag.errors import FaceNotFound, VideoError
 from stag.faces.crop import CropReader, compose, crop_transform, invert, transform_points, warp_crop
 from stag.faces.detect import FaceDetector
-from stag.faces.track import FaceTracker
+from stag.faces.track import FaceTracker, Tracked
 from stag.motion.quality import SourceLook
 from stag.motion.regions import covering_window
 from stag.types import FloatArray, Frame, GreyImage, Landmarks
@@ -23,71 +26,52 @@ from stag.video import mark_cuts
 _MIN_FRAMES = 3
 _REDETECT_S = 0.4
 _SEARCH_S = 0.1  # time between searches while no face is followed
-_GAP_S = 0.5  # longest absence of a face that is bridged
+GAP_S = 0.5  # longest absence of a face that is bridged
 _TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
 _LEAST_TURN = np.deg2rad(0.1)  # a smaller one moves no channel by more than .06 px
 _SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
 
-class FaceTrack:
-    """The aligned crops of one face, each cut to the window of the motion channels; the first also as ``picture``.
+class FollowedFace(ABC):
+    """One face, followed from the frame in which it was found; what is kept of each frame is for the kinds to say.
 
     Attributes:
         points: ``(68, 2)`` landmarks on the first crop.
+        to_crop: Similarity ``(2, 3)`` from the first frame to its crop.
+        picture: The first crop, whole.
+        window: The part of a crop that the motion channels need.
         missing: Whether it was not followed in the last frame.
         lost: Whether it was missing for too long.
         ended: Whether its scene is over.
-        gaps: Number of frames in which it was not followed.
-        cuts_s: Times at which the video changes its scene, seconds from its start.
-        reading: Remarks from reading the clip.
-        place: ``(2,)`` middle of the face in the last frame in which it was followed, frame pixels.
+        seen_s: Time of the last frame in which it was followed.
+        place: ``(2,)`` middle of the face in that frame, frame pixels.
         likeness: Correlation of its stable patches there with those of its first frame.
-        residuals: ``(n, 2)`` float32 for each crop: deviation of the stable patches from the alignment, crop pixels.
-        head: ``(3,)`` for each crop: yaw, pitch and clockwise roll since the first one, degrees.
-        look: Signs of picture quality in the frames themselves.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
         self.landmarks = landmarks
         self.face_id = face_id
-        self.crops: list[GreyImage] = []
-        self.times_s: list[float] = []
-        self.start_s = frame.time_s
         self.missing = self.lost = self.ended = False
-        self.gaps = 0
-        self.cuts_s: tuple[float, ...] = ()
-        self.reading: tuple[str, ...] = ()
-        self.residuals: list[NDArray[np.float32]] = []
-        self.look = SourceLook(landmarks.points)
-        self.head: list[FloatArray] = []
+        self.seen_s = frame.time_s
         self._tracker = FaceTracker(frame.image, landmarks)
-        self._to_crop = crop_transform(landmarks.points)
-        self.points = transform_points(landmarks.points, self._to_crop)
+        self.to_crop = crop_transform(landmarks.points)
+        self.points = transform_points(landmarks.points, self.to_crop)
         self.window = covering_window(self.points, "roi18", _FLOW_MARGIN_PX)
-        self.picture = warp_crop(frame.image, self._to_crop)
+        self.picture = warp_crop(frame.image, self.to_crop)
         self.place, self.likeness = _middle(landmarks), 1.0
-        self.look.see(frame.image)
-        self.keep(frame, self._to_crop)
+        self.keep(frame, CropReader(frame.image).read(self.to_crop, self.window), None)
+
+    @abstractmethod
+    def keep(self, frame: Frame, crop: GreyImage, tracked: Tracked | None) -> None:
+        """Take the aligned crop of a frame, cut to the window; ``tracked`` is ``None`` for the first one."""
 
     @property
     def points_in_window(self) -> FloatArray:
         """Landmarks ``(68, 2)`` in coordinates of the crops."""
         return self.points - [self.window[2], self.window[0]]
 
-    @property
-    def turned(self) -> bool:
-        """Whether the head turned by more than 15 degrees in two frames in a row, where parts of a face hide others."""
-        turns = np.abs(np.array(self.head)[:, :2]).max(axis=1)
-        return bool((np.minimum(turns[1:], turns[:-1]) > _TURNED_DEG).any())
-
-    @property
-    def quarter_turns(self) -> int:
-        """Number of quarters of a full circle, clockwise, by which the face of the first frame is turned."""
-        right, down = self.landmarks.points[42] - self.landmarks.points[39]
-        return round(float(np.arctan2(down, right)) / (np.pi / 2)) % 4
-
-    def follow(self, frame: Frame, others: Iterable[FaceTrack] = (), seen: Landmarks | None = None) -> bool:
+    def follow(self, frame: Frame, others: Iterable[FollowedFace] = (), seen: Landmarks | None = None) -> bool:
         """Align one more frame and return whether the face is there; one missing for half a second is lost.
 
         Args:
@@ -101,70 +85,136 @@ class FaceTrack:
         taken = any(o.away(place) < _SAME_PLACE / 2 and o.likeness > tracked.likeness for o in others)
         if tracked.lost or taken:
             self.missing = True
-            self.lost |= frame.time_s - self.start_s - self.times_s[-1] > _GAP_S
+            self.lost |= frame.time_s - self.seen_s > GAP_S
             return False
         self.missing = self.lost = False
-        self.place, self.likeness = place, tracked.likeness
-        self.look.see(frame.image)
-        self.residuals.append(tracked.residuals.astype(np.float32))
-        self.keep(frame, compose(self._to_crop, invert(tracked.motion)), reader, tracked.turn)
+        self.place, self.likeness, self.seen_s = place, tracked.likeness, frame.time_s
+        turned = float(np.abs(tracked.turn).max()) > _LEAST_TURN
+        shift = self._tracker.shape.shift(tracked.turn, self.window) if turned else None
+        self.keep(frame, reader.read(compose(self.to_crop, invert(tracked.motion)), self.window, shift), tracked)
         return True
 
     def away(self, place: FloatArray) -> float:
         """Return how far the middle of a face ``(2,)`` is from this one, or its last place, inter-ocular distances."""
         return float(np.hypot(*(self.place - place))) / self.landmarks.inter_ocular_px
 
-    def keep(
-        self,
-        frame: Frame,
-        transform: FloatArray,
-        reader: CropReader | None = None,
-        turn: FloatArray | tuple[float, float] = (0.0, 0.0),
-    ) -> None:
-        """Add the crop of a frame, aligned by a similarity ``(2, 3)`` from frame to crop and turned back by a turn."""
-        turn = np.asarray(turn)
-        shift = self._tracker.shape.shift(turn, self.window) if np.abs(turn).max() > _LEAST_TURN else None
-        self.crops.append((reader or CropReader(frame.image)).read(transform, self.window, shift))
+
+class FaceTrack(FollowedFace):
+    """The aligned crops of one face of a clip, each cut to the window of the motion channels.
+
+    Attributes:
+        gaps: Number of frames in which it was not followed.
+        cuts_s: Times at which the video changes its scene, seconds from its start.
+        reading: Remarks from reading the clip.
+        residuals: ``(n, 2)`` float32 for each crop: deviation of the stable patches from the alignment, crop pixels.
+        head: ``(3,)`` for each crop: yaw, pitch and clockwise roll since the first one, degrees.
+        look: Signs of picture quality in the frames themselves.
+    """
+
+    def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
+        self.crops: list[GreyImage] = []
+        self.times_s: list[float] = []
+        self.start_s = frame.time_s
+        self.gaps = 0
+        self.cuts_s: tuple[float, ...] = ()
+        self.reading: tuple[str, ...] = ()
+        self.residuals: list[NDArray[np.float32]] = []
+        self.look = SourceLook(landmarks.points)
+        self.head: list[FloatArray] = []
+        super().__init__(frame, landmarks, face_id)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the head turned by more than 15 degrees in two frames in a row, where parts of a face hide others."""
+        turns = np.abs(np.array(self.head)[:, :2]).max(axis=1)
+        return bool((np.minimum(turns[1:], turns[:-1]) > _TURNED_DEG).any())
+
+    @property
+    def quarter_turns(self) -> int:
+        """Number of quarters of a full circle, clockwise, by which the face of the first frame is turned."""
+        right, down = self.landmarks.points[42] - self.landmarks.points[39]
+        return round(float(np.arctan2(down, right)) / (np.pi / 2)) % 4
+
+    def keep(self, frame: Frame, crop: GreyImage, tracked: Tracked | None) -> None:
+        """Add the crop of a frame and what was measured on the way."""
+        self.look.see(frame.image)
+        self.crops.append(crop)
         self.times_s.append(frame.time_s - self.start_s)
-        (a, _), (b, _) = compose(transform, invert(self._to_crop))[:, :2]
-        self.head.append(np.degrees([*turn, np.arctan2(-b, a)]))
+        if tracked is None:
+            self.head.append(np.zeros(3))
+            return
+        self.residuals.append(tracked.residuals.astype(np.float32))
+        rigid = compose(self.to_crop, compose(invert(tracked.motion), invert(self.to_crop)))
+        (a, _), (b, _) = rigid[:, :2]
+        self.head.append(np.degrees([*tracked.turn, np.arctan2(-b, a)]))
+
+
+Kind = TypeVar("Kind", bound=FollowedFace)
+
+
+def follow_all(
+    frames: Iterable[Frame],
+    detector: FaceDetector,
+    begin: Callable[[Frame, Landmarks, int], Kind],
+    *,
+    every_face: bool = False,
+    search_s: float = _SEARCH_S,
+    others_s: float = _REDETECT_S,
+) -> Iterator[tuple[Frame, bool, list[Kind]]]:
+    """Follow the largest face of streamed frames, or every face; yield each frame, whether it is a cut, and all faces.
+
+    Detection runs again only to find a face that is not followed: when one is missing, when there is none, and, with
+    ``every_face``, for people who appear later. A detection that looks like a face that went is that face, wherever it
+    is; one of other looks near the last place begins anew with its id. Nothing is followed over a cut. Where one face
+    is wanted, all have the id 0.
+
+    Args:
+        frames: The frames.
+        detector: Source of faces.
+        begin: Makes a face of a frame, a detection and an id.
+        every_face: Whether to follow everybody, or one person at a time.
+        search_s: Time between searches while a face is missing.
+        others_s: Time between searches for further people.
+    """
+    faces: list[Kind] = []
+    searched_s = -np.inf
+    for frame, cut in mark_cuts(frames):
+        if cut:
+            searched_s = -np.inf
+            for face in faces:
+                face.ended = True
+        here = [face for face in faces if not (face.lost or face.ended)]
+        for face in here:
+            face.follow(frame, (other for other in here if other is not face))
+        wanted = not here or any(face.missing for face in here)
+        if (every_face or wanted) and frame.time_s >= searched_s + (search_s if wanted else others_s):
+            searched_s = frame.time_s
+            _place(detector.detect(frame.image), frame, faces, begin, every_face)
+        yield frame, cut, faces
 
 
 def follow_faces(
     frames: Iterable[Frame], detector: FaceDetector, name: str, *, every_face: bool = False
 ) -> list[FaceTrack]:
-    """Detect and track the largest face of a clip, or every face; return one track per face, ordered by id.
+    """Follow the faces of a clip as :func:`follow_all`; return one track per face, ordered by id.
 
-    Detection runs again only to find a face that is not followed: when one is missing, when there is none, and, with
-    ``every_face``, every 0.4 seconds for people who appear later. A detection that looks like a face that went is that
-    face, wherever it is; one of other looks near the last place keeps the id, and of such stretches the longest counts;
-    where one face is wanted, the longest of all. No stretch reaches over a cut.
+    Of the stretches of one id the longest counts; where one face is wanted, the longest of all.
 
     Raises:
         VideoError: The clip has fewer than 3 frames, or more than :data:`limits.FRAMES`.
         FaceNotFound: No face was found.
     """
     tracks: list[FaceTrack] = []
-    n_frames, searched_s = 0, -np.inf
+    n_frames = 0
     cuts_s: list[float] = []
     reading: dict[str, None] = {}
-    for frame, cut in mark_cuts(frames):
+    for frame, cut, tracks in follow_all(frames, detector, FaceTrack, every_face=every_face):
         n_frames += 1
-        reading.update(dict.fromkeys(frame.flags))
         if n_frames > limits.FRAMES:
             raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
+        reading.update(dict.fromkeys(frame.flags))
         if cut:
             cuts_s.append(frame.time_s)
-            searched_s = -np.inf
-            for track in tracks:
-                track.ended = True
-        here = [track for track in tracks if not (track.lost or track.ended)]
-        for track in here:
-            track.follow(frame, (other for other in here if other is not track))
-        wanted = not here or any(track.missing for track in here)
-        if (every_face or wanted) and frame.time_s >= searched_s + (_SEARCH_S if wanted else _REDETECT_S):
-            searched_s = frame.time_s
-            _place(detector.detect(frame.image), frame, tracks, every_face)
         for track in tracks:
             track.gaps += track.missing and not track.ended
     if n_frames < _MIN_FRAMES:
@@ -184,19 +234,25 @@ def follow_faces(
     return followed
 
 
-def _place(faces: list[Landmarks], frame: Frame, tracks: list[FaceTrack], every_face: bool) -> None:
-    """Give each detection of a frame to the face that it shows, or begin a new stretch."""
-    for face in faces:
-        followed = [track for track in tracks if not (track.missing or track.ended)]
-        near = [track for track in tracks if track.away(_middle(face)) < _SAME_PLACE]
-        if any(track in followed for track in near):
+def _place(
+    found: Iterable[Landmarks],
+    frame: Frame,
+    faces: list[Kind],
+    begin: Callable[[Frame, Landmarks, int], Kind],
+    every_face: bool,
+) -> None:
+    """Give each detection of a frame to the face that it shows, or begin a new one."""
+    for seen in found:
+        followed = [face for face in faces if not (face.missing or face.ended)]
+        near = [face for face in faces if face.away(_middle(seen)) < _SAME_PLACE]
+        if any(face in followed for face in near):
             continue
-        gone = sorted((t for t in tracks if t.missing and not t.ended), key=lambda t: t.away(_middle(face)))
-        if any(track.follow(frame, followed, face) for track in gone):
+        gone = sorted((f for f in faces if f.missing and not f.ended), key=lambda f: f.away(_middle(seen)))
+        if any(face.follow(frame, followed, seen) for face in gone):
             continue
-        if all(track.lost or track.ended for track in (near if every_face else tracks)):
-            unused = 1 + max((track.face_id for track in tracks), default=-1) if every_face else 0
-            tracks.append(FaceTrack(frame, face, near[-1].face_id if near else unused))
+        if all(face.lost or face.ended for face in (near if every_face else faces)):
+            unused = 1 + max((face.face_id for face in faces), default=-1) if every_face else 0
+            faces.append(begin(frame, seen, near[-1].face_id if near else unused))
 
 
 def _middle(face: Landmarks) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +32,7 @@ def write_overlay(path: Path, recording: Path, timelines: Sequence[FaceTimeline]
     length_s = max((face.motion.duration_s for face in timelines), default=0.0)
     with (
         atomic_path(path) as temporary,
-        av.open(str(temporary), "w", format="mp4") as container,
+        av.open(os.path.abspath(temporary), "w", format="mp4") as container,
     ):
         stream: Any = None
         last = -1

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stag.motion.regions import channel_names
 from stag.report.export import CAVEAT
 from stag.report.wording import all_flags, share
+from stag.spotting.peaks import noise_px
 from stag.spotting.recognise import Expression, FaceTimeline
 from stag.types import Interval
 
@@ -59,19 +60,31 @@ def _row(face: FaceTimeline, one: Expression) -> dict[str, Any]:
         **{f"p_{name}": value for name, value in zip(p.classes, p.probabilities.tolist(), strict=True)},
         **{f"au_{n}": value for n, value in zip(p.au_vocabulary, p.au_probabilities.tolist(), strict=True)},
         "regions": ", ".join(one.regions), "strength_px": round(one.strength_px, 3),
-        "flags": "; ".join(dict.fromkeys((*one.flags, *all_flags(p)))),
+        "flags": remarks_of(one),
     }  # fmt: skip
+
+
+def remarks_of(one: Expression) -> str:
+    """Return what else happens meanwhile, and the remarks on the motion, each once."""
+    return "; ".join(dict.fromkeys((*one.flags, *all_flags(one.prediction))))
+
+
+def answer_of(one: Expression) -> str:
+    """Return the class and its probability, ``"surprise .71"``, or why there is none."""
+    p = one.prediction
+    return p.predicted if p.abstains else f"{p.predicted} {share(float(p.probabilities.max()))}"
 
 
 def timeline_dict(face: FaceTimeline) -> dict[str, Any]:
     """Return a face's timeline as plain data for a JSON file."""
+    noise = noise_px([face.motion.motion[rows] for rows in face.motion.stretches()])
     return {
         "file": face.file,
         "face_id": face.motion.face_id,
         "duration_s": face.motion.duration_s,
         "measured_s": face.motion.measured_s,
         "false_alarms_per_min": face.false_alarms,
-        "noise_px": dict(zip(channel_names("roi18"), noise_px(face).round(4).tolist(), strict=True)),
+        "noise_px": dict(zip(channel_names("roi18"), noise.round(4).tolist(), strict=True)),
         "expressions": [_row(face, one) for one in face.expressions],
         "events": [
             {"kind": e.kind, "onset_s": e.onset_s, "apex_s": e.apex_s, "offset_s": e.offset_s, "score": e.score}
@@ -79,15 +92,6 @@ def timeline_dict(face: FaceTimeline) -> dict[str, Any]:
         ],
         "caveat": CAVEAT,
     }
-
-
-def noise_px(face: FaceTimeline) -> NDArray[np.float64]:
-    """Return the noise of each channel over the recording, ``(18,)`` crop pixels, from second differences in time."""
-    bends = [np.diff(face.motion.motion[rows], 2, axis=0) for rows in face.motion.stretches()]
-    bend = np.concatenate(bends).astype(np.float64)
-    if not len(bend):
-        return np.zeros(len(channel_names("roi18")))
-    return np.asarray(np.hypot(*np.moveaxis(1.4826 * np.median(np.abs(bend), axis=0) / np.sqrt(6), 1, 0)))
 
 
 def curve_rows(face: FaceTimeline, units: NDArray[np.float64], vocabulary: Sequence[int]) -> pd.DataFrame:
@@ -203,9 +207,7 @@ def events_in_words(events: Iterable[Interval]) -> str:
 
 
 def _label(one: Expression) -> str:
-    p = one.prediction
-    sure = "" if p.abstains else f" {share(float(p.probabilities.max()))}"
-    return f"{p.predicted}{sure}, {', '.join(one.regions)}"
+    return f"{answer_of(one)}, {', '.join(one.regions)}"
 
 
 def _clock(seconds: float) -> str:

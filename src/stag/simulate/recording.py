@@ -18,15 +18,14 @@ from stag.simulate.actions import one_sided_share
 from stag.simulate.emotions import EMOTION_CLIPS, draw_units, unit_odds
 from stag.simulate.habit import Habit
 from stag.simulate.script import DisplayStyle, ease
-from stag.types import FloatArray, Interval
+from stag.types import MICRO_S, FloatArray, Interval
 from stag.utils.values import ArrayValue
 
 Parts = tuple[tuple[int, float, float, float], ...]
 """Action units of a movement: position in the vocabulary, amount on the left and right (crop pixels), lag (s)."""
 
-MICRO_S = 0.5
-"""Longest micro-expression; macro-expressions last up to :data:`MACRO_S`."""
 MACRO_S = 4.0
+"""Longest macro-expression."""
 
 _GAP_S = 0.3  # least time between two expressions, and at either end
 _MICRO_MEDIAN_S, _MICRO_SPREAD, _MICRO_LEAST_S = 0.365, 0.23, 0.13  # SIMULATOR: 90th percentile .495

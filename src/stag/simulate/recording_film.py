@@ -16,29 +16,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from stag.datasets.readers.manifest import SIMULATION
 from stag.errors import ConfigError
-from stag.faces.crop import compose, invert
-from stag.simulate.actions import CROP_TO_GRID, ActionFields, smooth_field
 from stag.simulate.corpus import new_folder, numbered, subject_face, subject_generator
-from stag.simulate.face import Face, astronaut, texture_transform
+from stag.simulate.face import astronaut
 from stag.simulate.habit import Habit
 from stag.simulate.recording import RecordingScript, write_recording
-from stag.simulate.render import head_transform
+from stag.simulate.render import FaceDrawer
 from stag.simulate.settings import SimulationSettings
-from stag.types import FloatArray, GreyImage
+from stag.types import GreyImage
 from stag.utils.files import write_json, write_text
 from stag.video import write_video
 
 _FILM = 30
-_DEPTH_PX = {30: 20.0, 33: 14.0, 27: 8.0, 8: 8.0, 57: 15.0, 51: 17.0, 48: 2.0, 54: 2.0, 36: -6.0, 45: -6.0, 39: 0.0}
-_DEPTH_PX |= {42: 0.0, 19: 4.0, 24: 4.0, 0: -40.0, 16: -40.0, 4: -25.0, 12: -25.0}
-"""Landmark -> how far it lies before the inner eye corners, crop pixels.  # assumed"""
 
 
 def film_recordings(
@@ -109,11 +102,7 @@ class RecordingFilm:
         self._noise_grey = float(self._generator.uniform(*settings.noise_grey))
         self._flicker = float(self._generator.uniform(0, settings.flicker))
         self._drift_grey = float(self._generator.uniform(-1, 1) * settings.drift_grey)
-        self._depth = _depth_field(self.face, self.fields)
-        width, height = self.face.size
-        column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        self._pixels = np.stack([column, row], axis=-1)
-        self._to_texture = texture_transform(self.face.to_frame)
+        self._drawer = FaceDrawer(self.face)
 
     def rows(self) -> list[dict[str, object]]:
         """Return the rows of the truth."""
@@ -132,31 +121,10 @@ class RecordingFilm:
         n = int(self.script.duration_s * fps)
         for begin in range(0, n, 256):  # amounts of a few seconds at a time, so that memory stays small
             times = np.arange(begin, min(begin + 256, n)) / fps
-            amounts, poses = self.script.amounts(times), self.script.pose(times)
-            turned = np.deg2rad(self.script.turned_deg(times))
-            for time_s, amount, pose, turn in zip(times, amounts, poses, turned, strict=True):
-                light = self._drawn(amount, pose, turn)
+            poses = np.concatenate([self.script.pose(times), self.script.turned_deg(times)], axis=1)
+            for time_s, amount, pose in zip(times, self.script.amounts(times), poses, strict=True):
+                light = self._drawer.draw(self.fields.combine(amount), pose)
                 light = light * np.float32(1 + self._flicker * np.sin(2 * np.pi * 5 * time_s))
                 light += np.float32(self._drift_grey * np.sin(2 * np.pi * time_s / 30))
                 light += np.float32(self._noise_grey) * self._generator.standard_normal(light.shape, np.float32)
                 yield np.clip(np.rint(light), 0, 255).astype(np.uint8)
-
-    def _drawn(self, amount: FloatArray, pose: FloatArray, turn: FloatArray) -> NDArray[np.float32]:
-        to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
-        place = cv2.transform(self._pixels, compose(self._to_texture, to_crop))
-        field = self.fields.combine(amount) + self._depth[..., None] * turn.astype(np.float32)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        shift = cv2.warpAffine(field, compose(CROP_TO_GRID, to_crop), self.face.size, flags=flags)
-        place = place - cv2.transform(shift, self._to_texture[:, :2])
-        border = cv2.BORDER_REFLECT
-        drawn = cv2.remap(self.face.texture, place.astype(np.float32), np.empty(0), cv2.INTER_LINEAR, borderMode=border)
-        return np.asarray(drawn, dtype=np.float32)
-
-
-def _depth_field(face: Face, fields: ActionFields) -> NDArray[np.float32]:
-    """Return how far the skin lies before the plane of the eyes, on the grid of the fields, crop pixels."""
-    ids = list(_DEPTH_PX)
-    values = np.array([[_DEPTH_PX[i]] for i in ids])
-    depth = smooth_field(face.points[ids], values, face.points)[..., 0]
-    assert depth.shape == fields.unit_px.shape[2:4]
-    return np.asarray(depth, dtype=np.float32)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from stag.facs import AU_VOCABULARY
+from stag.motion.recording import RENEWAL_S, USUAL_S
 from stag.motion.regions import CHANNELS
 from stag.simulate.corpus import STYLE, numbered, subject_generator
 from stag.simulate.extraction_model import CATCHES, DEPTH_PX, channel_bank
@@ -26,12 +27,8 @@ from stag.utils.values import ArrayValue
 RATES = (25.0, 30.0, 50.0, 60.0)
 """Moments a second: faster cameras are averaged down to these."""
 
-USUAL_S = 2.0
-"""Time over which the usual picture of the eyes is averaged."""
-
 _PERSON = 20
 _RECORDING = 21
-_RENEWAL_S = 4.0
 _BLINK = AU_VOCABULARY.index(45)
 _LIDS = [16, 17]
 _RESTING = 10  # action units that move at rest
@@ -168,7 +165,7 @@ def _noise(n: int, fps: float, noise_px: float, duration_s: float, g: np.random.
         noise[begin:] += g.normal(0, 2.0, (1, len(CHANNELS), 2))
     drift *= g.uniform(0.3, 1.2) / drift.std()
     renewed = np.zeros(shape)
-    renewed[:: max(1, int(_RENEWAL_S * fps))] = 1
+    renewed[:: max(1, int(RENEWAL_S * fps))] = 1
     steps = np.cumsum(0.7 * g.standard_normal(shape) * renewed, axis=0)
     return np.asarray(each * (level * noise + drift + steps))
 

@@ -148,35 +148,19 @@ class ClipTruth(ArrayValue):
         return ClipTruth(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
-class ClipRenderer:
-    """Draw one clip of one person; of the settings, motion blur and compression count."""
+class FaceDrawer:
+    """Draw a person's face as it moves and turns."""
 
-    def __init__(self, face: Face, fields: ActionFields, script: ClipScript, settings: SimulationSettings) -> None:
-        self.face, self.script, self.settings, self._fields = face, script, settings, fields
-        peak = max(peak_px(fields.combine(amount)) for amount in script.expression(script.time_s))
-        self._scale = script.strength_px / peak
+    def __init__(self, face: Face) -> None:
+        self.face = face
         width, height = face.size
         column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._pixels = np.stack([column, row], axis=-1)
         self._to_texture = texture_transform(face.to_frame)
 
-    def amounts_px(self, time_s: FloatArray) -> FloatArray:
-        """Return the amount of each action unit and side in crop pixels, blink included: ``(N,) -> (N, A, 2)``."""
-        return self._scale * self.script.expression(time_s) + self.script.blinking(time_s)
-
-    def displacement(self, time_s: float) -> NDArray[np.float32]:
-        """Return the backward displacement ``d (G, G, 2)``: skin at a grid point ``y`` comes from ``y - d(y)``."""
-        return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
-
-    def flow(self, time_s: float) -> NDArray[np.float32]:
-        """Return the true dense flow since the onset without head motion: ``(256, 256, 2)``, crop pixels."""
-        return on_pixels(forward_flow(self.displacement(time_s)))
-
-    def clean_frame(self, time_s: float) -> NDArray[np.float32]:
-        """Render one moment without camera noise or rounding: ``(height, width)`` float32 grey."""
-        pose = self.script.pose(np.array([time_s]))[0]
-        to_crop = invert(compose(self.face.to_frame, head_transform(pose)))
-        field = self.displacement(time_s)
+    def draw(self, displacement: NDArray[np.float32], pose: FloatArray) -> NDArray[np.float32]:
+        """Draw the face under a backward displacement ``(G, G, 2)`` and a head pose ``(6,)``: grey ``(h, w)``."""
+        field, to_crop = displacement, invert(compose(self.face.to_frame, head_transform(pose)))
         if pose[4:].any():
             # What a turn moves by r(x) is read backwards, then what the expression moves.
             field = _then(field, -forward_flow(-self._turned(pose[4:]), _TURN_ROUNDS))
@@ -192,6 +176,32 @@ class ClipRenderer:
         """Return how far the points of the grid move as the head turns: ``(G, G, 2)``, crop pixels."""
         x, y = (_GRID_PX - EYE_CENTRE).transpose(2, 0, 1).astype(np.float32)
         return np.stack(turned(x, y, self.face.depth, np.deg2rad(turn_deg)), axis=-1)
+
+
+class ClipRenderer:
+    """Draw one clip of one person; of the settings, motion blur and compression count."""
+
+    def __init__(self, face: Face, fields: ActionFields, script: ClipScript, settings: SimulationSettings) -> None:
+        self.face, self.script, self.settings, self._fields = face, script, settings, fields
+        peak = max(peak_px(fields.combine(amount)) for amount in script.expression(script.time_s))
+        self._scale = script.strength_px / peak
+        self._drawer = FaceDrawer(face)
+
+    def amounts_px(self, time_s: FloatArray) -> FloatArray:
+        """Return the amount of each action unit and side in crop pixels, blink included: ``(N,) -> (N, A, 2)``."""
+        return self._scale * self.script.expression(time_s) + self.script.blinking(time_s)
+
+    def displacement(self, time_s: float) -> NDArray[np.float32]:
+        """Return the backward displacement ``d (G, G, 2)``: skin at a grid point ``y`` comes from ``y - d(y)``."""
+        return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
+
+    def flow(self, time_s: float) -> NDArray[np.float32]:
+        """Return the true dense flow since the onset without head motion: ``(256, 256, 2)``, crop pixels."""
+        return on_pixels(forward_flow(self.displacement(time_s)))
+
+    def clean_frame(self, time_s: float) -> NDArray[np.float32]:
+        """Render one moment without camera noise or rounding: ``(height, width)`` float32 grey."""
+        return self._drawer.draw(self.displacement(time_s), self.script.pose(np.array([time_s]))[0])
 
     def frames(self, generator: np.random.Generator) -> Iterator[GreyImage]:
         """Render the frames as a camera records them; the generator draws the sensor noise."""

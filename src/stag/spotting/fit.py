@@ -13,8 +13,8 @@ from torch.nn import functional
 from stag.simulate.recording_motion import simulate_recording
 from stag.spotting.describe import FEATURES, describe, mirrored
 from stag.spotting.peaks import candidates, courses
-from stag.spotting.score import EVENTS, EXPRESSIONS, KINDS, Spotter, SpotterNet, calibrated
-from stag.types import Interval, RecordingMotion
+from stag.spotting.score import EVENTS, KINDS, Spotter, SpotterNet, calibrated
+from stag.types import EXPRESSIONS, Interval, RecordingMotion
 from stag.utils.values import ArrayValue
 
 _RIGHT, _WRONG = 0.4, 0.25  # overlap from which a candidate is an expression, and below which it is none
@@ -124,7 +124,7 @@ def fit_spotter(
             if known.any():
                 loss = loss + functional.smooth_l1_loss(moved[known], wanted[known], beta=0.1)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             schedule.step()

@@ -7,6 +7,7 @@ per channel, it is a peak height in units of noise; the strongest channels toget
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,19 +70,29 @@ def courses(recording: RecordingMotion) -> list[Course]:
     found = []
     for rows in recording.stretches():
         time_s = recording.time_s[rows]
-        n = int((time_s[-1] - time_s[0]) * RATE) + 1 if len(time_s) > 2 else 0
-        if n < 0.5 * RATE:
+        if len(time_s) < 3 or time_s[-1] - time_s[0] < 0.5 - 1 / RATE:
             continue
-        grid = time_s[0] + np.arange(n) / RATE
-        raw = recording.motion[rows].reshape(len(time_s), -1).astype(np.float64)
-        bend = np.diff(raw, 2, axis=0) / np.sqrt(6)  # 1 + 4 + 1 independent errors make one second difference
-        noise = 1.4826 * np.median(np.abs(bend), axis=0).reshape(-1, 2)
         side = np.column_stack([recording.head[rows], recording.turn_deg[rows], recording.eyes[rows]])
-        moved = np.stack([np.interp(grid, time_s, column) for column in raw.T], axis=1)
-        moved = gaussian_filter1d(moved, _SMOOTH_S * RATE, axis=0, mode="nearest")
-        beside = np.stack([np.interp(grid, time_s, column) for column in side.T], axis=1)
-        found.append(Course(float(time_s[0]), moved.reshape(n, -1, 2), beside, np.hypot(*noise.T)))
+        moved = resampled(time_s, recording.motion[rows], RATE)
+        smooth = gaussian_filter1d(moved, _SMOOTH_S * RATE, axis=0, mode="nearest")
+        noise = noise_px([recording.motion[rows]])
+        found.append(Course(float(time_s[0]), smooth, resampled(time_s, side, RATE), noise))
     return found
+
+
+def resampled(time_s: FloatArray, values: FloatArray, rate: float) -> NDArray[np.float64]:
+    """Return values ``(N, ...)`` at an even rate from the first of their times on."""
+    grid = time_s[0] + np.arange(int((time_s[-1] - time_s[0]) * rate) + 1) / rate
+    columns = values.reshape(len(values), -1).astype(np.float64).T
+    return np.stack([np.interp(grid, time_s, column) for column in columns], axis=1).reshape(-1, *values.shape[1:])
+
+
+def noise_px(stretches: Sequence[FloatArray]) -> NDArray[np.float64]:
+    """Return the robust noise of each channel ``(18,)`` from second differences of motion ``(n, 18, 2)`` in time."""
+    bend = np.concatenate([np.diff(motion.astype(np.float64), 2, axis=0) for motion in stretches])
+    # 1 + 4 + 1 independent errors make one second difference.
+    spread = 1.4826 * np.median(np.abs(bend), axis=0) / np.sqrt(6) if len(bend) else np.zeros(bend.shape[1:])
+    return np.asarray(np.hypot(*spread.T))
 
 
 def candidates(course: Course) -> list[Candidate]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import splev, splrep
 from scipy.signal import argrelextrema, butter, filtfilt
 
-from stag.spotting.score import MICRO_S
-from stag.types import FloatArray, Interval, RecordingMotion
+from stag.spotting.peaks import resampled
+from stag.types import MICRO_S, FloatArray, Interval, RecordingMotion
 
 _RATE = 30.0
 _WINDOW, _STEP = 200, 100
@@ -61,7 +61,7 @@ def spot_by_rules(recording: RecordingMotion, file: str = "", thresholds: Thresh
         ):
             for channel in channels:
                 for first, peak, last in _movements(smooth[:, channel], rise):
-                    spans.append(tuple(start_s + row / _RATE for row in (first, peak, last)))  # type: ignore[arg-type]
+                    spans.append((start_s + first / _RATE, start_s + peak / _RATE, start_s + last / _RATE))
     return [_interval(file, recording.face_id, span) for span in _merged(spans, thresholds.merge)]
 
 
@@ -118,13 +118,10 @@ def _windows(recording: RecordingMotion) -> list[tuple[float, NDArray[np.float64
     found = []
     for rows in recording.stretches():
         time_s = recording.time_s[rows]
-        n = int((time_s[-1] - time_s[0]) * _RATE) + 1
-        grid = time_s[0] + np.arange(n) / _RATE
-        columns = recording.motion[rows].reshape(len(time_s), -1).T
-        moved = np.stack([np.interp(grid, time_s, column) for column in columns], axis=1).reshape(n, -1, 2)
-        for begin in range(0, max(1, n - _STEP), _STEP):
+        moved = resampled(time_s, recording.motion[rows], _RATE)
+        for begin in range(0, max(1, len(moved) - _STEP), _STEP):
             part = moved[begin : begin + _WINDOW]
-            found.append((float(grid[begin]), part - part[:1]))
+            found.append((float(time_s[0] + begin / _RATE), part - part[:1]))
     return found
 
 

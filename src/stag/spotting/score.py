@@ -21,14 +21,11 @@ from torch import Tensor, nn
 from stag.errors import ConfigError, ModelError, reason
 from stag.spotting.describe import FEATURES, describe
 from stag.spotting.peaks import RATE, Course, candidates, courses
-from stag.types import Interval, RecordingMotion
+from stag.types import EXPRESSIONS, Interval, RecordingMotion
 from stag.utils.files import atomic_path, write_json
 
-EXPRESSIONS = ("micro", "macro")
 EVENTS = ("blink", "speech", "gaze", "turn")
 KINDS = (*EXPRESSIONS, *EVENTS, "other")
-MICRO_S = 0.5
-"""Longest micro-expression."""
 DEFAULT_FALSE_ALARMS = 1.0
 
 _HIDDEN = (192, 64)

@@ -8,7 +8,8 @@ limit of detection of this camera, this light, and this person.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.optimize import minimize
 from stag.errors import StagError
 from stag.faces.crop import compose, invert
 from stag.facs import AU_VOCABULARY
+from stag.motion.recording import head_motion
 from stag.simulate.actions import CROP_TO_GRID, ActionFields, action_fields
 from stag.simulate.recording import Movement
 from stag.spotting.peaks import rise_and_fall
@@ -33,7 +35,6 @@ _LENGTH_S = 0.4  # assumed; the median of micro-expressions is .34 to .4 s
 _APEX = 0.48
 _GAP_S = 1.0  # least time between two of them
 _MATCH = 0.5
-_CENTRE = np.array([128.0, 128.0])
 _RESAMPLES = 300
 _RANGE_PX = (0.05, 10.0)
 
@@ -63,6 +64,7 @@ class Sensitivity(ArrayValue):
         low_px: Lower end of its 95 % interval (bootstrap over the planted ones).
         high_px: Upper end.
         false_alarms: The set rate of false alarms per minute.
+        motion: The recording as it is, without planted movements.
     """
 
     planted: tuple[Planted, ...]
@@ -70,6 +72,7 @@ class Sensitivity(ArrayValue):
     low_px: float
     high_px: float
     false_alarms: float
+    motion: RecordingMotion
 
     @property
     def sentence(self) -> str:
@@ -134,16 +137,11 @@ def measure_sensitivity(
     for turn in range(rounds):
         shift = turn * 0.07  # so that a round does not meet the same frames
         chosen = [Planted(start + shift, *order[(len(tried) + i) % len(order)]) for i, start in enumerate(starts)]
-        measured = again(lambda frames, chosen=chosen: planted_frames(frames, original, fields, chosen))  # type: ignore[misc]
+        measured = again(partial(planted_frames, motion=original, fields=fields, planted=chosen))
         found = spotter.spot(measured, false_alarms=false_alarms).expressions
-        tried += [
-            Planted(
-                one.onset_s, one.action_units, one.strength_px, any(one.interval.overlap(f) >= _MATCH for f in found)
-            )
-            for one in chosen
-        ]
+        tried += [replace(one, found=any(one.interval.overlap(f) >= _MATCH for f in found)) for one in chosen]
     limit, low, high = half_point(tried, generator)
-    return Sensitivity(tuple(tried), limit, low, high, false_alarms)
+    return Sensitivity(tuple(tried), limit, low, high, false_alarms, original)
 
 
 def still_moments(motion: RecordingMotion, most: int = 60) -> list[float]:
@@ -215,11 +213,7 @@ def _to_crop(motion: RecordingMotion, time_s: float) -> FloatArray:
     """Return the similarity from frame to aligned crop at a moment."""
     assert motion.to_crop is not None
     row = int(np.argmin(np.abs(motion.time_s - time_s)))
-    x, y, degrees, log_size = (float(value) for value in motion.head[row])
-    angle, scale = np.deg2rad(degrees), np.exp(log_size)
-    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    head = np.column_stack([linear, _CENTRE - linear @ _CENTRE + [x, y]])
-    return compose(invert(head), motion.to_crop[motion.stretch[row]])
+    return compose(invert(head_motion(motion, row)), motion.to_crop[motion.stretch[row]])
 
 
 def _moved(image: GreyImage, field: NDArray[np.float32], to_crop: FloatArray) -> GreyImage:

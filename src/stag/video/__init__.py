@@ -190,7 +190,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
     # The bitexact flag leaves out the date, the random segment id and the program version.
     with (
         atomic_path(path) as temporary,
-        av.open(str(temporary), "w", format="matroska", options={"fflags": "+bitexact"}) as container,
+        av.open(os.path.abspath(temporary), "w", format="matroska", options={"fflags": "+bitexact"}) as container,
     ):
         stream: Any = None
         for index, image in enumerate(frames):

@@ -17,11 +17,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from stag.api.spotting import shipped_spotter
 from stag.errors import StagError
 from stag.inference.predictor import Predictor
 from stag.report.export import prediction_dict, to_json
 from stag.report.render import environment, script_and_hash
-from stag.spotting.score import Spotter
 from stag.utils.parallel import one_thread
 from stag.web.answer import Limits, Progress, analyse, problem_html, result_html
 from stag.web.examples import EXAMPLES, example_clip
@@ -190,7 +190,7 @@ def make_app(
                     clip = example_clip(example, folder)
                     prediction, why = analyse(clip, clip.name, predictor, limits, progress)
                 elif recording:
-                    found = spot_recording(upload, name, predictor, Spotter.load(), progress, fps=fps)
+                    found = spot_recording(upload, name, predictor, shipped_spotter(), progress, fps=fps)
                     return recording_json(found) if as_json else recording_html(found)
                 else:
                     prediction, why = analyse(upload, name, predictor, limits, progress, fps=fps, aus=aus)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from stag.errors import StagError
 from stag.inference.predictor import Predictor
+from stag.motion.recording import length_s, measure_recording
 from stag.report.export import data_link, to_json
 from stag.report.pages.timeline import timeline_page
 from stag.report.render import environment
 from stag.report.timeline_files import boris_csv, elan, events_in_words, interval_rows, timeline_dict, webvtt
 from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import Spotter
-from stag.spotting.signal import length_s, measure_recording
 from stag.video import fps_if_untimed, read_frames
 from stag.web.answer import Limits, Progress, check_file, limited
 

@@ -18,13 +18,10 @@ from stag.datasets.readers.sheet import Columns, read_sheet
 from stag.datasets.schemes import SCHEMES
 from stag.errors import DatasetError, reason
 from stag.facs import parse_facs
-from stag.types import Interval
+from stag.types import EXPRESSIONS, MICRO_S, Interval
 from stag.utils import limits
 from stag.utils.cells import frame_number, is_missing, number, text
 from stag.utils.files import refuse_large
-
-LONGEST_MICRO_S = 0.5
-KINDS = ("micro", "macro")
 
 _COLUMNS: Columns = {
     "file": ("file", "recording", "video"),
@@ -97,7 +94,7 @@ def _read_table(path: Path) -> CodedRecordings:
 def _kind(cell: str, length_s: float) -> str:
     word = text(cell).casefold()
     if not word:
-        return "micro" if length_s <= LONGEST_MICRO_S else "macro"
+        return "micro" if length_s <= MICRO_S else "macro"
     first = re.split(r"[\s-]*\d*/|\s", word)[0].rstrip(" -0123456789")
     return _KIND_WORDS.get(word, _KIND_WORDS.get(first, word))
 
@@ -114,7 +111,7 @@ def _read_elan(path: Path) -> CodedRecordings:
     intervals: list[Interval] = []
     for tier in root.iter("TIER"):
         name = (tier.get("TIER_ID") or "").casefold()
-        kind = next((kind for kind in KINDS if name.startswith(kind)), "")
+        kind = next((kind for kind in EXPRESSIONS if name.startswith(kind)), "")
         if not kind:
             continue
         face = re.search(r"face (\d+)", name)

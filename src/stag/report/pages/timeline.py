@@ -10,13 +10,13 @@ import numpy as np
 from stag.report.export import View, data_link, fitting, to_json
 from stag.report.plots.timeline import part_courses, side_courses, thinned
 from stag.report.render import render
-from stag.report.timeline_files import events_in_words, interval_rows, timeline_dict
-from stag.report.wording import all_flags, capitalised, share
+from stag.report.timeline_files import answer_of, events_in_words, interval_rows, remarks_of, timeline_dict
+from stag.report.wording import capitalised, share
 from stag.spotting.recognise import FaceTimeline
+from stag.spotting.score import EVENTS
 from stag.types import FloatArray
 
 _LANE, _BAND = 44, 14  # height of a curve and of a row of events, in units of the drawing
-_EVENTS = ("blink", "speech", "gaze", "turn")
 _ZOOM_S = 3.0  # seconds that fill the width at the largest zoom
 
 
@@ -46,7 +46,7 @@ def timeline_page(
         failures=failures,
         links=fitting(links, "stag spot writes it"),
         lane=_LANE,
-        height=lanes * _LANE + len(_EVENTS) * _BAND,
+        height=lanes * _LANE + len(EVENTS) * _BAND,
     )
 
 
@@ -65,21 +65,21 @@ def _face_view(face: FaceTimeline, number: int, limit: str) -> View:
     ]
     rows = []
     for i, one in enumerate(face.expressions):
-        when, p = one.interval, one.prediction
+        when = one.interval
         anchor = f"e{number}-{i}"
-        title = f"{when.kind}, {when.onset_s:.2f} to {when.offset_s:.2f} s, {p.predicted}"
+        title = f"{when.kind}, {when.onset_s:.2f} to {when.offset_s:.2f} s, {one.prediction.predicted}"
         bands.append(_band(when.kind, when.onset_s, when.offset_s, 0, drawn, title) | {"link": anchor})
         rows.append(
             {
                 "id": anchor, "onset": _clock(when.onset_s), "apex": _clock(when.apex_s),
                 "offset": _clock(when.offset_s), "kind": when.kind, "score": share(when.score),
-                "predicted": p.predicted + ("" if p.abstains else f" {share(float(p.probabilities.max()))}"),
+                "predicted": answer_of(one),
                 "regions": ", ".join(one.regions), "px": share(one.strength_px),
-                "flags": "; ".join(dict.fromkeys((*one.flags, *all_flags(p)))),
+                "flags": remarks_of(one),
             }
         )  # fmt: skip
     for event in face.events:
-        y = drawn + _BAND * _EVENTS.index(event.kind)
+        y = drawn + _BAND * EVENTS.index(event.kind)
         bands.append(_band("event", event.onset_s, event.offset_s, y, _BAND - 2, event.kind))
     words = events_in_words(face.events)
     return {

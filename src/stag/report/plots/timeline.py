@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stag.report.theme import ACCENT, MUTED, RULE, SERIES, STYLE, NotebookFigure
 from stag.spotting.recognise import FaceTimeline
+from stag.spotting.score import EVENTS
 from stag.types import RecordingMotion
 
 if TYPE_CHECKING:
@@ -69,12 +70,11 @@ def timeline_figure(face: FaceTimeline) -> Figure:
             for one in face.expressions:
                 when = one.interval
                 axis.axvspan(when.onset_s, when.offset_s, color=COLOURS[when.kind], alpha=0.25, linewidth=0)
-        names = ["blink", "speech", "gaze", "turn"]
         for event in face.events:
             width = max(event.offset_s - event.onset_s, 0.05)
-            axes[-1].barh(names.index(event.kind), width, left=event.onset_s, height=0.7, color=RULE, edgecolor=MUTED)
-        axes[-1].set_yticks(range(len(names)), names)
-        axes[-1].set_ylim(len(names) - 0.4, -0.6)
+            axes[-1].barh(EVENTS.index(event.kind), width, left=event.onset_s, height=0.7, color=RULE, edgecolor=MUTED)
+        axes[-1].set_yticks(range(len(EVENTS)), EVENTS)
+        axes[-1].set_ylim(len(EVENTS) - 0.4, -0.6)
         axes[-1].set_xlim(0, max(face.motion.duration_s, 0.1))
         axes[-1].set_xlabel("seconds")
         figure.suptitle(face._summary() + "  (spotter trained on simulated recordings)", x=0.01, ha="left", fontsize=10)

@@ -3,10 +3,10 @@ import pytest
 
 from stag.errors import FaceNotFound, VideoError
 from stag.facs import AU_VOCABULARY
+from stag.motion.recording import averaged, measure_recording
 from stag.motion.regions import pool_static
 from stag.simulate.actions import action_fields, forward_flow, on_pixels
 from stag.spotting.sensitivity import Planted, planted_frames
-from stag.spotting.signal import averaged, measure_recording
 from stag.types import Frame
 
 
@@ -30,7 +30,7 @@ def test_a_planted_movement_is_measured_where_and_when_it_is(still):
 
 def test_a_still_face_stays_where_it_is_when_the_reference_is_renewed(still, monkeypatch):
     frames, clip = still
-    monkeypatch.setattr("stag.spotting.signal.RENEWAL_S", 0.5)
+    monkeypatch.setattr("stag.motion.recording.RENEWAL_S", 0.5)
     (motion,) = measure_recording(frames, clip, "still")
     assert np.abs(motion.motion).max() < 0.35
     assert len(motion.stretches()) == 1
