@@ -28,6 +28,7 @@ _FINDER_PX, _MESH_PX = 256, 192
 _LEAST_PROPOSAL = 0.4  # the mesh rejects what is no face: measured in docs/measurements/faces.md
 _SAME_BOX = 0.3
 _LOOK_AROUND = 1.5  # side of the square that the mesh reads, in sides of the box
+_ROOM = 0.3  # share of the larger side that is added on all sides; .15 to .8 do the same on fourteen portraits
 _SURE = 10.0  # presence from which no other turn of the picture is tried
 _SCORE_AT_ZERO, _PRESENCE_PER_SCORE = 12.0, 40.0  # one `min_face_score` serves dlib's scores too
 _EYES = (33, 263)  # outer corners
@@ -68,7 +69,18 @@ class MeshDetector:
         self._folder = folder
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
-        """Return the faces of a grey image that score at least ``min_score``, largest first."""
+        """Return the faces of a grey image that score at least ``min_score``, largest first.
+
+        A face that fills the picture is found with room around it, which is added where there is no other face.
+        """
+        faces = self._search(image)
+        if faces:
+            return faces
+        room = round(_ROOM * max(image.shape))
+        wider = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_CONSTANT, value=0)
+        return [_shifted(face, -room) for face in self._search(np.asarray(wider, dtype=np.uint8))]
+
+    def _search(self, image: GreyImage) -> list[Landmarks]:
         faces: list[Landmarks] = []
         for keypoints in _propose(image, self._folder):
             face = self._place(image, keypoints)
@@ -172,6 +184,12 @@ def _square_around(mesh: FloatArray) -> tuple[FloatArray, float, float]:
     turned = mesh[:, :2] @ upright.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     return upright.T @ ((low + high) / 2), _LOOK_AROUND * float((high - low).max()), roll
+
+
+def _shifted(face: Landmarks, by: int) -> Landmarks:
+    mesh = None if face.mesh is None else face.mesh + [by, by, 0]
+    left, top, right, bottom = (side + by for side in face.box)
+    return Landmarks(face.points + by, face.score, (left, top, right, bottom), mesh)
 
 
 def _same(face: Landmarks, other: Landmarks) -> bool:
