@@ -1,10 +1,11 @@
-"""Run a benchmark, such as ``python -m benchmarks motion``. All clips are simulated."""
+"""Run a benchmark, such as ``python -m benchmarks motion``. Clips are simulated, but for the footage that is given."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from benchmarks.injection import answers, footage_paths, inject, injection_table
 from benchmarks.methods import compare_methods, methods_csv, methods_table
 from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
@@ -50,6 +51,18 @@ def run_portraits(arguments: argparse.Namespace) -> None:
     tables = portrait_tables(portrait_paths(arguments.portraits), jobs=arguments.jobs, quick=arguments.quick)
     write_text(arguments.out / "portraits.md", tables)
     say(tables)
+
+
+def run_injection(arguments: argparse.Namespace) -> None:
+    """Put known action units into real footage, and count what models say of them; write the table."""
+    footage = footage_paths(arguments.footage)
+    portraits = portrait_paths(arguments.portraits) if arguments.portraits else []
+    with progress_bar("injection", quiet=False) as progress:
+        clips = inject(footage, portraits, moments=arguments.moments, jobs=arguments.jobs, progress=progress)
+    table = injection_table([one for model in arguments.models for one in answers(clips, model)])
+    write_text(arguments.out / "injection.md", table)
+    say(table)
+    say(f"known movements in given footage; table  {arguments.out / 'injection.md'}")
 
 
 def run_probes(arguments: argparse.Namespace) -> None:
@@ -152,6 +165,14 @@ def parser() -> argparse.ArgumentParser:
     spotting.set_defaults(run=run_spotting)
     spotting.add_argument("--people", type=int, default=60, help="people who show expressions")
     spotting.add_argument("--quiet-people", type=int, default=40, help="people who show none")
+    injection = names.add_parser("injection", parents=[shared], help=run_injection.__doc__)
+    injection.set_defaults(run=run_injection)
+    injection.add_argument(
+        "--footage", nargs="+", type=Path, required=True, help="videos or GIFs of a face, or folders"
+    )
+    injection.add_argument("--portraits", type=Path, help="folder of photographs, one face in each")
+    injection.add_argument("--moments", type=int, default=3, help="still moments of each recording")
+    injection.add_argument("--models", nargs="+", default=["megc3"], help="models of three classes")
     methods = names.add_parser("methods", parents=[shared], help=run_methods.__doc__)
     methods.set_defaults(run=run_methods)
     methods.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -167,7 +166,7 @@ def _logits(model: STAG, motion: MotionSet) -> tuple[Tensor, Tensor]:
     """Return class and AU scores of every view, ``(V, n, C)`` and ``(V, n, A)``, without AU input."""
     parts = []
     for view in model_views(model.info):
-        chunks = torch.from_numpy(motion.motion).split(512)
+        chunks = torch.split(torch.from_numpy(motion.motion), 512)
         out = [model(view.of(chunk, motion.layout, cumulative=model.info.cumulative)) for chunk in chunks]
         parts.append((torch.cat([o.logits for o in out]), torch.cat([o.au_logits for o in out])))
     return torch.stack([p[0] for p in parts]).double(), torch.stack([p[1] for p in parts]).double()

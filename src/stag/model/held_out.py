@@ -65,6 +65,12 @@ class HeldOut(BaseModel):
         return {(a, b): (right(a, b) + right(b, a)) / 2 for a, b in combinations(self.confusion, 2)}
 
     @property
+    def alike(self) -> str:
+        """The classes that it cannot tell apart, in words; empty where there are none."""
+        pairs = sorted((share, pair) for pair, share in self.told_apart().items() if share < _TOLD)
+        return ", ".join(f"{a} and {b} (the right one in {share:.0%})" for share, (a, b) in pairs)
+
+    @property
     def silent_below(self) -> float | None:
         """Least probability from which on at most a tenth of the answers is wrong; ``None`` where there is none."""
         enough = (level.probability for level in self.coverage if level.answered and level.wrong <= _MOST_WRONG)
@@ -76,9 +82,8 @@ class HeldOut(BaseModel):
         yield "  scores", f"UF1 {self.uf1:.3f}; calibration error {self.calibration_error:.3f}"
         own = {name: answers.get(name, 0.0) for name, answers in self.confusion.items()}
         yield "  recognised", ", ".join(f"{name} {share:.0%}" for name, share in own.items())
-        pairs = sorted((share, pair) for pair, share in self.told_apart().items() if share < _TOLD)
-        told = ", ".join(f"{a} and {b} (the right one in {share:.0%})" for share, (a, b) in pairs)
-        yield "  cannot tell apart", told or f"no two classes: the right one of any two in at least {_TOLD:.0%}"
+        alike = self.alike or f"no two classes: the right one of any two in at least {_TOLD:.0%}"
+        yield "  cannot tell apart", alike
         shown = (level for level in self.coverage if level.answered)
         yield "  answers by probability", "; ".join(_level(level) for level in shown)
         least = self.silent_below
