@@ -14,7 +14,7 @@ from benchmarks.portraits import portrait_paths, portrait_tables
 from benchmarks.probes import probe_rows, probe_table
 from benchmarks.quality import reliability, reliability_table
 from benchmarks.spotting import spotting_tables
-from benchmarks.starts import compare_starts, pretrain, starts_table
+from benchmarks.starts import compare_starts, curve_table, learning_curve, pretrain, starts_table
 from stag.cli.console import progress_bar, say
 from stag.config import Config
 from stag.model.stag import STAG
@@ -108,6 +108,9 @@ def run_methods(arguments: argparse.Namespace) -> None:
 
 def run_starts(arguments: argparse.Namespace) -> None:
     """Evaluate STAG from random, pre-trained and shipped weights; write the table, and a run folder for each start."""
+    if arguments.sizes:
+        run_curve(arguments)
+        return
     people, each = arguments.people, arguments.clips // arguments.people
     motion = simulate_motion(people, each, seed=arguments.corpus_seed, scheme=arguments.scheme)
     config = Config.preset(arguments.preset).override(arguments.set)
@@ -136,6 +139,32 @@ def run_starts(arguments: argparse.Namespace) -> None:
     write_text(arguments.out / "starts.md", table)
     say(table)
     say(f"simulated motion; table  {arguments.out / 'starts.md'}")
+
+
+def run_curve(arguments: argparse.Namespace) -> None:
+    """Compare ways to learn from few clips of another domain; write the table."""
+    config = Config.preset(arguments.preset).override(arguments.set)
+    with progress_bar("sizes", quiet=False) as progress:
+        rows = learning_curve(
+            arguments.sizes,
+            config,
+            STAG.from_pretrained(arguments.init),
+            arguments.init,
+            out=arguments.out / "curve",
+            scheme=arguments.scheme,
+            corpus_seed=arguments.corpus_seed,
+            protocol=arguments.protocol,
+            folds=arguments.folds,
+            seeds=range(arguments.seeds),
+            jobs=arguments.jobs,
+            device=arguments.device,
+            progress=progress,
+        )
+    about = f"scheme {arguments.scheme}, {arguments.protocol}, {arguments.seeds} seeds, preset {arguments.preset}"
+    table = curve_table(rows, about)
+    write_text(arguments.out / "curve.md", table)
+    say(table)
+    say(f"simulated motion; table  {arguments.out / 'curve.md'}")
 
 
 def run_spotting(arguments: argparse.Namespace) -> None:
@@ -180,6 +209,10 @@ def parser() -> argparse.ArgumentParser:
     starts.set_defaults(run=run_starts)
     starts.add_argument("--pool", type=int, default=20_000, help="unlabelled clips to pre-train on")
     starts.add_argument("--batches", type=int, default=4_000, help="batches of pre-training")
+    starts.add_argument("--init", default="megc3", help="trained model to start from, with --sizes")
+    starts.add_argument(
+        "--sizes", type=lambda text: [int(part) for part in text.split(",")], metavar="N,N...", help="learning curve"
+    )
     for one in (methods, starts):
         _evaluation_options(one)
     return main
