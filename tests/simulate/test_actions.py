@@ -18,8 +18,8 @@ from stag.simulate.actions import (
     pulls,
 )
 
-# Relative motion (u, v) at the channels of the left of the image: unit -> channel -> (u, v). From anatomy, and from real
-# clips where they showed otherwise: AU 9 leaves the lower lid, and AU 15 comes with the lower lip up.
+# Relative motion (u, v) at the channels of the left of the image: unit -> channel -> (u, v). From anatomy, and from
+# real clips where they showed otherwise: AU 9 leaves the lower lid, and AU 15 comes with the lower lip up.
 TABLE = {
     1: {1: (0, -1), 2: (0, -0.5), 0: (0, -0.7)},
     2: {3: (0, -1), 2: (0, -0.9), 0: (0, -0.7), 1: (0, -0.3)},
