@@ -87,12 +87,13 @@ def draw_domain(generator: np.random.Generator, shift: Shift = "inside") -> Doma
     )
     # Half of the domains are cut as the public sets are, the others as people cut clips.
     wild = outside or generator.random() < 0.5
-    rates = WILD_FRAME_RATES if wild else FRAME_RATES
-    rates = rates if generator.random() < 0.5 else (float(generator.choice(rates)),)
+    rates: tuple[float, ...] = WILD_FRAME_RATES if wild else FRAME_RATES
+    if generator.random() < 0.5:
+        rates = (float(generator.choice(rates)),)
     sampling: Literal["magnitude", "uniform"] = "uniform" if generator.random() < 0.5 else "magnitude"
     # Schemes that take off the motion of a box on the nose take some of AU 9 and 10 with it.
     nose = between(0.2, 0.8) if generator.random() < 0.4 else 0.0
-    return Domain(settings, errors, WILD_CUTS if wild else Cuts(), sampling, tuple(rates), nose)
+    return Domain(settings, errors, WILD_CUTS if wild else Cuts(), sampling, rates, nose)
 
 
 def domain_corpus(

@@ -1,10 +1,11 @@
 """Movement that is no expression: people speak, look around, nod and breathe, and windows follow that imperfectly.
 
 Measured on five people in three short public clips (10 s together, 12 to 30 frames a second; they talk, walk and look
-around), as this program extracts them, turns of the head removed: within .24 s the regions move by .6 to 1.3 crop pixels
-(root mean square, median of each person), and the change grows with the square root of the time. The eight patterns hold
-79 % of the variance of such changes; each is even (both sides alike: nods, speech, brows) or odd (one side against the
-other, the face aside), because mirrored people count too. The noise of small, compressed faces is in them.
+around), as this program extracts them, turns of the head removed: within .24 s the regions move by .6 to 1.3 crop
+pixels (root mean square, median of each person), and the change grows with the square root of the time. The eight
+patterns hold 79 % of the variance of such changes; each is even (both sides alike: nods, speech, brows) or odd (one
+side against the other, the face aside), because mirrored people count too. The noise of small, compressed faces is in
+them.
 """
 
 from __future__ import annotations
