@@ -20,7 +20,7 @@ def test_the_real_means_are_complete():
 
 @pytest.mark.parametrize("unit", REAL)
 def test_the_mean_motion_of_a_unit_correlates_with_that_of_real_clips(unit, fields):
-    assert fields.correlation[unit] > 0.89
+    assert fields.correlation[unit] >= 0.9
 
 
 def test_the_brow_moves_as_one_and_few_directions_hold_the_variance(fields):
