@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.fields import compare_fields, fields_table
 from benchmarks.injection import answers, footage_paths, inject, injection_table
 from benchmarks.methods import compare_methods, methods_csv, methods_table
 from benchmarks.motion import motion_benchmark
@@ -35,6 +36,13 @@ def run_motion(arguments: argparse.Namespace) -> None:
     for row in measured.targets:
         say("  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
     say(f"simulated motion; tables  {out / 'motion.md'}")
+
+
+def run_fields(arguments: argparse.Namespace) -> None:
+    """Compare the mean motion of simulated action units with that of real micro-expressions; write the table."""
+    table = fields_table(compare_fields())
+    write_text(arguments.out / "fields.md", table)
+    say(table)
 
 
 def run_quality(arguments: argparse.Namespace) -> None:
@@ -190,6 +198,8 @@ def parser() -> argparse.ArgumentParser:
         if name == "portraits":
             one.add_argument("--portraits", type=Path, required=True, help="folder of photographs, one face in each")
         one.set_defaults(run=run)
+    fields = names.add_parser("fields", parents=[shared], help=run_fields.__doc__)
+    fields.set_defaults(run=run_fields)
     spotting = names.add_parser("spotting", parents=[shared], help=run_spotting.__doc__)
     spotting.set_defaults(run=run_spotting)
     spotting.add_argument("--people", type=int, default=60, help="people who show expressions")

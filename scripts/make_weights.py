@@ -26,7 +26,7 @@ from stag.model.stag import STAG
 from stag.motion_set import MotionSet
 from stag.simulate.extraction_model import ExtractionErrors
 from stag.simulate.motion import simulate_motion
-from stag.simulate.settings import FRAME_RATES, SimulationSettings
+from stag.simulate.settings import FRAME_RATES, WILD_CUTS, WILD_FRAME_RATES, Cuts, SimulationSettings
 from stag.training.fit import train
 from stag.utils.parallel import spread
 
@@ -49,6 +49,7 @@ class Domain:
 
     settings: SimulationSettings
     errors: ExtractionErrors
+    cuts: Cuts
     sampling: Literal["magnitude", "uniform"]
     frame_rates: tuple[float, ...]
     nose: float
@@ -90,12 +91,17 @@ def draw_domain(generator: np.random.Generator, shift: Shift = "inside") -> Doma
         kept=(float(kept) * 0.7, float(kept) * 1.4),
         person_spread=one_of((0.1, 0.4), (0.4, 0.5)),
         annotation_s=one_of((0.02, 0.08), (0.08, 0.11)),
+        natural=one_of((0.0, 1.5), (1.5, 2.0)),
     )
-    rates = FRAME_RATES if generator.random() < 0.5 else (float(generator.choice(FRAME_RATES)),)
+    # Half of the domains are cut as the public sets are, the others as people cut clips.
+    wild = outside or generator.random() < 0.5
+    rates: tuple[float, ...] = WILD_FRAME_RATES if wild else FRAME_RATES
+    if generator.random() < 0.5:
+        rates = (float(generator.choice(rates)),)
     sampling: Literal["magnitude", "uniform"] = "uniform" if generator.random() < 0.5 else "magnitude"
     # Schemes that take off the motion of a box on the nose take some of AU 9 and 10 with it.
     nose = between(0.2, 0.8) if generator.random() < 0.4 else 0.0
-    return Domain(settings, errors, sampling, tuple(rates), nose)
+    return Domain(settings, errors, WILD_CUTS if wild else Cuts(), sampling, rates, nose)
 
 
 def domain_corpus(
@@ -121,6 +127,7 @@ def domain_corpus(
             seed=int(generator.integers(2**31)),
             settings=domain.settings,
             errors=domain.errors,
+            cuts=domain.cuts,
             scheme=scheme,
             sampling=domain.sampling,
             frame_rates=domain.frame_rates,
