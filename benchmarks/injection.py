@@ -61,7 +61,7 @@ class Injected:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model said of it: its probability, whether it kept silent, was right, and named every unit."""
+    """What a model said of it: its probability, whether it named no class, had the right one first, and every unit."""
 
     clip: Injected
     model: str
@@ -210,7 +210,8 @@ def injection_table(told: Sequence[Answered]) -> str:
         groups[one.model, kind, "", clip.strength_px].append(one)
     columns = (
         ("model", "model"), ("footage", "footage"), ("fps", "fps"), ("px", "px"), ("clips", "clips"),
-        ("right", "right"), ("wrong", "wrong above .6"), ("silent", "no class named"), ("named", "units named"),
+        ("right", "right"), ("wrong", "wrong above .6"), ("silent", "no class named"),
+        ("likely", "right class most probable"), ("named", "units named"),
         ("mean", "mean probability"),
     )  # fmt: skip
     rows = [_row(key, some) for key, some in sorted(groups.items())]
@@ -226,6 +227,7 @@ def _row(key: tuple[str, str, str, float], some: Sequence[Answered]) -> dict[str
         "right": f"{sum(one.right for one in spoken)}" if px else "",
         "wrong": sum(not one.right and one.probability > _CONFIDENT for one in spoken),
         "silent": count - len(spoken),
+        "likely": sum(one.right for one in some) if px else "",
         "named": sum(one.named for one in some) if px else "",
         "mean": float(np.mean([one.probability for one in some])),
     }  # fmt: skip

@@ -39,7 +39,7 @@ def test_a_model_is_asked_about_every_clip_and_silence_is_no_answer(clips):
     sure = Answered(replace(clips[1], strength_px=1.5), "m", 0.9, silent=False, right=False, named=True)
     silent = replace(sure, silent=True)
     row = next(line for line in injection_table([sure, silent]).splitlines() if "all footage" in line)
-    assert [cell.strip() for cell in row.split("|")[4:10]] == ["1.5", "2", "0", "1", "1", "2"]
+    assert [cell.strip() for cell in row.split("|")[4:11]] == ["1.5", "2", "0", "1", "1", "0", "2"]
 
 
 def test_footage_without_a_video_is_refused(tmp_path):
