@@ -19,11 +19,11 @@ from stag.report.timeline_files import (
     elan,
     events_in_words,
     interval_rows,
-    noise_px,
     spotted_intervals,
     webvtt,
 )
 from stag.simulate.recording_motion import simulate_recording
+from stag.spotting.peaks import noise_px
 from stag.spotting.recognise import FaceTimeline, interval_motion, recognise, unit_curves
 from stag.types import Interval
 from stag.video import read_frames, write_video
@@ -131,8 +131,9 @@ def test_a_thinned_curve_keeps_its_peak(face):
 def test_words_and_noise(face):
     events = [Interval(file="", onset_s=0, offset_s=1, kind=kind) for kind in ("blink", "blink", "speech")]
     assert events_in_words(events) == "2 blinks, 1 bout of speech"
-    assert noise_px(face).shape == (18,)
-    assert (noise_px(face) > 0).all()
+    noise = noise_px([face.motion.motion[rows] for rows in face.motion.stretches()])
+    assert noise.shape == (18,)
+    assert (noise > 0).all()
 
 
 def test_an_overlay_has_the_frames_of_the_recording(face, tmp_path):
