@@ -74,3 +74,11 @@ def test_shares_of_a_scheme_sum_to_one():
 def test_a_class_that_cannot_be_shown_is_refused():
     with pytest.raises(DatasetError, match="boredom"):
         emotion_shares(Scheme("x", {"boredom": ("bored",), "happiness": ()}, "test"))
+
+
+def test_companions_come_with_their_unit_and_keep_their_share():
+    generator = np.random.default_rng(3)
+    drawn = [draw_units(UNIT_SHARES["disgust"], generator) for _ in range(3000)]
+    with_seven = [units for units in drawn if 7 in units]
+    assert len(with_seven) / len(drawn) == pytest.approx(UNIT_SHARES["disgust"][7], abs=0.03)
+    assert np.mean([4 in units for units in with_seven]) > 0.9

@@ -1,5 +1,7 @@
 """Motion sets drawn without pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from stag.simulate.actions import action_fields, on_pixels
 from stag.simulate.extraction_model import ExtractionErrors, channel_bank
 from stag.simulate.face import astronaut, vary_shape
 from stag.simulate.motion import simulate_motion, simulate_motion_and_truth
-from stag.simulate.settings import SimulationSettings
+from stag.simulate.settings import WILD_CUTS, WILD_FRAME_RATES, Cuts, SimulationSettings
 
 PERFECT = ExtractionErrors(
     noise_share=(0, 0),
@@ -24,6 +26,7 @@ PERFECT = ExtractionErrors(
     kept=(1, 1),
     person_spread=0,
     annotation_s=0,
+    natural=0,
 )
 
 
@@ -166,3 +169,66 @@ def test_a_blink_is_no_part_of_the_truth():
 def test_asking_for_the_truth_changes_nothing(motion):
     again, _ = simulate_motion_and_truth(40, 6, seed=1)
     assert np.array_equal(again.motion, motion.motion)
+
+
+@pytest.fixture(scope="module")
+def cut():
+    """Clips of one corpus, cut in a way."""
+    calm = SimulationSettings(blink_share=0)
+
+    def clips(rates=(200.0,), **cuts):
+        return simulate_motion(
+            20, 5, settings=calm, errors=PERFECT, cuts=Cuts(**cuts), sampling="uniform", frame_rates=rates
+        )
+
+    return clips
+
+
+def test_clips_are_cut_as_people_cut_them(cut):
+    whole = cut()
+    rms = np.sqrt(np.square(whole.motion).mean(axis=(2, 3)))
+    to_apex, from_apex = cut(at_apex=1), cut(from_apex=1)
+    # The end of a clip that ends at the apex is the apex; one that begins there moves back, as far.
+    at_apex = whole.motion[np.arange(100), rms.argmax(axis=1)]
+    for last in (to_apex.motion[:, -1], -from_apex.motion[:, -1]):
+        assert np.corrcoef(last.ravel(), at_apex.ravel())[0, 1] > 0.98
+    length = whole.time_s[:, -1]
+    np.testing.assert_allclose(to_apex.time_s[:, -1] + from_apex.time_s[:, -1], length, atol=1e-5)
+    assert ((cut(lead_s=0.5).time_s[:, -1] - length) > 0).mean() > 0.95
+    wrong = cut(wrong=0.3).time_s[:, -1] / length
+    assert 0.4 < wrong.min() < 0.8 < 1.2 < wrong.max() < 1.6
+
+
+def test_a_pair_of_pictures_is_a_straight_line_in_time(cut):
+    pairs = cut(pairs=1).motion.astype(float)
+    straight = np.linspace(0, 1, 16)[:, None, None] * pairs[:, -1:]
+    with_middle = np.abs(pairs - straight).max(axis=(1, 2, 3)) > 1e-5
+    assert 0.3 < with_middle.mean() < 0.7
+    bend = np.abs(np.diff(pairs, 2, axis=1)).max(axis=(2, 3)) > 1e-5
+    assert bend.sum(axis=1).max() <= 2
+
+
+def test_clips_of_any_camera_and_cut_are_finite_and_repeatable():
+    first, second = (simulate_motion(10, 20, cuts=WILD_CUTS, frame_rates=WILD_FRAME_RATES) for _ in range(2))
+    assert np.isfinite(first.motion).all()
+    assert first.motion.tobytes() == second.motion.tobytes()
+    assert (np.diff(first.time_s, axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("wrong", [{"wrong": 0.5}, {"at_apex": 0.6, "pairs": 0.5}, {"lead_s": -1.0}])
+def test_cuts_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match="not accepted"):
+        Cuts(**wrong)
+
+
+def test_natural_movement_is_as_strong_as_it_is_told_and_tells_no_class():
+    calm = SimulationSettings(blink_share=0, head_px=0, head_deg=0, head_scale=0)
+    still, moved = (
+        simulate_motion(40, 10, settings=calm, errors=replace(PERFECT, natural=n), sampling="uniform") for n in (0, 1)
+    )
+    extra = np.sqrt(np.square(moved.motion - still.motion).mean(axis=(1, 2, 3)))
+    share = extra / np.sqrt(np.square(still.motion).mean(axis=(1, 2, 3)))
+    assert (share < 0.1).mean() > 0.2
+    assert 0.7 < np.quantile(share, 0.98) < 1.5
+    by_class = [np.log(share[still.label == name]).mean() for name in still.classes]
+    assert np.ptp(by_class) < 0.5

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stag.datasets.schemes import Scheme
 from stag.errors import DatasetError
+from stag.facs import AU_VOCABULARY
 from stag.types import FloatArray
 
 _Name = TypeVar("_Name", str, int)
@@ -33,12 +34,19 @@ UNIT_SHARES: dict[str, dict[int, float]] = {
 }
 """Share of the clips of an emotion in which an action unit is coded."""
 
+COMPANIONS: dict[int, int] = {1: 2, 5: 2, 6: 12, 7: 4, 9: 4, 10: 4}
+"""Action unit -> the one in whose company it comes where an emotion shows both, as the mean motion of real clips shows:
+the brows come down in clips with AU 7, 9 or 10 as far as in those with AU 4 (:mod:`benchmarks.fields`)."""
+
 CLASS_SHARES: dict[str, dict[str, float]] = {
     "megc3": {"negative": 0.45, "positive": 0.28, "surprise": 0.27},  # assumed; less skewed than the composite
 }
 """Share of clips per class; other schemes follow the clip counts."""
 _PREFERENCE = 0.3  # assumed; how far a person's habit overrides the common shares
 _CERTAIN = 0.98
+NO_UNIT = max(AU_VOCABULARY) + 1
+"""Number in the place of an action unit where there is none."""
+_LEADER = np.array([COMPANIONS.get(unit, -1) for unit in range(NO_UNIT + 1)])
 
 
 def emotion_shares(scheme: Scheme) -> dict[str, dict[str, float]]:
@@ -93,22 +101,31 @@ def unit_odds(emotion: str, preferred: int | None) -> dict[int, float]:
     return {unit: (1 - weight) * share + extra.get(unit, 0.0) for unit, share in shares.items()}
 
 
-def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.bool_]:
+def fires(units: NDArray[np.int64], odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.bool_]:
     """Choose the action units ``(B, K)`` that fire, at least one of each clip.
 
-    Systematic sampling in random order: every unit fires with exactly its probability. The probabilities of an emotion
-    sum to more than 1, so few clips stay empty; such a clip shows its most probable unit.
+    Systematic sampling: the units of a clip are stretches of a circle, as long as they are probable, and those under a
+    random mark fire. In random order they cover the circle; companions beyond that lie inside the stretch of the unit
+    that they come with. So every unit fires with exactly its probability, and few clips stay empty (the probabilities
+    of an emotion sum to more than 1); such a clip shows its most probable unit.
 
     Args:
+        units: ``(B, K)`` action units.
         odds: ``(B, K)`` probabilities; 0 for no unit.
         order: ``(B, K)`` uniform, the random order.
         mark: ``(B,)`` uniform, the start of the sampling.
     """
-    turn = np.argsort(np.where(odds > 0, order, 2.0), axis=1)
-    edges = np.cumsum(np.take_along_axis(odds, turn, axis=1), axis=1)
-    edges = np.concatenate([np.zeros((len(edges), 1)), edges], axis=1)
-    chosen = np.zeros(odds.shape, bool)
-    np.put_along_axis(chosen, turn, np.diff(np.ceil(edges - mark[:, None]), axis=1) > 0, axis=1)
+    leads = units[:, None] == _LEADER[units][:, :, None]  # (B, K, K): whether the last is the leader of the middle
+    leads &= (odds > 0)[:, None]
+    follows, leader = leads.any(axis=2), leads.argmax(axis=2)
+    turn = np.argsort(np.where(odds > 0, order + follows, 3.0), axis=1)
+    length = np.take_along_axis(odds, turn, axis=1)
+    start = np.empty(odds.shape)
+    np.put_along_axis(start, turn, np.cumsum(length, axis=1) - length, axis=1)
+    spare = np.take_along_axis(odds, leader, axis=1) - odds
+    inside = np.take_along_axis(start, leader, axis=1) + order * spare
+    start = np.where(follows & (start >= 1), inside, start) - mark[:, None]
+    chosen = np.asarray(np.ceil(start + odds) > np.ceil(start))
     empty = ~chosen.any(axis=1)
     chosen[empty] = np.arange(odds.shape[1]) == odds[empty].argmax(axis=1)[:, None]
     return chosen
@@ -116,8 +133,8 @@ def fires(odds: FloatArray, order: FloatArray, mark: FloatArray) -> NDArray[np.b
 
 def draw_units(odds: Mapping[int, float], generator: np.random.Generator) -> tuple[int, ...]:
     """Draw the action units of one clip, at least one, in rising order; see :func:`fires`."""
-    shares = np.array([list(odds.values())])
-    chosen = fires(shares, generator.random(shares.shape), generator.random(1))[0]
+    units, shares = np.array([list(odds)]), np.array([list(odds.values())])
+    chosen = fires(units, shares, generator.random(shares.shape), generator.random(1))[0]
     return tuple(sorted(unit for unit, on in zip(odds, chosen.tolist(), strict=True) if on))
 
 

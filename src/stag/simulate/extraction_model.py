@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, Pooling, channel_window
+from stag.motion.regions import CHANNELS, Pooling
 from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
+from stag.simulate.natural import DRAWS, alike, natural_movement, window_centres
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
+from stag.simulate.settings import Cuts
 from stag.types import FloatArray
 from stag.utils.values import ArrayValue
 
@@ -25,6 +27,8 @@ CATCHES = 3
 
 _SHAPES = 12
 _PEAK_STEP_PX = 8
+_PERSON_REACH_PX = 40.0  # assumed; natural movement of brow regions 43 px apart correlates at .63
+_NOISE_REACH_PX = 24.0  # measured: noise of channels 20 to 30 px apart correlates at .5
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
 DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
 """Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
@@ -57,14 +61,13 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
         dense = np.stack([on_pixels(field) for field in _fields(points.tobytes())])
         catches = []
         for _ in range(CATCHES):
-            seen = points + window_px * generator.standard_normal((1, 2))
-            seen = seen + 0.5 * window_px * generator.standard_normal(points.shape)
+            seen = points + window_px * generator.standard_normal(points.shape)
+            seen = seen + 0.25 * window_px * generator.standard_normal((1, 2))
             factor = np.exp(generator.uniform(*np.log(kept)))
             catches.append(Pooling.of(seen).caught(factor).static(dense).astype(np.float32))
         responses.append(np.stack(catches).reshape(CATCHES, len(AU_VOCABULARY), 2, len(CHANNELS), 2))
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
-        windows = np.array([channel_window(channel, points) for channel in CHANNELS])  # top, bottom, left, right
-        centres.append((windows[:, [2, 0]] + windows[:, [3, 1]] - 1) / 2)
+        centres.append(window_centres(points))
     return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
 
 
@@ -79,27 +82,33 @@ def _fields(points: bytes) -> NDArray[np.float32]:
 class ExtractionErrors:
     """Errors that extraction adds to the true motion; ranges are drawn per clip.
 
+    Measured ones are of rendered clips against their truth: 48 clips of four simulated faces of 40 and 64 px between
+    the inner eye corners, .5 and 1 px, 30 and 200 frames a second, noise of one grey level.
+
     Attributes:
         noise_share: Noise of the channels, relative to the RMS of the clip's motion.
         noise_px: Noise on a still face, crop pixels.
-        gain: Factor below 1, because optical flow smooths over the edges of small regions.
+        gain: Factor on the motion, mostly below 1, because optical flow smooths over the edges of small regions.
         head_leak: Largest share of the head motion in the picture plane that remains after alignment.
-        turn_deg: Largest turn of the head out of the picture plane, degrees.
-        window_px: Standard deviation of the position of a channel's window.
+        turn_deg: Largest turn of the head out of the picture plane that remains after alignment, degrees.
+        window_px: Standard deviation of the position of a landmark.
         kept: Smallest and largest factor on the share of pixels that a channel averages.
-        person_spread: Relative spread of channel responses between people.
-        annotation_s: Largest error of the annotated onset and offset.
+        person_spread: Relative spread of channel responses between people; close channels differ alike.
+        annotation_s: Largest error of the annotated onset, apex and offset.
+        natural: Largest strength of movement that is no expression (:mod:`stag.simulate.natural`), relative to the RMS
+            of the clip's motion; drawn per clip, with many clips nearly still.
     """
 
-    noise_share: tuple[float, float] = (0.15, 0.5)
+    noise_share: tuple[float, float] = (0.15, 0.5)  # measured: .15 to .48 (10th to 90th percentile)
     noise_px: float = 0.04  # measured: docs/measurements/motion.md
-    gain: tuple[float, float] = (0.6, 1.0)  # assumed
-    head_leak: float = 0.2  # assumed
-    turn_deg: float = 3.0  # assumed
-    window_px: float = 3.0  # assumed
-    kept: tuple[float, float] = (0.5, 2.0)  # assumed
+    gain: tuple[float, float] = (0.87, 1.03)  # measured: .87 to 1.09, median .96
+    head_leak: float = 0.02  # measured: .025 px on a still face, .026 with 1.9 px of head motion
+    turn_deg: float = 0.7  # measured: .4 to .7 of a turn by 3 degrees
+    window_px: float = 1.2  # measured: 1.2, of it .3 shared by all; models of landmarks differ by 3 px and more
+    kept: tuple[float, float] = (0.7, 1.4)  # with it channels scatter as measured: standard deviation of the log .16
     person_spread: float = 0.3  # assumed
     annotation_s: float = 0.06  # assumed
+    natural: float = 1.0  # assumed; people who talk move as much, people in a laboratory less
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,10 +119,11 @@ class ClipDraws(ArrayValue):
         fps: ``(B,)`` frames per second.
         face: ``(B,)`` face of the bank.
         person: ``(B,)`` row of ``answer``.
-        answer: ``(people, A, 2, 18)`` standard normal, how a person differs from others.
-        one: ``(B, 10)`` uniform.
-        channel: ``(B, 4, 18)`` standard normal.
-        noise: ``(B, T, 18, 2)`` standard normal.
+        answer: ``(people, A, 2, 18)`` normal, alike in close channels: how a person differs from others.
+        one: ``(B, 16)`` uniform.
+        channel: ``(B, 4, 18)`` standard normal, alike in close channels.
+        noise: ``(B, T, 2, 18)`` standard normal, alike in close channels.
+        natural: ``(B, *DRAWS)`` standard normal, natural movement.
     """
 
     emotions: list[str]
@@ -126,6 +136,7 @@ class ClipDraws(ArrayValue):
     one: FloatArray
     channel: FloatArray
     noise: FloatArray
+    natural: FloatArray
 
     @classmethod
     def draw(
@@ -140,6 +151,7 @@ class ClipDraws(ArrayValue):
     ) -> ClipDraws:
         """Draw the numbers of some clips of one person."""
         n = len(emotions)
+        near = neighbours(_NOISE_REACH_PX)
         return cls(
             emotions,
             [style] * n,
@@ -148,15 +160,16 @@ class ClipDraws(ArrayValue):
             np.full(n, face),
             np.zeros(n, np.int64),
             answer,
-            generator.random((n, 10)),
-            generator.standard_normal((n, 4, len(CHANNELS))),
-            generator.standard_normal((n, steps, len(CHANNELS), 2)),
+            generator.random((n, 16)),
+            generator.standard_normal((n, 4, len(CHANNELS))) @ near,
+            generator.standard_normal((n, steps, 2, len(CHANNELS))) @ near,
+            generator.standard_normal((n, *DRAWS)),
         )
 
     @classmethod
     def joined(cls, parts: Sequence[ClipDraws]) -> ClipDraws:
         """Join the numbers of the clips of several people."""
-        names = ("fps", "face", "answer", "one", "channel", "noise")
+        names = ("fps", "face", "answer", "one", "channel", "noise", "natural")
         return cls(
             emotions=[emotion for part in parts for emotion in part.emotions],
             styles=[style for part in parts for style in part.styles],
@@ -166,31 +179,53 @@ class ClipDraws(ArrayValue):
         )
 
 
+def person_answer(generator: np.random.Generator) -> FloatArray:
+    """Draw how the channels of a person answer to each action unit and side: ``(A, 2, 18)`` standard normal."""
+    return generator.standard_normal((len(AU_VOCABULARY), 2, len(CHANNELS))) @ neighbours(_PERSON_REACH_PX)
+
+
+@cache
+def neighbours(reach_px: float) -> FloatArray:
+    """Return the factor of :func:`~stag.simulate.natural.alike` for the face of the astronaut."""
+    original = astronaut().points
+    return alike(window_centres(transform_points(original, crop_transform(original))), reach_px)
+
+
 def observed(
-    script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors, steps: int, sampling: str
+    script: ScriptBlock,
+    drawn: ClipDraws,
+    bank: ChannelBank,
+    errors: ExtractionErrors,
+    cuts: Cuts,
+    steps: int,
+    sampling: str,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the motion that extraction reports, and the motion of the expression alone.
 
     Returns:
         ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and the motion
-        ``(B, T, 18, 2)`` without blink, head, gain and noise.
+        ``(B, T, 18, 2)`` without blink, head, natural movement, gain and noise.
     """
     one = drawn.one
-    early, late = np.rint((2 * one[:, :2] - 1) * errors.annotation_s * script.fps[:, None]).astype(np.int64).T
-    begin = np.minimum(np.maximum(script.onset + early, 0), script.apex - 1)
-    end = np.minimum(np.maximum(script.offset + late, script.apex + 1), script.n_frames - 1)
+    begin, n_frames, stride = _frames(script, one, errors, cuts)
     response = _responses(script, drawn, bank, errors)
 
     def seconds(position: FloatArray) -> FloatArray:
-        return np.asarray((begin[:, None] + position - script.onset[:, None]) / script.fps[:, None])
+        frame = begin[:, None] + position * stride[:, None] - script.onset[:, None]
+        return np.asarray(frame / script.fps[:, None])
 
-    n_frames = end - begin + 1
     few = n_frames < steps
+    probes = probe_positions(n_frames)
+    level = firing_levels(script.shape, seconds(probes))
+    other = natural_movement(drawn.natural, seconds(probes))
+    other -= other[:, :1]
+    natural = errors.natural * np.square(one[:, 10]) / np.sqrt(np.square(other).mean(axis=(1, 2, 3)))
+    natural *= np.sqrt(np.square(_magnitude(level[..., :-1], response[:, :-1])).mean(axis=1) / (2 * len(CHANNELS)))
     positions = uniform_positions(n_frames, steps)
     if sampling == "magnitude":
-        probes = probe_positions(n_frames)
-        change = np.diff(firing_levels(script.shape, seconds(probes)), axis=1)
-        positions = magnitude_positions(probes, _step_px(change, response), steps)
+        moved = _magnitude(np.diff(level, axis=1), response)
+        beside = natural[:, None] * np.sqrt(np.square(np.diff(other, axis=1)).sum(axis=(2, 3)))
+        positions = magnitude_positions(probes, np.hypot(moved, beside), steps)
     # Clips with fewer frames than steps are measured at their frames and then interpolated.
     known = np.minimum(np.arange(steps), n_frames[:, None] - 1).astype(np.float64)
     times = seconds(np.where(few[:, None], known, positions))
@@ -200,20 +235,42 @@ def observed(
     strength = np.sqrt((np.square(signal).mean(axis=(2, 3)) * real).sum(axis=1))
     truth = signal - signal[:, :1]
     signal += _weighted(shown[:, :, -1:], response[:, -1:])
+    signal += natural[:, None, None, None] * natural_movement(drawn.natural, times)
     signal *= (between(errors.gain, one[:, 2])[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
     pose = head_pose(script.head, times)
     signal += _head_leak(pose, bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
     signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])
     # Noise of the first frame is in every later displacement; noise of another frame only in its own.
     share = between(errors.noise_share, one[:, 7])
-    noise = 0.8 * drawn.noise + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
+    noise = 0.8 * drawn.noise.swapaxes(2, 3) + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
     spread_px = np.hypot(strength * share, errors.noise_px)[:, None] * np.exp(0.3 * drawn.channel[:, 1])
     noise *= spread_px[:, None, :, None]
     displaced = signal - signal[:, :1] + noise
     displaced[:, 0] = 0
     for moved in (displaced, truth):
         moved[few] = motion_at(positions[few], moved[few])
-    return positions / script.fps[:, None], displaced, truth
+    return positions * stride[:, None] / script.fps[:, None], displaced, truth
+
+
+def _frames(
+    script: ScriptBlock, one: FloatArray, errors: ExtractionErrors, cuts: Cuts
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    """Cut the clips out: the first frame, the number of frames, and how many lie from one to the next, ``(B,)`` each.
+
+    Frames before the scripted clip (below 0) and after it are still.
+    """
+    early, late = np.rint((2 * one[:, :2] - 1) * errors.annotation_s * script.fps[:, None]).astype(np.int64).T
+    length = (script.offset - script.onset)[:, None]
+    sooner, later = np.rint((2 * one[:, 11:13] - 1) * cuts.wrong * length).astype(np.int64).T
+    kind = np.searchsorted(np.cumsum([cuts.at_apex, cuts.from_apex, cuts.pairs]), one[:, 14], side="right")
+    pair = kind == 2
+    lead = np.where(pair, 0, np.rint(cuts.lead_s * script.fps * one[:, 13])).astype(np.int64)
+    begin = np.minimum(np.maximum(script.onset + early, 0) + np.where(pair, 0, sooner) - lead, script.apex - 1)
+    end = np.maximum(np.minimum(script.offset + late, script.n_frames - 1) + later, script.apex + 1)
+    apex = np.clip(script.apex + late, begin + 1, end - 1)
+    begin, end = np.where(kind == 1, apex, begin), np.where((kind == 0) | pair, apex, end)
+    n_frames = np.where(pair, np.minimum(end - begin + 1, 2 + (one[:, 15] < 0.5)), end - begin + 1)
+    return begin, n_frames, (end - begin) / (n_frames - 1)
 
 
 def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors) -> FloatArray:
@@ -241,11 +298,11 @@ def _weighted(level: FloatArray, response: FloatArray) -> FloatArray:
     return np.asarray(sum(level[:, :, slot] * response[:, None, slot] for slot in range(level.shape[2])))
 
 
-def _step_px(change: FloatArray, response: FloatArray) -> FloatArray:
-    """Return the magnitude of the motion between probes, from the change of the levels ``(B, P - 1, K)``."""
-    # |change @ response| without the channels: only the products of the responses matter.
+def _magnitude(level: FloatArray, response: FloatArray) -> FloatArray:
+    """Return the magnitude of the motion of levels or of their changes ``(B, M, K)``: ``(B, M)``."""
+    # |level @ response| without the channels: only the products of the responses matter.
     overlap = np.einsum("bjrc,bkrc->bjk", response, response)
-    return np.asarray(np.sqrt(np.maximum((_weighted(change, overlap) * change).sum(axis=2), 0)))
+    return np.asarray(np.sqrt(np.maximum((_weighted(level, overlap) * level).sum(axis=2), 0)))
 
 
 def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:

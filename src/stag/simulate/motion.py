@@ -21,9 +21,16 @@ from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
 from stag.motion_set import MotionSet
 from stag.simulate.corpus import DATASET_NAME, EMOTIONS, STYLE, numbered, subject_generator
 from stag.simulate.emotions import draw_emotions
-from stag.simulate.extraction_model import ChannelBank, ClipDraws, ExtractionErrors, channel_bank, observed
+from stag.simulate.extraction_model import (
+    ChannelBank,
+    ClipDraws,
+    ExtractionErrors,
+    channel_bank,
+    observed,
+    person_answer,
+)
 from stag.simulate.script import DisplayStyle, draw_scripts
-from stag.simulate.settings import FRAME_RATES, SimulationSettings
+from stag.simulate.settings import FRAME_RATES, Cuts, SimulationSettings
 from stag.types import SIMULATED_FLOW
 
 _BLOCK = 256
@@ -38,6 +45,7 @@ def simulate_motion(
     seed: int = 0,
     settings: SimulationSettings | None = None,
     errors: ExtractionErrors | None = None,
+    cuts: Cuts | None = None,
     scheme: str = "megc3",
     layout: str = "roi18",
     sampling: Literal["magnitude", "uniform"] = "magnitude",
@@ -52,6 +60,7 @@ def simulate_motion(
         seed: Seed of everything.
         settings: Strength, timing and nuisance.
         errors: Errors that extraction adds to the true motion.
+        cuts: How clips are cut out; from onset to offset if omitted.
         scheme: Label scheme.
         layout: Region layout.
         sampling: How frames become steps, as in :mod:`stag.motion.transforms`.
@@ -66,8 +75,8 @@ def simulate_motion(
         (120, 16, 18, 2)
     """
     return simulate_motion_and_truth(
-        n_subjects, clips_per_subject, steps=steps, seed=seed, settings=settings, errors=errors, scheme=scheme,
-        layout=layout, sampling=sampling, frame_rates=frame_rates,
+        n_subjects, clips_per_subject, steps=steps, seed=seed, settings=settings, errors=errors, cuts=cuts,
+        scheme=scheme, layout=layout, sampling=sampling, frame_rates=frame_rates,
     )[0]  # fmt: skip
 
 
@@ -79,6 +88,7 @@ def simulate_motion_and_truth(
     seed: int = 0,
     settings: SimulationSettings | None = None,
     errors: ExtractionErrors | None = None,
+    cuts: Cuts | None = None,
     scheme: str = "megc3",
     layout: str = "roi18",
     sampling: Literal["magnitude", "uniform"] = "magnitude",
@@ -87,7 +97,7 @@ def simulate_motion_and_truth(
     """Simulate as :func:`simulate_motion`, and return the motion of the expression alone, too.
 
     Returns:
-        The set, and ``(n, T, R, 2)`` crop pixels: the motion without blink, head, gain or noise.
+        The set, and ``(n, T, R, 2)`` crop pixels: the motion without blink, head, natural movement, gain or noise.
     """
     if n_subjects < 1 or clips_per_subject < 1 or steps < 2 or seed < 0:
         raise ConfigError(
@@ -107,7 +117,7 @@ def simulate_motion_and_truth(
     for some in _blocks(n_subjects, clips_per_subject, seed, label_scheme, bank, steps, frame_rates):
         rows = slice(len(emotions), len(emotions) + len(some.emotions))
         script = draw_scripts(some.emotions, some.styles, some.fps, settings, some.script)
-        time_s[rows], motion[rows], truth[rows] = observed(script, some, bank, errors, steps, sampling)
+        time_s[rows], motion[rows], truth[rows] = observed(script, some, bank, errors, cuts or Cuts(), steps, sampling)
         units[rows] = script.action_units
         emotions += some.emotions
     subjects = [numbered("s", i, n_subjects) for i in range(n_subjects) for _ in range(clips_per_subject)]
@@ -156,7 +166,7 @@ def _blocks(
         style = DisplayStyle.draw(subject_generator(seed, number, STYLE))
         person = subject_generator(seed, number, _PERSON)
         face = int(person.integers(len(bank.response)))
-        answer = person.standard_normal((1, *bank.response.shape[2:5]))
+        answer = person_answer(person)[None]
         emotions = draw_emotions(clips_per_subject, scheme, subject_generator(seed, number, EMOTIONS))
         for begin in range(0, clips_per_subject, _BLOCK):
             part = emotions[begin : begin + _BLOCK]

@@ -17,7 +17,7 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.recording import RENEWAL_S, USUAL_S
 from stag.motion.regions import CHANNELS
 from stag.simulate.corpus import STYLE, numbered, subject_generator
-from stag.simulate.extraction_model import CATCHES, DEPTH_PX, channel_bank
+from stag.simulate.extraction_model import CATCHES, DEPTH_PX, ExtractionErrors, channel_bank, person_answer
 from stag.simulate.habit import Habit
 from stag.simulate.recording import RecordingScript, write_recording
 from stag.simulate.script import DisplayStyle, between
@@ -68,9 +68,9 @@ def simulate_recording(
     """
     style = DisplayStyle.draw(subject_generator(seed, person, STYLE))
     own = subject_generator(seed, person, _PERSON)
-    bank = channel_bank(1.0, 3.0, (0.5, 2.0))
+    bank = channel_bank(1.0, ExtractionErrors.window_px, ExtractionErrors.kept)
     face = bank.response[own.integers(len(bank.response)), own.integers(CATCHES)]
-    response = np.exp(0.3 * own.standard_normal(face.shape[:3]))[..., None] * face
+    response = np.exp(0.3 * person_answer(own))[..., None] * face
     generator = subject_generator(seed, person, _RECORDING, recording)
     name = f"{numbered('s', person, 1000)}_{numbered('r', recording, 100)}"
     habit = Habit.draw(generator, expressions=expressions)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stag.facs import AU_VOCABULARY
 from stag.motion.transforms import PROBES
 from stag.simulate.actions import one_sided_share
-from stag.simulate.emotions import UNIT_SHARES, draw_preference, fires, unit_odds
+from stag.simulate.emotions import NO_UNIT, UNIT_SHARES, draw_preference, fires, unit_odds
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray
 from stag.utils.values import ArrayValue
@@ -23,6 +23,7 @@ _SUBJECT_STRENGTH, _SUBJECT_SPEED = 0.2, 0.1  # assumed; spread of the logarithm
 _CLIP_SPEED = 0.21  # assumed; with the persons' it gives the published 90th percentile
 _APEX_BETA = (5.3, 5.6)  # assumed; place of the apex within the clip
 _UNIT_SPREAD = 0.35  # assumed; how much weaker than the strongest the other action units are
+_BESIDE = {7: 0.5, 9: 0.7, 10: 0.4}  # by the mean motion of real clips (benchmarks/fields.py)
 _ASYMMETRY = 0.15  # assumed
 _LATERALITY = 0.3  # assumed; how much more often one side of a person's face moves alone than the other
 _FIRST, _LAST = 0.12, 1.2  # assumed; shortest and longest clip, seconds
@@ -31,8 +32,8 @@ _HEAD_HZ = (0.2, 2.5)  # assumed
 _RISE, _FALL = (0.8, 1.25), (0.65, 1.1)  # assumed; exponents that bend the rise and the fall
 _MOST = max(len(shares) for shares in UNIT_SHARES.values())
 _POSITION = np.array([AU_VOCABULARY.index(u) if u in AU_VOCABULARY else 0 for u in range(max(AU_VOCABULARY) + 1)])
+_AMOUNT = np.array([_BESIDE.get(unit, 1.0) for unit in AU_VOCABULARY])
 _ONE_SIDED = np.array([one_sided_share(unit) for unit in AU_VOCABULARY])
-_NONE = 999
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def draw_scripts(
     left = one[:, 4] < habit[:, 3]
     alone = slot[:, 1, :slots] < _ONE_SIDED[unit]
     sides = np.where(alone[..., None], np.stack([left, ~left], axis=-1)[:, None], both)
-    sides = sides * (amount * firing)[..., None]
+    sides = sides * (amount * _AMOUNT[unit] * firing)[..., None]
     onset = np.maximum(1, np.rint(settings.lead_s * fps)).astype(np.int64)
     offset = onset + np.ceil(duration_s * fps - 1e-9).astype(np.int64)
     n_frames = offset + onset + 1
@@ -217,9 +218,9 @@ def _units(
         for e, style in zip(emotions, styles, strict=True)
     ]
     units, odds = (np.stack(column) for column in zip(*tables, strict=True))
-    chosen = fires(odds, order, mark)
+    chosen = fires(units, odds, order, mark)
     count = chosen.sum(axis=1)
-    return np.sort(np.where(chosen, units, _NONE), axis=1)[:, : int(count.max())], count
+    return np.sort(np.where(chosen, units, NO_UNIT), axis=1)[:, : int(count.max())], count
 
 
 @lru_cache(maxsize=256)
@@ -229,7 +230,7 @@ def _odds(emotion: str, preferred: tuple[int | None, ...], most: int) -> tuple[N
     for one, habit in zip(emotion.split("+"), preferred, strict=True):
         for unit, share in unit_odds(one, habit).items():
             quiet[unit] = quiet.get(unit, 1.0) * (1 - share)
-    units, odds = np.full(most, _NONE), np.zeros(most)
+    units, odds = np.full(most, NO_UNIT), np.zeros(most)
     units[: len(quiet)], odds[: len(quiet)] = list(quiet), [1 - share for share in quiet.values()]
     return units, odds
 

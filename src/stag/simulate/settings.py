@@ -9,6 +9,9 @@ from stag.errors import ConfigError
 FRAME_RATES = (30.0, 100.0, 200.0, 500.0)
 """Frame rates of the public sets, frames per second."""
 
+WILD_FRAME_RATES = (25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 200.0, 240.0, 500.0)
+"""Frame rates of cameras that people use."""
+
 _AT_LEAST_ZERO = (
     "head_px", "head_deg", "turn_deg", "head_scale", "strength_spread", "lag_s", "lead_s", "flicker", "drift_grey",
     "shape",
@@ -86,3 +89,36 @@ class SimulationSettings:
     def _require(self, name: str, accepted: bool, expectation: str) -> None:
         if not accepted:
             raise ConfigError(f"simulation setting {name} = {getattr(self, name)!r} is not accepted: {expectation}")
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """How clips are cut out of recordings; the defaults cut from the onset to the offset, as the public sets do.
+
+    Attributes:
+        wrong: Largest error of the begin and the end, as a share of the time from onset to offset.
+        at_apex: Share of the clips that end at the apex.
+        from_apex: Share of the clips that begin at the apex.
+        pairs: Share of the clips that are a picture of the onset and one of the apex, half of them with one between.
+        lead_s: Longest stretch before the onset, seconds; drawn per clip.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    wrong: float = 0.0
+    at_apex: float = 0.0
+    from_apex: float = 0.0
+    pairs: float = 0.0
+    lead_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = (self.at_apex, self.from_apex, self.pairs)
+        if not (min(*shares, self.wrong, self.lead_s) >= 0 and sum(shares) <= 1 and self.wrong < 0.5):
+            raise ConfigError(
+                f"{self} is not accepted: expected numbers of 0 or more, shares that sum to 1 at most, wrong below .5"
+            )
+
+
+WILD_CUTS = Cuts(wrong=0.3, at_apex=0.2, from_apex=0.1, pairs=0.1, lead_s=0.3)
+"""Clips as people cut them.  # assumed"""
