@@ -8,6 +8,7 @@ never drifts out of reach. Faster cameras are averaged down to about sixty pictu
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import Tracked
 from stag.motion.flow import make_flow
 from stag.motion.follow import GAP_S, FollowedFace, follow_all
+from stag.motion.quality import LOOK, SourceLook, look_of
 from stag.motion.regions import CHANNELS, Pooling
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, RecordingMotion
 from stag.video import DEFAULT_FPS, fps_if_untimed, read_frames
@@ -34,6 +36,9 @@ _SEARCH_S, _OTHERS_S = 0.2, 2.0  # between searches while a face is missing, and
 _FORGOTTEN_S = 60.0  # absence after which a face is no longer known by its looks
 _LEAST_MOMENTS = 3
 _EYES = ((36, 42), (42, 48))
+_DRIFT_S = 0.25  # assumed; half a micro-expression, over which parts that cannot move seem to
+_LARGEST_DRIFT_PX = 3.0
+_BESIDE = 6 + len(LOOK)  # columns of a row before the motion
 _TURN_DEG = 3.0  # a smaller turn counts as none
 _LEAST_CONTRAST = 2.0  # grey levels
 _CENTRE = np.full(2, CROP_PX / 2)
@@ -92,6 +97,8 @@ def measure_recording(
             progress(last_s)
     if n_frames < _LEAST_MOMENTS:
         raise VideoError(f"{name}: has {n_frames} frame(s); a recording needs at least {_LEAST_MOMENTS}")
+    for face in faces:
+        face.rest()
     people = [[face for face in faces if face.face_id == i] for i in sorted({face.face_id for face in faces})]
     measured = [_joined(some, last_s) for some in people if sum(len(face.rows) for face in some) >= _LEAST_MOMENTS]
     if not measured:
@@ -143,7 +150,8 @@ class RecordedFace(FollowedFace):
 
     Attributes:
         time_s: Times of the moments.
-        rows: Head ``(4,)``, turn out of the plane, eyes and motion ``(18, 2)`` of each moment, as one row.
+        rows: Head ``(4,)``, turn out of the plane, eyes, quality of the picture ``(6,)`` and motion ``(18, 2)`` of each
+            moment, as one row.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
@@ -152,6 +160,8 @@ class RecordedFace(FollowedFace):
         self._flow = make_flow("lucas-kanade")
         self._offset = np.zeros((len(CHANNELS), 2))
         self._renewed_s = self._before_s = frame.time_s
+        self._unlooked: list[NDArray[np.float32]] = []
+        self._residuals: deque[tuple[float, FloatArray]] = deque()
         super().__init__(frame, landmarks, face_id)
 
     def keep(self, frame: Frame, crop: GreyImage, tracked: Tracked | None) -> None:
@@ -162,17 +172,23 @@ class RecordedFace(FollowedFace):
             self._pooling = Pooling.of(self.points_in_window, "roi18")
             self._boxes = [_box(self.points_in_window[first:after], crop.shape) for first, after in _EYES]
             self._usual = [_centred(crop, box) for box in self._boxes]
-            self.rows.append(np.zeros(6 + 2 * len(CHANNELS), np.float32))
+            self._look = SourceLook(self.landmarks.points)
+            self._look.see(frame.image)
+            self._add(np.zeros(_BESIDE + 2 * len(CHANNELS)))
             return
+        self._look.see(frame.image)
         moved = self._pooling.without_head(self._flow(self._reference, crop)) + self._offset
         if frame.time_s - self._renewed_s >= RENEWAL_S:
+            self._fill_looks()
+            self._look = SourceLook(transform_points(self.landmarks.points, tracked.motion))
             self._reference, self._offset, self._renewed_s = crop, moved, frame.time_s
         eyes = self._eyes(crop, frame.time_s - self._before_s)
         self._before_s = frame.time_s
         turn_deg = float(np.degrees(np.hypot(*tracked.turn)))
-        beside = [turn_deg if turn_deg > _TURN_DEG else 0.0, eyes]
+        drift_px = self._drift_px(frame.time_s, tracked.residuals)
+        beside = [turn_deg if turn_deg > _TURN_DEG else 0.0, eyes, drift_px, *np.zeros(len(LOOK) - 1)]
         head = _head(compose(self.to_crop, compose(tracked.motion, invert(self.to_crop))))
-        self.rows.append(np.concatenate([head, beside, np.nan_to_num(moved).ravel()]).astype(np.float32))
+        self._add(np.concatenate([head, beside, np.nan_to_num(moved).ravel()]))
 
     def stretches(self) -> list[slice]:
         """Return the rows of each time without a longer absence."""
@@ -182,8 +198,28 @@ class RecordedFace(FollowedFace):
     def rest(self) -> None:
         """End it, and forget all pictures but the first crop."""
         self.ended = True
+        self._fill_looks()
         for name in ("_tracker", "_reference", "_usual", "_flow", "_pooling"):
             vars(self).pop(name, None)
+
+    def _add(self, row: FloatArray) -> None:
+        self.rows.append(row.astype(np.float32))
+        self._unlooked.append(self.rows[-1])
+
+    def _fill_looks(self) -> None:
+        """Write the quality of the picture into the rows of the last seconds."""
+        if self._unlooked:
+            look = look_of(self._reference, self._pooling, self._look)
+            for row in self._unlooked:
+                row[7:_BESIDE] = look
+            self._unlooked.clear()
+
+    def _drift_px(self, time_s: float, residuals: FloatArray) -> float:
+        """Return how far the parts that cannot move seem to have moved within a quarter of a second (RMS)."""
+        self._residuals.append((time_s, residuals))
+        while len(self._residuals) > 2 and self._residuals[1][0] <= time_s - _DRIFT_S:
+            self._residuals.popleft()
+        return min(float(np.sqrt(np.square(residuals - self._residuals[0][1]).mean())), _LARGEST_DRIFT_PX)
 
     def _eyes(self, crop: GreyImage, passed_s: float) -> float:
         """Return how far both eyes differ from their usual picture, in units of its contrast."""
@@ -208,7 +244,7 @@ def _joined(faces: Sequence[RecordedFace], duration_s: float) -> RecordingMotion
     table = np.concatenate([rows for _, rows, _ in kept])
     return RecordingMotion(
         time_s=np.concatenate([time_s for time_s, _, _ in kept]),
-        motion=table[:, 6:].reshape(len(table), -1, 2),
+        motion=table[:, _BESIDE:].reshape(len(table), -1, 2),
         stretch=np.repeat(np.arange(len(kept)), [len(rows) for _, rows, _ in kept]),
         head=table[:, :4],
         turn_deg=table[:, 4],
@@ -218,6 +254,7 @@ def _joined(faces: Sequence[RecordedFace], duration_s: float) -> RecordingMotion
         crop=faces[0].picture,
         points=faces[0].points,
         to_crop=np.stack([to_crop for _, _, to_crop in kept]),
+        look=table[:, 6:_BESIDE],
     )
 
 

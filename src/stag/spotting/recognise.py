@@ -10,14 +10,24 @@ import torch
 from numpy.typing import NDArray
 
 from stag.config import MotionConfig
-from stag.faces.crop import CROP_PX
+from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
 from stag.inference.predictor import Predictor
 from stag.inference.probabilities import answer
-from stag.motion.quality import is_still
+from stag.motion.follow import TURNED_DEG
+from stag.motion.quality import interval_quality, is_still, not_measurable
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.motion.transforms import between_steps, magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
-from stag.types import NO_MOVEMENT, Interval, MotionTensor, Prediction, RecordingMotion
+from stag.types import (
+    NO_MOVEMENT,
+    NOT_MEASURABLE,
+    FloatArray,
+    Interval,
+    MotionTensor,
+    Prediction,
+    Quality,
+    RecordingMotion,
+)
 from stag.utils.values import ArrayValue
 
 _WINDOW_S = 0.64  # assumed; length of the windows in which action units are estimated
@@ -135,15 +145,21 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
     else:
         positions = uniform_positions(n, steps)
     motion = motion_at(positions, moved)[:, list(LAYOUTS[config.layout])]
+    quality = _quality(recording, rows, motion)
     if config.reference == "previous":
         motion = np.asarray(between_steps(motion))
     motion32 = motion.astype(np.float32)
     time_s = recording.time_s[rows]
+    reason = None if quality is None else not_measurable(quality)
+    if reason is not None and float(recording.turn_deg[rows].max()) > TURNED_DEG:
+        reason = "head turned"
+    still = is_still(motion32, config.reference)
+    remarks = ((reason is not None, f"{NOT_MEASURABLE}: {reason}"), (still, NO_MOVEMENT))
     return MotionTensor(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n), time_s - time_s[0]).astype(np.float32),
         frame_index=positions,
-        flags=(NO_MOVEMENT,) if is_still(motion32, config.reference) else (),
+        flags=tuple(text for applies, text in remarks if applies),
         strength_px=float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64)))),
         crop=np.zeros((CROP_PX, CROP_PX), np.uint8) if recording.crop is None else recording.crop,
         points=np.zeros((68, 2)) if recording.points is None else recording.points,
@@ -151,7 +167,15 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
         duration_s=float(time_s[-1] - time_s[0]),
         start_s=float(time_s[0]),
         face_id=recording.face_id,
+        quality=quality,
     )
+
+
+def _quality(recording: RecordingMotion, rows: slice, motion: FloatArray) -> Quality | None:
+    if recording.look is None or recording.to_crop is None:
+        return None
+    (a, _, _), (b, _, _) = recording.to_crop[recording.stretch[rows.start]]
+    return interval_quality(recording.look[rows], motion, INTER_OCULAR_CROP_PX / float(np.hypot(a, b)))
 
 
 def unit_curves(recording: RecordingMotion, predictor: Predictor) -> NDArray[np.float64]:
