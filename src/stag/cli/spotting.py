@@ -141,9 +141,11 @@ def spot(
 
         write_text(curves, pd.concat([one.curves() for one in found]).to_csv(index=False))
     if report is not None:
+        from stag.report.moments import read_moments
         from stag.report.pages.timeline import timeline_page
 
-        write_text(report, timeline_page(timelines, failures))
+        moments = [face for one in found for face in read_moments(one.path, one.faces, fps)]
+        write_text(report, timeline_page(timelines, failures, moments=moments))
     if truth is not None:
         from stag.report.timeline_files import spotted_intervals
 
@@ -185,12 +187,14 @@ def sensitivity(
     if report is not None:
         from stag.api.prediction import loaded_predictor
         from stag.api.spotting import shipped_spotter
+        from stag.report.moments import read_moments
         from stag.report.pages.timeline import timeline_page
         from stag.spotting.recognise import timeline
 
         predictor = loaded_predictor(DEFAULT_MODEL)
         face = timeline(result.motion, str(recording), shipped_spotter(), predictor, false_alarms=false_alarms)
-        write_text(report, timeline_page([face], limits=[result.sentence]))
+        moments = read_moments(recording, [face], fps)
+        write_text(report, timeline_page([face], limits=[result.sentence], moments=moments))
     if csv is not None:
         import pandas as pd
 

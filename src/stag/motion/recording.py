@@ -265,12 +265,15 @@ def _head(moved: FloatArray) -> FloatArray:
     return np.array([*shift, np.degrees(np.arctan2(b, a)), np.log(max(float(np.hypot(a, b)), 1e-3))])
 
 
-def head_motion(motion: RecordingMotion, row: int) -> FloatArray:
-    """Return the similarity ``(2, 3)`` on the crop by which the head has moved at a moment, as :func:`_head` tells."""
+def frame_to_crop(motion: RecordingMotion, row: int) -> FloatArray:
+    """Return the similarity ``(2, 3)`` from the frame of a moment to its aligned crop."""
+    if motion.to_crop is None:
+        raise ValueError("the motion has no pictures; measure it from a recording")
     x, y, degrees, log_size = (float(value) for value in motion.head[row])
     angle, scale = np.deg2rad(degrees), np.exp(log_size)
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.column_stack([linear, _CENTRE - linear @ _CENTRE + [x, y]])
+    moved = np.column_stack([linear, _CENTRE - linear @ _CENTRE + [x, y]])  # as _head tells
+    return compose(invert(moved), motion.to_crop[motion.stretch[row]])
 
 
 def _box(eye: FloatArray, shape: tuple[int, ...]) -> tuple[slice, slice]:

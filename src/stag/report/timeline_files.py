@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-import numpy as np
-from numpy.typing import NDArray
-
+from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
 from stag.report.export import CAVEAT
 from stag.report.wording import all_flags, share
@@ -94,16 +92,13 @@ def timeline_dict(face: FaceTimeline) -> dict[str, Any]:
     }
 
 
-def curve_rows(face: FaceTimeline, units: NDArray[np.float64], vocabulary: Sequence[int]) -> pd.DataFrame:
-    """Return one row for each moment: ``file, face_id, time_s, au_<n>..., <region>_u, <region>_v``.
-
-    ``units`` are the ``(N, A)`` activities of :func:`stag.spotting.recognise.unit_curves`.
-    """
+def curve_rows(face: FaceTimeline) -> pd.DataFrame:
+    """Return one row for each moment: ``file, face_id, time_s, au_<n>..., <region>_u, <region>_v``."""
     import pandas as pd
 
     motion = face.motion
     columns: dict[str, Any] = {"file": face.file, "face_id": motion.face_id, "time_s": motion.time_s.round(4)}
-    columns |= {f"au_{n}": units[:, i].round(4) for i, n in enumerate(vocabulary)}
+    columns |= {f"au_{n}": course.round(4) for n, course in zip(AU_VOCABULARY, face.unit_curves.T, strict=True)}
     for i, name in enumerate(channel_names("roi18")):
         for part, letter in enumerate("uv"):
             columns[f"{name.replace(' ', '_')}_{letter}"] = motion.motion[:, i, part].round(4)

@@ -73,6 +73,8 @@ class FaceTimeline(ArrayValue):
         expressions: Micro- and macro-expressions, in order of time.
         events: Blinks, speech, shifts of the gaze and turns of the head, in order of time.
         false_alarms: The set rate of false alarms per minute.
+        unit_curves: ``(N, A)`` estimated activity of each action unit at each moment, 0 to 1; ``nan`` where none is
+            measured.
     """
 
     file: str
@@ -80,6 +82,7 @@ class FaceTimeline(ArrayValue):
     expressions: tuple[Expression, ...]
     events: tuple[Interval, ...]
     false_alarms: float
+    unit_curves: NDArray[np.float64]
 
     def _summary(self) -> str:
         kinds = [one.interval.kind for one in self.expressions]
@@ -111,7 +114,8 @@ def timeline(
             and any(first <= one.onset_s and one.offset_s <= last for first, last in ends)
         ]
     expressions = tuple(recognise(recording, one, predictor, found.events) for one in chosen)
-    return FaceTimeline(file, recording, expressions, tuple(found.events), false_alarms)
+    curves = unit_curves(recording, predictor)
+    return FaceTimeline(file, recording, expressions, tuple(found.events), false_alarms, curves)
 
 
 def recognise(
@@ -181,7 +185,8 @@ def _quality(recording: RecordingMotion, rows: slice, motion: FloatArray) -> Qua
 def unit_curves(recording: RecordingMotion, predictor: Predictor) -> NDArray[np.float64]:
     """Return the estimated activity of each action unit at each moment, ``(N, A)``; ``nan`` where none is measured.
 
-    The model reads half-overlapping windows of .64 s, and its estimates of each step are averaged.
+    The model reads half-overlapping windows of .64 s, and its estimates of each step are averaged; a window in which
+    nothing moves above the noise counts as 0.
     """
     model, config = predictor.model, predictor.settings
     sums = np.zeros((len(recording.time_s), len(model.info.au_vocabulary)))
@@ -202,6 +207,9 @@ def unit_curves(recording: RecordingMotion, predictor: Predictor) -> NDArray[np.
         assert steps is not None
         for (rows, tensor), values in zip(some, steps, strict=True):
             clock = recording.time_s[rows] - recording.time_s[rows.start]
+            if NO_MOVEMENT in tensor.flags:
+                counts[rows] += 1
+                continue
             sums[rows] += np.stack([np.interp(clock, tensor.time_s, column) for column in values.T], axis=1)
             counts[rows] += 1
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
