@@ -100,7 +100,7 @@ def measure_recording(
     for face in faces:
         face.rest()
     people = [[face for face in faces if face.face_id == i] for i in sorted({face.face_id for face in faces})]
-    measured = [_joined(some, last_s) for some in people if sum(len(face.rows) for face in some) >= _LEAST_MOMENTS]
+    measured = [_joined(some, last_s) for some in people if sum(len(face.time_s) for face in some) >= _LEAST_MOMENTS]
     if not measured:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; film closer, with the face towards the camera")
     return measured
@@ -150,23 +150,21 @@ class RecordedFace(FollowedFace):
 
     Attributes:
         time_s: Times of the moments.
-        rows: Head ``(4,)``, turn out of the plane, eyes, quality of the picture ``(6,)`` and motion ``(18, 2)`` of each
-            moment, as one row.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
         self.time_s: list[float] = []
-        self.rows: list[NDArray[np.float32]] = []
+        # One array, since small ones between the pictures of each frame would scatter over memory.
+        self._table = np.empty((1024, _BESIDE + 2 * len(CHANNELS)), np.float32)
         self._flow = make_flow("lucas-kanade")
         self._offset = np.zeros((len(CHANNELS), 2))
         self._renewed_s = self._before_s = frame.time_s
-        self._unlooked: list[NDArray[np.float32]] = []
+        self._looked = 0
         self._residuals: deque[tuple[float, FloatArray]] = deque()
         super().__init__(frame, landmarks, face_id)
 
     def keep(self, frame: Frame, crop: GreyImage, tracked: Tracked | None) -> None:
         """Measure the crop of a frame; in the first one nothing has moved."""
-        self.time_s.append(frame.time_s)
         if tracked is None:
             self._reference = crop
             self._pooling = Pooling.of(self.points_in_window, "roi18")
@@ -174,7 +172,7 @@ class RecordedFace(FollowedFace):
             self._usual = [_centred(crop, box) for box in self._boxes]
             self._look = SourceLook(self.landmarks.points)
             self._look.see(frame.image)
-            self._add(np.zeros(_BESIDE + 2 * len(CHANNELS)))
+            self._add(frame.time_s, np.zeros(_BESIDE + 2 * len(CHANNELS)))
             return
         self._look.see(frame.image)
         moved = self._pooling.without_head(self._flow(self._reference, crop)) + self._offset
@@ -188,12 +186,12 @@ class RecordedFace(FollowedFace):
         drift_px = self._drift_px(frame.time_s, tracked.residuals)
         beside = [turn_deg if turn_deg > _TURN_DEG else 0.0, eyes, drift_px, *np.zeros(len(LOOK) - 1)]
         head = _head(compose(self.to_crop, compose(tracked.motion, invert(self.to_crop))))
-        self._add(np.concatenate([head, beside, np.nan_to_num(moved).ravel()]))
+        self._add(frame.time_s, np.concatenate([head, beside, np.nan_to_num(moved).ravel()]))
 
     def stretches(self) -> list[slice]:
         """Return the rows of each time without a longer absence."""
         edges = (np.flatnonzero(np.diff(self.time_s) > GAP_S) + 1).tolist()
-        return [slice(a, b) for a, b in zip([0, *edges], [*edges, len(self.rows)], strict=True)]
+        return [slice(a, b) for a, b in zip([0, *edges], [*edges, len(self.time_s)], strict=True)]
 
     def rest(self) -> None:
         """End it, and forget all pictures but the first crop."""
@@ -202,17 +200,22 @@ class RecordedFace(FollowedFace):
         for name in ("_tracker", "_reference", "_usual", "_flow", "_pooling"):
             vars(self).pop(name, None)
 
-    def _add(self, row: FloatArray) -> None:
-        self.rows.append(row.astype(np.float32))
-        self._unlooked.append(self.rows[-1])
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """``(N, 48)``: head (4), turn out of the plane, eyes, quality of the picture (6), motion (18 x 2)."""
+        return self._table[: len(self.time_s)]
+
+    def _add(self, time_s: float, row: FloatArray) -> None:
+        if len(self.time_s) == len(self._table):
+            self._table = np.concatenate([self._table, np.empty_like(self._table)])
+        self._table[len(self.time_s)] = row
+        self.time_s.append(time_s)
 
     def _fill_looks(self) -> None:
         """Write the quality of the picture into the rows of the last seconds."""
-        if self._unlooked:
-            look = look_of(self._reference, self._pooling, self._look)
-            for row in self._unlooked:
-                row[7:_BESIDE] = look
-            self._unlooked.clear()
+        if self._looked < len(self.time_s):
+            self.rows[self._looked :, 7:_BESIDE] = look_of(self._reference, self._pooling, self._look)
+            self._looked = len(self.time_s)
 
     def _drift_px(self, time_s: float, residuals: FloatArray) -> float:
         """Return how far the parts that cannot move seem to have moved within a quarter of a second (RMS)."""
@@ -240,7 +243,7 @@ def _joined(faces: Sequence[RecordedFace], duration_s: float) -> RecordingMotion
     for face, rows in parts:
         time_s = np.array(face.time_s[rows])
         if not kept or time_s[0] > kept[-1][0][-1]:  # one person is in one place at a time
-            kept.append((time_s, np.stack(face.rows[rows]), face.to_crop))
+            kept.append((time_s, face.rows[rows], face.to_crop))
     table = np.concatenate([rows for _, rows, _ in kept])
     return RecordingMotion(
         time_s=np.concatenate([time_s for time_s, _, _ in kept]),
