@@ -15,6 +15,7 @@ from stag.report.plots.timeline import thinned, timeline_figure, unit_courses
 from stag.report.timeline_files import (
     boris_csv,
     curve_rows,
+    datavyu_csv,
     elan,
     events_in_words,
     interval_rows,
@@ -87,6 +88,25 @@ def test_boris_rows_have_a_start_before_their_stop(face):
     assert len(rows) == len(face.expressions) + len(face.events)
     assert all(float(row["Start (s)"]) < float(row["Stop (s)"]) for row in rows)
     assert {row["Behavior"] for row in rows} >= {"micro"}
+
+
+def test_a_datavyu_spreadsheet_has_a_column_for_each_tier(face):
+    """By the grammar of Datavyu's own writer: columns with their codes, cells with two times and a value."""
+    version, *lines = datavyu_csv([face]).splitlines()
+    assert version == "#4"
+    columns, cells = [], 0
+    for line in lines:
+        head = re.fullmatch(r"([A-Za-z]\w*) \(MATRIX,true,\)-what\|NOMINAL", line)
+        if head:
+            columns.append(head[1])
+            continue
+        cell = re.fullmatch(r"(\d\d:\d\d:\d\d:\d{3}),(\d\d:\d\d:\d\d:\d{3}),\(((?:[^,()\\]|\\.)*)\)", line)
+        assert cell[1] <= cell[2]
+        cells += 1
+    units = sum(int((one.prediction.au_probabilities >= 0.5).sum()) for one in face.expressions)
+    assert cells == len(face.expressions) + len(face.events) + units
+    assert {"micro_face0", "macro_face0"} <= set(columns)
+    assert len(columns) == len(set(columns))
 
 
 def test_curves_have_a_row_for_each_moment(face):

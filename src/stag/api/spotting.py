@@ -81,6 +81,12 @@ class Spotting(ArrayValue):
 
         write_text(path, boris_csv(self.faces))
 
+    def save_datavyu(self, path: str | Path) -> None:
+        """Write a spreadsheet that Datavyu opens."""
+        from stag.report.timeline_files import datavyu_csv
+
+        write_text(path, datavyu_csv(self.faces))
+
     def _summary(self) -> str:
         return "; ".join(face._summary() for face in self.faces)
 

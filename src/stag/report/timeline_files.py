@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -190,6 +191,19 @@ def boris_csv(timelines: Sequence[FaceTimeline]) -> str:
             who = f"face {face.motion.face_id}"
             writer.writerow([Path(name).stem, face.file, who, one.kind, "STATE", modifier, *times, comment])
     return table.getvalue()
+
+
+def datavyu_csv(timelines: Sequence[FaceTimeline]) -> str:
+    """Return a spreadsheet that Datavyu opens: a column for each kind and action unit of a face, a cell an interval."""
+    lines = ["#4"]
+    for face in timelines:
+        for name, notes in _tiers(face).items():
+            lines.append(f"{name.replace(' ', '')}_face{face.motion.face_id} (MATRIX,true,)-what|NOMINAL")
+            for one, text in notes:
+                times = (_clock(at_s).replace(".", ":") for at_s in (one.onset_s, one.offset_s))
+                cell = re.sub(r"([^ .+A-Za-z0-9])", r"\\\1", text)  # a backslash before what parts cells
+                lines.append(f"{','.join(times)},({cell})")
+    return "\n".join(lines) + "\n"
 
 
 def events_in_words(events: Iterable[Interval]) -> str:

@@ -11,7 +11,15 @@ from stag.report.export import data_link, to_json
 from stag.report.moments import read_moments
 from stag.report.pages.timeline import timeline_page
 from stag.report.render import environment
-from stag.report.timeline_files import boris_csv, elan, events_in_words, interval_rows, timeline_dict, webvtt
+from stag.report.timeline_files import (
+    boris_csv,
+    datavyu_csv,
+    elan,
+    events_in_words,
+    interval_rows,
+    timeline_dict,
+    webvtt,
+)
 from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import Spotter
 from stag.video import fps_if_untimed, read_frames
@@ -62,6 +70,7 @@ def recording_html(path: Path, timelines: list[FaceTimeline], *, fps: float | No
         data_link("intervals.csv", interval_rows(timelines).to_csv(index=False), "a row an expression"),
         data_link("timeline.json", recording_json(timelines), "everything"),
         data_link("boris.csv", boris_csv(timelines), "events, as BORIS lists them"),
+        data_link("datavyu.csv", datavyu_csv(timelines), "for Datavyu"),
         data_link("timeline.vtt", webvtt(timelines), "subtitles"),
         data_link("timeline.eaf", elan(timelines, Path(name)), "for ELAN"),
     ]
