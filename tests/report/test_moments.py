@@ -1,41 +1,24 @@
 import json
 import re
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from stag.faces.crop import warp_crop
-from stag.inference.predictor import Predictor
 from stag.motion.flow import LucasKanadeFlow
-from stag.motion.recording import frame_to_crop, measure_recording
+from stag.motion.recording import frame_to_crop
 from stag.motion.regions import Pooling
 from stag.report.moments import read_moments
 from stag.report.overlay import write_overlay
 from stag.report.pages.timeline import timeline_page
-from stag.simulate.actions import action_fields
-from stag.simulate.film import film_clip
-from stag.spotting.recognise import FaceTimeline, recognise, unit_curves
-from stag.spotting.sensitivity import Planted, planted_frames
-from stag.types import Frame, Interval
-from stag.video import read_frames, write_video
+from stag.video import read_frames
+from timelines import filmed_brows
 
 
 @pytest.fixture(scope="module")
 def filmed(tmp_path_factory):
-    """A recording of 3 s in which brows come down by 1 px at 1 s, as a file, and its timeline."""
-    clip = film_clip("surprise", fps=30.0)
-    frames = [Frame(clip.frames[0].image, i / 30) for i in range(90)]
-    (still,) = measure_recording(frames, clip, "still")
-    planted = list(planted_frames(frames, still, action_fields(still.points, (4,)), [Planted(1.0, (4,), 1.0)]))
-    path = tmp_path_factory.mktemp("filmed") / "brows.mkv"
-    write_video(path, [frame.image for frame in planted], 30.0)
-    (motion,) = measure_recording(read_frames(path), clip, "brows")
-    predictor = Predictor(detector=SimpleNamespace())
-    when = Interval(file=path.name, onset_s=1.0, apex_s=1.2, offset_s=1.4, kind="micro", score=0.9)
-    one = recognise(motion, when, predictor)
-    return path, FaceTimeline(path.name, motion, (one,), (), 1.0, unit_curves(motion, predictor))
+    return filmed_brows(tmp_path_factory.mktemp("filmed"))
 
 
 def test_motion_is_magnified_by_what_is_said(filmed):
