@@ -2,6 +2,9 @@
 
 import io
 
+import pytest
+
+from stag import cli
 from stag.cli import console
 from stag.cli.console import progress_bar
 
@@ -61,3 +64,14 @@ def test_quiet_is_quiet(capsys):
     with progress_bar("extract", quiet=True, unit="clips") as report:
         assert report is None
     assert capsys.readouterr().err == ""
+
+
+def test_a_library_that_cannot_be_loaded_is_one_sentence(monkeypatch, capsys):
+    def broken():
+        raise ImportError("libGL.so.1: cannot open\nshared object file", name="cv2")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    expected = "stag: cv2 cannot be loaded (libGL.so.1: cannot open shared object file); install stag anew (README)"
+    assert " ".join(capsys.readouterr().err.split()) == expected

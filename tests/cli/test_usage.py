@@ -45,6 +45,7 @@ INTO = {
     ("evaluate", "with --model"): ["a.npz", "--model", "megc3", "--out", "x"],
     ("evaluate", "without --model, --train or --test"): ["a.npz", "--out", "x"],
     ("evaluate", "with a --method that is not a network"): ["a.npz", "--method", "svm", "--out", "x"],
+    ("evaluate", "with --scheduler, whose workers compute"): ["a.npz", "--scheduler", "tcp://x:1", "--out", "x"],
     ("evaluate", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
     ("ablate", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],
     ("audit", "with --protocol loso, which has a fold a subject"): ["a.npz", "--out", "x"],

@@ -134,6 +134,7 @@ def test_the_order_of_joined_emotions_does_not_matter(parts):
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("happy", "happiness"), ("Happiness", "happiness"), ("Sad", "sadness"), ("ANGRY", "anger"), ("fearful", "fear"),
+     ("sorrow", "sadness"),
      ("surprised", "surprise"), ("disgusted", "disgust"), ("Sad + Angry", "anger+sadness")],
 )  # fmt: skip
 def test_the_words_of_labs_are_the_emotions_of_the_schemes(written, meant):

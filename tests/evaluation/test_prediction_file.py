@@ -75,6 +75,8 @@ NUMBERS = [("c1", "007", 0, 0), ("c2", "007", 1, 1), ("c3", "8", 2, 2), ("c4", "
         ("{}.0", ",", "utf-8-sig", "Clip_ID,SUBJECT, Truth,predicted "),
         ("{},0", ";", "cp1252", HEADER.replace(",", ";")),
         (" {} ", "\t", "utf-16", HEADER.replace(",", "\t")),
+        ("{}", ",", "utf-8", "Filename,Participant,y_true,y_pred"),
+        ("{}", ",", "utf-8", "clip,sub,Ground Truth,Prediction"),
     ],
 )
 def test_a_file_scores_the_same_whatever_wrote_it(tmp_path, form, mark, encoding, header):
@@ -117,7 +119,10 @@ def test_letters_of_another_encoding_are_noted(tmp_path):
     ("text", "says"),
     [
         ("", "no row of its first 60 names the columns clip_id, subject, truth, predicted"),
-        ("clip_id,subject,truth\nc1,1,a\n", "has no column 'predicted'; found clip_id, subject, truth"),
+        (
+            "clip_id,subject,truth\nc1,1,a\n",
+            "has no column 'predicted' or 'prediction' or 'y_pred'; found clip_id, subject, truth",
+        ),
         ("clip_id,subject,truth,predicted,truth\nc1,1,a,a,b\n", "'truth', 'truth' both give the truth; keep one"),
         ("clip_id,subject,truth,predicted\n", "contains no prediction"),
         ("clip_id,subject,truth,predicted\n,,,\n", "contains no prediction"),

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from stag.config import Config
-from stag.errors import ModelError, RunError
+from stag.errors import ConfigError, ModelError, RunError
 from stag.evaluation.evaluate import evaluate
 from stag.evaluation.protocols import split
 from stag.evaluation.store import RunFolder
@@ -73,6 +74,44 @@ def test_units_that_train_as_one_stack_are_the_units_that_train_alone(tmp_path, 
         mine = table[(table["fold"] == task.fold.name) & (table["seed"] == task.seed)].set_index("clip_id")
         expected = mine.loc[[key.split("/", 1)[1] for key in content["clips"]], probabilities]
         np.testing.assert_allclose(content["probabilities"], expected, atol=2e-3)
+
+
+@contextmanager
+def cluster(**how):
+    import distributed
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0", **how
+    ) as two:
+        yield two.scheduler_address
+
+
+def test_a_cluster_gives_the_same_bytes_and_says_what_it_lacks(tmp_path):
+    motion, options = synthetic_motion(4, 6), {"protocol": "gkf", "folds": 3, "seeds": (0, 1)}
+    with cluster(processes=True) as address:
+        evaluate(motion, CONFIG, out=tmp_path / "there", scheduler=address, **options)
+        with pytest.raises(RunError, match="no GPU is visible to torch"):
+            evaluate(motion, CONFIG, out=tmp_path / "gpu", scheduler=address, device="cuda", **options)
+        with pytest.raises(ConfigError, match="name a run folder"):
+            evaluate(motion, CONFIG, scheduler=address, **options)
+    evaluate(motion, CONFIG, out=tmp_path / "here", device="cpu", **options)
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_workers_of_a_cluster_share_the_folds_of_a_stack(tmp_path, monkeypatch):
+    """Two threads stand in for two workers, and the processor for their GPUs."""
+    monkeypatch.setattr(fit, "pick_device", lambda _: torch.device("cpu"))
+    monkeypatch.setattr(fit, "folds_at_once", lambda *_, **__: 4)
+    sizes = []
+    monkeypatch.setattr(
+        fit, "fit_many", lambda motion, parts, *a, **k: sizes.append(len(parts)) or fit_many(motion, parts, *a, **k)
+    )
+    plan, folder = replace(plan_of(synthetic_motion(6), CONFIG), device="cuda"), RunFolder(tmp_path)
+    with cluster(processes=False) as address:
+        done = dict(run_tasks(plan, folder, plan.tasks, 1, address))
+    assert sizes == [3, 3]
+    assert done == {str(task): None for task in plan.tasks}
+    assert None not in [read_task(plan, folder, task) for task in plan.tasks]
 
 
 def test_a_stack_that_fails_names_its_units(tmp_path, monkeypatch):

@@ -19,11 +19,11 @@ from stag.report.timeline_files import (
     elan,
     events_in_words,
     interval_rows,
-    noise_px,
     spotted_intervals,
     webvtt,
 )
 from stag.simulate.recording_motion import simulate_recording
+from stag.spotting.peaks import noise_px
 from stag.spotting.recognise import FaceTimeline, interval_motion, recognise, unit_curves
 from stag.types import Interval
 from stag.video import read_frames, write_video

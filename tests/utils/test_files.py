@@ -80,11 +80,24 @@ def test_a_link_is_written_through(tmp_path):
     assert len(list(tmp_path.rglob("*"))) == 3
 
 
-def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+@pytest.mark.parametrize("named", [True, False])
+def test_an_error_names_the_file_that_was_asked_for(tmp_path, named):
     with pytest.raises(OSError, match="No space") as caught, atomic_path(tmp_path / "x.csv") as temporary:
-        raise OSError(errno.ENOSPC, "No space left on device", str(temporary))
+        raise OSError(errno.ENOSPC, "No space left on device", *([str(temporary)] if named else []))
     assert caught.value.filename == str(tmp_path / "x.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_device_is_named():
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        write_text(Path("/dev/full"), "x")
+
+
+def test_a_link_that_leads_to_itself_is_refused(tmp_path):
+    (tmp_path / "x.csv").symlink_to("x.csv")
+    with pytest.raises(OSError, match=r"x\.csv"):
+        write_text(tmp_path / "x.csv", "x")
+    assert (tmp_path / "x.csv").is_symlink()
 
 
 def test_one_owner_at_a_time_and_nothing_stays(tmp_path):

@@ -303,10 +303,10 @@ def broken(kind, folder, rng):
             frame.sample_rate = 8000
             container.mux(stream.encode(frame))
         return path, "no video stream"
-    if kind in ("folder", "image", "jpeg", "size"):
+    if kind in ("folder", "image", "jpeg", "size", "other images"):
         small, large = np.zeros((8, 8), np.uint8), np.zeros((8, 9), np.uint8)
         (folder / "clip").mkdir()
-        if kind != "folder":
+        if kind in ("image", "jpeg", "size"):
             save(folder / "clip" / "1.png", small)
         if kind == "image":
             (folder / "clip" / "2.png").write_bytes(b"\x89PNG garbage")
@@ -319,7 +319,10 @@ def broken(kind, folder, rng):
         if kind == "size":
             save(folder / "clip" / "2.png", large)
             return folder / "clip", "frame 1: is 9x8 after frames of 8x8"
-        return folder / "clip", "contains no image"
+        if kind == "other images":
+            (folder / "clip" / "2.heic").write_bytes(b"x")
+            return folder / "clip", r"no image of a kind that is read, but 1 \.heic; convert them"
+        return folder / "clip", "contains no image; expected files ending in"
     container, options = {
         "cut mp4": ("mp4", {}), "cut early mp4": ("mp4", {"movflags": "+faststart"}), "cut mkv": ("mkv", {}),
         "cut avi": ("avi", {}),
@@ -339,7 +342,7 @@ def broken(kind, folder, rng):
     "kind",
     [
         "missing", "empty", "text", "sound", "folder", "image", "jpeg", "size", "cut mp4", "cut early mp4", "cut mkv",
-        "cut avi", "cut gif",
+        "cut avi", "cut gif", "other images",
     ],
 )  # fmt: skip
 def test_a_broken_source_is_named_in_one_sentence(rng, tmp_path, capfd, kind):

@@ -8,7 +8,7 @@ import sys
 from stag.cli import clips, data, spotting, studies, study_figures, upkeep
 from stag.cli.console import fail
 from stag.cli.usage import app
-from stag.errors import StagError
+from stag.errors import StagError, reason
 
 __all__ = ["app", "clips", "data", "main", "spotting", "studies", "study_figures", "upkeep"]
 
@@ -23,4 +23,7 @@ def main() -> None:
         app()
     except (StagError, OSError, MemoryError) as error:
         fail(error)
+        sys.exit(1)
+    except ImportError as error:  # a library that stag needs is gone, or fits neither this system nor another library
+        fail(StagError(f"{error.name or 'a library'} cannot be loaded ({reason(error)}); install stag anew (README)"))
         sys.exit(1)

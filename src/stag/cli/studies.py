@@ -117,19 +117,20 @@ def info(
     Mode(
         "with --train and --test",
         lambda given: bool(given["train_file"] or given["test_file"]) and given["model"] is None,
-        takes="out files train_file test_file method init seeds preset config set_ au jobs device quiet",
+        takes="out files train_file test_file method init seeds preset config set_ au jobs device scheduler quiet",
     ),
     Mode("with --model", lambda given: given["model"] is not None, takes="out files model au quiet"),
     Mode(
         "without --model, --train or --test",
         lambda given: not (given["train_file"] or given["test_file"] or given["model"]),
-        takes=f"out files method init {_TRAINING} au jobs device quiet",
+        takes=f"out files method init {_TRAINING} au jobs device scheduler quiet",
     ),
     Mode(
         "with a --method that is not a network",
         lambda given: given["method"] in METHODS and given["method"] not in NETWORK_NAMES,
         ignores="preset config set_ au device",
     ),
+    Mode("with --scheduler, whose workers compute", lambda given: given["scheduler"] is not None, ignores="jobs"),
     _LOSO,
     settings=_LEARNING,
     kept=lambda given: RESUMES if given["model"] is None else None,
@@ -151,6 +152,10 @@ def evaluate(
     init: Annotated[
         str | None, Option(help="Model to start from in every fold. Default: random weights."), Reads()
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        Option(metavar="tcp://HOST:PORT", help="Scheduler of a dask cluster that sees OUT; its workers compute."),
+    ] = None,
 ) -> None:
     """Train and score by leave-one-subject-out or k folds, across data sets, or score a trained model."""
     from stag.evaluation import evaluate as evaluation
@@ -165,7 +170,7 @@ def evaluate(
         from stag.model.stag import STAG
 
         start = STAG.from_pretrained(init)
-    arguments = run.protocol_arguments()
+    arguments = run.protocol_arguments() | {"scheduler": scheduler}
     if bool(train_file) != bool(test_file):
         raise BadParameter("--train and --test go together")
     if train_file and files:
@@ -173,7 +178,7 @@ def evaluate(
     with progress_bar("evaluate", run.quiet) as progress:
         if train_file and test_file:
             sets = load_motion(train_file), load_motion(test_file)
-            split_arguments = {name: arguments[name] for name in ("seeds", "jobs", "device")}
+            split_arguments = {name: arguments[name] for name in ("seeds", "jobs", "device", "scheduler")}
             result = evaluation.evaluate_split(
                 *sets, settings, method=method, init=start, out=out, **split_arguments, progress=progress
             )

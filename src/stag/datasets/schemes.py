@@ -17,8 +17,8 @@ SETS = ("casme2", "samm", "smic", "dfme", "fourdme", "name")
 
 _NOUNS = {
     "afraid": "fear", "angry": "anger", "contemptuous": "contempt", "disgusted": "disgust", "fearful": "fear",
-    "happy": "happiness", "joy": "happiness", "repressed": "repression", "sad": "sadness", "scared": "fear",
-    "surprised": "surprise",
+    "happy": "happiness", "joy": "happiness", "joyful": "happiness", "repressed": "repression", "sad": "sadness",
+    "scared": "fear", "sorrow": "sadness", "surprised": "surprise",
 }  # fmt: skip
 """Names that labs write for the annotated emotions."""
 

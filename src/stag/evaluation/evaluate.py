@@ -56,6 +56,7 @@ def evaluate(
     learner: Learner | None = None,
     baselines: bool = True,
     device: str = "auto",
+    scheduler: str | None = None,
 ) -> Result:
     """Evaluate a method by a protocol; a second call with the same ``out`` computes only what is missing.
 
@@ -80,6 +81,8 @@ def evaluate(
         baselines: Whether to compute the baselines too.
         device: ``cpu`` trains one unit a process; ``cuda`` trains as many units as its memory takes as one stacked
             model, which rounds sums differently; ``auto`` takes a GPU where there is one. Other learners ignore it.
+        scheduler: Address of a dask scheduler, whose workers then compute in place of ``jobs`` processes. They must see
+            ``out`` under the same path. With ``cuda`` each worker trains its share on its GPU; ``auto`` is ``cpu``.
 
     Raises:
         ConfigError: An argument is not acceptable, or ``config`` is given for a method that reads no settings.
@@ -96,8 +99,8 @@ def evaluate(
     motion = _ordered(_conformed(motion, init), motion.classes)
     parts = split(protocol, motion.group, motion.label, folds)
     identity = {"data": fingerprint_data(motion)}
-    plan = _plan(motion, config, protocol, parts, seeds, method, init, learner, identity, baselines, device)
-    return _run(plan, out, jobs, progress)
+    plan = _plan(motion, config, protocol, parts, seeds, method, init, learner, identity, baselines, device, scheduler)
+    return _run(plan, out, jobs, progress, scheduler)
 
 
 def evaluate_split(
@@ -114,6 +117,7 @@ def evaluate_split(
     learner: Learner | None = None,
     baselines: bool = True,
     device: str = "auto",
+    scheduler: str | None = None,
 ) -> Result:
     """Train on one set and test on another: cross-dataset, or the fixed split of a data set.
 
@@ -139,8 +143,10 @@ def evaluate_split(
     learned = np.isin(motion.group, train.group)
     fold = Fold("test", np.flatnonzero(learned), np.flatnonzero(~learned))
     identity = {"data": fingerprint_data(motion), "data_train": fingerprint_data(_ordered(train, train.classes))}
-    plan = _plan(motion, config, "cross-dataset", [fold], seeds, method, init, learner, identity, baselines, device)
-    return _run(plan, out, jobs, progress)
+    plan = _plan(
+        motion, config, "cross-dataset", [fold], seeds, method, init, learner, identity, baselines, device, scheduler
+    )
+    return _run(plan, out, jobs, progress, scheduler)
 
 
 def evaluate_model(
@@ -198,6 +204,7 @@ def _plan(
     identity: Mapping[str, Any],
     baselines: bool,
     device: str,
+    scheduler: str | None = None,
 ) -> Plan:
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ConfigError(f"`seeds={','.join(map(str, seeds))}`: expected different whole numbers from 0 upwards")
@@ -218,9 +225,9 @@ def _plan(
     refuse_missing_codes(motion, config, folds)
     for remark in limits_of(motion, folds):
         _LOG.warning("stag: %s", remark)
-    if not isinstance(learner, NetworkLearner):
+    if not isinstance(learner, NetworkLearner) or (scheduler is not None and device == "auto"):
         device = "cpu"
-    elif device != "cpu":
+    elif device != "cpu" and (scheduler is None or device != "cuda"):  # a cluster's workers look for their own
         from stag.training.device import pick_device
 
         device = pick_device(device).type
@@ -240,18 +247,28 @@ def _plan(
     )
 
 
-def _run(plan: Plan, out: Path | str | None, jobs: int, progress: Progress | None, *, kept: bool = True) -> Result:
+def _run(
+    plan: Plan,
+    out: Path | str | None,
+    jobs: int,
+    progress: Progress | None,
+    scheduler: str | None = None,
+    *,
+    kept: bool = True,
+) -> Result:
     if jobs < 1:
         raise ConfigError(f"`jobs={jobs}`: expected at least 1")
     if out is None:
+        if scheduler is not None:
+            raise ConfigError(f"`scheduler={scheduler}`: name a run folder `out` that its workers see too")
         with TemporaryDirectory(prefix="stag-") as temporary:
             return replace(_run(plan, temporary, jobs, progress, kept=False), out=None)
-    folder, tasks = RunFolder(Path(out)), plan.tasks
+    folder, tasks = RunFolder(Path(out).absolute() if scheduler else Path(out)), plan.tasks
     with folder.opened(plan.identity, plan.config):
         missing = [task for task in tasks if read_task(plan, folder, task) is None]
         reasons: dict[str, str] = {}
         finished = len(tasks) - len(missing)
-        for done, (name, reason) in enumerate(run_tasks(plan, folder, missing, jobs), start=finished + 1):
+        for done, (name, reason) in enumerate(run_tasks(plan, folder, missing, jobs, scheduler), finished + 1):
             if reason is not None:
                 reasons[name] = reason
             if progress is not None:

@@ -22,7 +22,13 @@ NEEDED = ("clip_id", "subject", "truth", "predicted")
 OPTIONAL = {"dataset": "", "fold": "all", "seed": "0"}
 """Optional column -> its default."""
 
-COLUMNS: Columns = {name: (name,) for name in (*NEEDED, *OPTIONAL)}
+COLUMNS: Columns = {
+    "clip_id": ("clip_id", "clip", "filename"),
+    "subject": ("subject", "sub", "participant"),
+    "truth": ("truth", "ground_truth", "y_true"),
+    "predicted": ("predicted", "prediction", "y_pred"),
+    **{name: (name,) for name in OPTIONAL},
+}
 
 
 def read_predictions(path: Path | str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ labels; the process that computed the answers writes them to the file of the uni
 from __future__ import annotations
 
 import logging
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stag import __version__
 from stag.config import Config
 from stag.errors import ModelError, StagError
 from stag.evaluation.baselines import BASELINES
@@ -25,7 +27,7 @@ from stag.motion_set import MotionSet
 from stag.utils.choices import NetworkName
 from stag.utils.durations import duration
 from stag.utils.files import write_json
-from stag.utils.parallel import one_thread, spread
+from stag.utils.parallel import one_thread, spread, workers_of
 
 if TYPE_CHECKING:
     from stag.model.stag import STAG
@@ -117,26 +119,45 @@ def classify(model: STAG, test: MotionSet, config: Config) -> Answers:
     return Answers(probabilities[:, [model.classes.index(name) for name in test.classes]], units)
 
 
-def run_tasks(plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, str | None]]:
+def run_tasks(
+    plan: Plan, folder: RunFolder, tasks: Sequence[Task], jobs: int, scheduler: str | None = None
+) -> Iterator[tuple[str, str | None]]:
     """Run tasks on ``jobs`` processes; yield the name of each as it ends, and the error message or ``None``.
 
-    Baselines are computed once a fold, whatever the number of seeds. On a GPU the networks train in this process.
+    Baselines are computed once a fold, whatever the number of seeds. On a GPU the networks train in this process. Where
+    there is a ``scheduler``, the workers of its cluster do the work, each of them on its own GPU if ``plan.device`` is
+    ``cuda``.
     """
     networks = [task for task in tasks if task.seed is not None and isinstance(plan.learner, NetworkLearner)]
     stacked = networks if plan.device == "cuda" else []
-    rest = [task for task in tasks if task not in stacked]
-    baselines = {str(task): 0.0 for task in rest if task.seed is None}
-    jobs = min(jobs, len(rest))
-    if networks and not stacked and _LOG.isEnabledFor(logging.INFO):
-        _announce(plan, networks, jobs)
+    calls = [[task] for task in tasks if task not in stacked]
+    baselines = {str(task): 0.0 for task in tasks if task.seed is None}
+    if scheduler is not None and stacked:
+        workers = workers_of(scheduler)
+        calls += [stacked[first::workers] for first in range(min(workers, len(stacked)))]
+    elif networks and not stacked and scheduler is None and _LOG.isEnabledFor(logging.INFO):
+        _announce(plan, networks, min(jobs, len(calls)))
     lean = replace(plan, folds=())  # every task brings its own fold
-    for name, error, seconds in spread(_work, ((lean, folder, task) for task in rest), jobs, ordered=False):
-        if name in baselines:
-            baselines[name] = seconds
-        yield name, error
+    where: dict[str, Any] = {} if scheduler is None else {"backend": "dask", "address": scheduler}
+    work = ((lean, folder, some, __version__) for some in calls)
+    for done in spread(_share, work, min(jobs, len(calls)), ordered=False, **where):
+        for name, error, seconds in done:
+            if name in baselines:
+                baselines[name] = seconds
+            yield name, error
     if baselines:
         _LOG.info("baselines of %d folds, once for all seeds: %s", len(baselines), duration(sum(baselines.values())))
-    yield from run_stacked(plan, folder, stacked)
+    if scheduler is None:
+        yield from run_stacked(plan, folder, stacked)
+
+
+def _share(plan: Plan, folder: RunFolder, tasks: Sequence[Task], version: str) -> list[tuple[str, str | None, float]]:
+    """Do tasks, where several are networks that train as stacks on the GPU of this process."""
+    if version != __version__:
+        raise StagError(f"worker {platform.node()} has stag {__version__}; install {version} there, as it is here")
+    if plan.device == "cuda" and tasks[0].seed is not None:
+        return [(name, error, 0.0) for name, error in run_stacked(plan, folder, tasks)]
+    return [_work(plan, folder, task) for task in tasks]
 
 
 def _announce(plan: Plan, tasks: Sequence[Task], jobs: int) -> None:
@@ -154,7 +175,11 @@ def run_stacked(plan: Plan, folder: RunFolder, tasks: Sequence[Task]) -> Iterato
     if not tasks:
         return
     how = _network(plan)
-    at_once = folds_at_once(plan.motion, Part(_largest(tasks), 0), plan.config, **how)
+    try:
+        at_once = folds_at_once(plan.motion, Part(_largest(tasks), 0), plan.config, **how)
+    except StagError as error:
+        yield from ((str(task), str(error)) for task in tasks)
+        return
     for begin in range(0, len(tasks), at_once):
         some = tasks[begin : begin + at_once]
         parts = [Part(task.fold.train, task.seed or 0) for task in some]

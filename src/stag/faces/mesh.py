@@ -187,7 +187,7 @@ def _square_around(mesh: FloatArray) -> tuple[FloatArray, float, float]:
 
 
 def _shifted(face: Landmarks, by: int) -> Landmarks:
-    mesh = None if face.mesh is None else face.mesh + [by, by, 0]
+    mesh = None if face.mesh is None else face.mesh + np.array([by, by, 0])
     left, top, right, bottom = (side + by for side in face.box)
     return Landmarks(face.points + by, face.score, (left, top, right, bottom), mesh)
 

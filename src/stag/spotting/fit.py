@@ -144,24 +144,25 @@ def train_simulated(
         epochs: Passes over the candidates.
         progress: Called with (done, total) steps of work.
     """
-    total = people + epochs + max(people // 4, 1)
+    others = max(people // 4, 1)
+    total = people + epochs + others
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(done, total)
+
     lessons = []
     for person in range(people):
         made = simulate_recording(person, seed=seed, duration_s=_RECORDING_S)
         generator = np.random.default_rng([seed, person])
         lessons.append(lesson(made.motion, made.script.expressions, made.script.events, generator))
-        if progress is not None:
-            progress(person + 1, total)
-    net = fit_spotter(
-        lessons,
-        epochs=epochs,
-        seed=seed,
-        progress=None if progress is None else lambda k, _: progress(people + k, total),
-    )
-    quiet = (
-        simulate_recording(person, seed=seed, duration_s=_RECORDING_S, expressions=False).motion
-        for person in range(_CALIBRATION_PEOPLE, _CALIBRATION_PEOPLE + max(people // 4, 1))
-    )
+        report(person + 1)
+    net = fit_spotter(lessons, epochs=epochs, seed=seed, progress=lambda done, _: report(people + done))
+    quiet = []
+    for person in range(others):
+        who = _CALIBRATION_PEOPLE + person
+        quiet.append(simulate_recording(who, seed=seed, duration_s=_RECORDING_S, expressions=False).motion)
+        report(people + epochs + person + 1)
     card: dict[str, object] = {"simulated": True, "people": people, "minutes": people * _RECORDING_S / 60, "seed": seed}
     return Spotter(net, false_alarm_table(net, quiet), card)
 

@@ -42,7 +42,8 @@ def gpu_problem() -> str:
 
 
 def free_bytes() -> int:
-    """Return the free memory of the GPU."""
+    """Return the free memory of the GPU; a ConfigError says that there is none."""
+    pick_device("cuda")
     free: int = torch.cuda.mem_get_info()[0]
     return free
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -23,6 +24,7 @@ from stag.errors import RunError
 _LOG = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX = ".partial-"  # of unfinished files; a killed process may leave one behind
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 
@@ -40,25 +42,36 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / f"output{path.suffix}"
             temporary.touch()
-            yield temporary
-            with temporary.open("rb") as source, path.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
+            with _naming(path, temporary):
+                yield temporary
+                with temporary.open("rb") as source, path.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
         return
     place = Path(os.path.realpath(path))
+    if place.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     place.parent.mkdir(parents=True, exist_ok=True)
     # The name of the file is not repeated: a name of legal length could become too long.
     temporary = place.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{place.suffix}"
+    with _naming(path, temporary):
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if place.exists() else 0o666))
+            take_permissions(temporary, place)
+            yield temporary
+            os.replace(temporary, place)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+@contextmanager
+def _naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors name the file that was asked for: nobody typed the temporary one, and a full disk names none."""
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if place.exists() else 0o666))
-        take_permissions(temporary, place)
-        yield temporary
-        os.replace(temporary, place)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError) and str(error.filename) == str(temporary):
-            error.filename = str(path)  # nobody typed the name of the temporary file
-            error.filename2 = None
+        yield
+    except OSError as error:
+        if error.filename in (str(temporary), temporary) or (error.filename is None and error.errno in _FULL):
+            error.filename, error.filename2 = str(path), None
         raise
 
 

@@ -180,18 +180,31 @@ def _quiet_cleaner() -> Iterator[None]:
             os.environ["PYTHONWARNINGS"] = before
 
 
-def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], address: str, how: str) -> Iterator[T]:
+def workers_of(address: str) -> int:
+    """Return how many workers a dask cluster has now."""
+    with _cluster(address) as (_, client):
+        return len(client.nthreads())
+
+
+@contextlib.contextmanager
+def _cluster(address: str) -> Iterator[tuple[Any, Any]]:
+    """Yield the package distributed, and a client of the cluster, which has a worker."""
     try:
         distributed: Any = import_module("distributed")
     except ImportError as error:
         raise MissingDependency(
             f"backend dask needs the package distributed, here and on the workers: {install_hint('cluster')}"
         ) from error
-    from joblib import Parallel, delayed, parallel_config
-
     _knock(distributed, address)
     with distributed.Client(address, timeout=CONNECT_S, set_as_default=False) as client:
         _await_workers(client, address)
+        yield distributed, client
+
+
+def _on_cluster(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], address: str, how: str) -> Iterator[T]:
+    from joblib import Parallel, delayed, parallel_config
+
+    with _cluster(address) as (distributed, client):
         with parallel_config(backend="dask", client=client, wait_for_workers_timeout=CONNECT_S):
             pool = Parallel(n_jobs=-1, batch_size=1, return_as=how)
         try:

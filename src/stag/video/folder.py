@@ -84,6 +84,15 @@ def list_images(folder: Path) -> tuple[FrameOrder, int]:
     return frame_order(images), len(files) - len(images)
 
 
+def _others(folder: Path) -> str:
+    """Return what a folder without images has instead, and what is expected."""
+    endings = Counter(entry.suffix.lower() for entry in folder.iterdir() if not entry.name.startswith("."))
+    del endings[""]
+    kinds = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(3))
+    read = f"files ending in {', '.join(IMAGE_SUFFIXES)}"
+    return f" of a kind that is read, but {kinds}; convert them to {read}" if kinds else f"; expected {read}"
+
+
 def is_image(name: str) -> bool:
     """Return whether a file name is visible and ends like an image."""
     return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
@@ -105,7 +114,7 @@ def folder_pictures(path: Path, first: int, stop: int | None, most: int | None) 
     except OrderUnknownError as error:
         raise VideoError(f"{path}: {error}") from error
     if not order.names:
-        raise VideoError(f"{path}: the folder contains no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}")
+        raise VideoError(f"{path}: the folder contains no image{_others(path)}")
     clip = FrameOrder(order.names[first:stop], order.numbers[first:stop])
     if not clip.names:
         raise begins_late(path, len(order.names), first)

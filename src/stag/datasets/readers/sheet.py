@@ -20,6 +20,7 @@ Columns = Mapping[str, Sequence[str]]
 
 _HEAD_BYTES = 1 << 16
 _LARGEST_BYTES = 1 << 25  # assumed; a sheet of a few thousand clips has a hundredth of it
+_SHOWN = 30  # names of columns
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,12 @@ def _fitting(path: Path, grids: Iterable[Grid], columns: Columns, optional: Iter
             f"{', '.join(columns[field][0] for field in required)}; check that this is the right table"
         )
     names = " or ".join(repr(name) for name in columns[best[2][0]][:3])
-    raise DatasetError(f"{path}: has no column {names}; found {', '.join(best[1])}; rename the column")
+    raise DatasetError(f"{path}: has no column {names}; found {_listed(best[1])}; rename the column")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _chosen(path: Path, fitting: Sequence[tuple[Grid, Sheet]], prefer: str) -> Sheet:
