@@ -199,7 +199,8 @@ def make_app(
                     prediction, why = analyse(clip, clip.name, predictor, limits, progress)
                 elif recording:
                     found = spot_recording(upload, name, predictor, shipped_spotter(), progress, fps=fps)
-                    return recording_json(found) if as_json else recording_html(found)
+                    progress(0.95, "Writing the report")
+                    return recording_json(found) if as_json else recording_html(upload, found, fps=fps)
                 else:
                     prediction, why = analyse(upload, name, predictor, limits, progress, fps=fps, aus=aus)
                 progress(0.9, "Writing the report")
