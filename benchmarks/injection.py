@@ -19,14 +19,15 @@ from stag.bench.clips import ClipSpec, render
 from stag.bench.rows import markdown
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, StagError
-from stag.faces.detect import load_detector
+from stag.faces.crop import compose, invert, transform_points
+from stag.faces.detect import FaceDetector, load_detector
 from stag.facs import AU_VOCABULARY
 from stag.inference.predictor import Predictor
 from stag.motion.clip import extract_clip
-from stag.motion.recording import measure_recording
+from stag.motion.recording import head_motion, measure_recording
 from stag.simulate.actions import action_fields
 from stag.spotting.sensitivity import Planted, planted_frames
-from stag.types import Frame, MotionTensor, RecordingMotion
+from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor, RecordingMotion
 from stag.utils.parallel import spread
 from stag.video import read_frames
 
@@ -108,8 +109,31 @@ def footage_clips(path: Path, moments: int) -> list[Injected]:
             planted = Planted(start, units, px)
             cut = [f for f in frames if start - 1 / fps < f.time_s <= planted.interval.offset_s]
             moved = planted_frames(cut, recording, fields, [planted] if units else [])
-            clips += _extracted(moved, path.stem, fps, units, px)
+            nearest = _Nearest(detector, face_place(recording, start))
+            clips += _extracted(moved, path.stem, fps, units, px, nearest)
     return clips
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """Finds the face nearest to a place of the frame alone: of several people one is moved."""
+
+    detector: FaceDetector
+    place: FloatArray
+
+    def detect(self, image: GreyImage) -> list[Landmarks]:
+        """Return it, or nothing."""
+        faces = self.detector.detect(image)
+        return sorted(faces, key=lambda face: float(np.linalg.norm(face.points.mean(axis=0) - self.place)))[:1]
+
+
+def face_place(recording: RecordingMotion, time_s: float) -> FloatArray:
+    """Return where in the frame the middle of the recorded face is at a moment, ``(2,)``."""
+    assert recording.points is not None
+    assert recording.to_crop is not None
+    row = int(np.argmin(np.abs(recording.time_s - time_s)))
+    to_crop = compose(invert(head_motion(recording, row)), recording.to_crop[recording.stretch[row]])
+    return np.asarray(transform_points(recording.points, invert(to_crop)).mean(axis=0))
 
 
 def stillest(recording: RecordingMotion, most: int) -> list[float]:
@@ -137,21 +161,22 @@ def stillest(recording: RecordingMotion, most: int) -> list[float]:
 def portrait_clips(path: Path, number: int) -> list[Injected]:
     """Return clips of a photograph: each head, frame rate and strength, with units that take turns."""
     clips: list[Injected] = []
-    units_of = list(CLASS_OF)
+    units_of, settings = list(CLASS_OF), MotionConfig()
+    detector = load_detector(settings.landmarks, min_score=settings.min_face_score)
     for turn, (head, pose) in enumerate(HEADS.items()):
         for fps in FRAME_RATES:
             for place, px in enumerate(STRENGTHS_PX):
                 units = units_of[(number + 3 * turn + place) % len(units_of)]
                 spec = ClipSpec(number, 64.0, units, px, fps=fps, portrait=path, **pose)
-                clips += _extracted(render(spec).filmed(_NOISE), f"portraits, {head}", fps, units, px)
+                clips += _extracted(render(spec).filmed(_NOISE), f"portraits, {head}", fps, units, px, detector)
     return clips
 
 
-def _extracted(frames: Iterable[Frame], name: str, fps: float, units: tuple[int, ...], px: float) -> Iterator[Injected]:
-    settings = MotionConfig()
-    detector = load_detector(settings.landmarks, min_score=settings.min_face_score)
+def _extracted(
+    frames: Iterable[Frame], name: str, fps: float, units: tuple[int, ...], px: float, detector: FaceDetector
+) -> Iterator[Injected]:
     try:
-        tensor = extract_clip(frames, detector, settings, name)[0]
+        tensor = extract_clip(frames, detector, MotionConfig(), name)[0]
     except FaceNotFound:
         return  # a face that is not found is no answer, right or wrong
     yield Injected(name, fps, units, px, replace(tensor, crop=tensor.crop[:1, :1]))

@@ -7,9 +7,9 @@ import pytest
 
 import stag
 from stag.config import Config
+from stag.datasets.schemes import scheme
 from stag.inference.facts import NOT_STATED, model_facts
 from stag.model.folder import read_info
-from stag.datasets.schemes import scheme
 from stag.model.shipped import DEFAULT_MODEL, SHIPPED, shipped_folder
 from stag.model.stag import STAG
 from tiny import TINY

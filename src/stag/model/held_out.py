@@ -91,10 +91,11 @@ class HeldOut(BaseModel):
             "  take no answer below",
             f"{least:g}, where one answer in ten may be wrong" if least is not None else "1: too many are wrong",
         )
+        areas = sorted(self.units.items())
         units = {
-            "told well": [unit for unit, area in self.units.items() if area >= _UNIT_TOLD],
-            "told": [unit for unit, area in self.units.items() if _UNIT_UNSURE <= area < _UNIT_TOLD],
-            "hardly": [unit for unit, area in self.units.items() if area < _UNIT_UNSURE],
+            "told well": [unit for unit, area in areas if area >= _UNIT_TOLD],
+            "told": [unit for unit, area in areas if _UNIT_UNSURE <= area < _UNIT_TOLD],
+            "hardly": [unit for unit, area in areas if area < _UNIT_UNSURE],
         }
         said = "; ".join(f"{name} {', '.join(map(str, some))}" for name, some in units.items() if some)
         yield "  action units", f"{said} (calibration error {self.unit_calibration_error:.3f})"
