@@ -1,4 +1,4 @@
-"""Run a benchmark, such as ``python -m benchmarks motion``. All clips are simulated."""
+"""Run a benchmark, such as ``python -m benchmarks motion``. Clips are simulated, but for the footage that is given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.fields import compare_fields, fields_table
+from benchmarks.injection import answers, footage_paths, inject, injection_table
 from benchmarks.methods import compare_methods, methods_csv, methods_table
 from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
@@ -14,7 +15,7 @@ from benchmarks.portraits import portrait_paths, portrait_tables
 from benchmarks.probes import probe_rows, probe_table
 from benchmarks.quality import reliability, reliability_table
 from benchmarks.spotting import spotting_tables
-from benchmarks.starts import compare_starts, pretrain, starts_table
+from benchmarks.starts import compare_starts, curve_table, learning_curve, pretrain, starts_table
 from stag.cli.console import progress_bar, say
 from stag.config import Config
 from stag.model.stag import STAG
@@ -60,6 +61,18 @@ def run_portraits(arguments: argparse.Namespace) -> None:
     say(tables)
 
 
+def run_injection(arguments: argparse.Namespace) -> None:
+    """Put known action units into real footage, and count what models say of them; write the table."""
+    footage = footage_paths(arguments.footage)
+    portraits = portrait_paths(arguments.portraits) if arguments.portraits else []
+    with progress_bar("injection", quiet=False) as progress:
+        clips = inject(footage, portraits, moments=arguments.moments, jobs=arguments.jobs, progress=progress)
+    table = injection_table([one for model in arguments.models for one in answers(clips, model)])
+    write_text(arguments.out / "injection.md", table)
+    say(table)
+    say(f"known movements in given footage; table  {arguments.out / 'injection.md'}")
+
+
 def run_probes(arguments: argparse.Namespace) -> None:
     """Measure whether the graph branch can answer questions of connectivity; write the table."""
     with progress_bar("probes", quiet=False) as progress:
@@ -103,6 +116,9 @@ def run_methods(arguments: argparse.Namespace) -> None:
 
 def run_starts(arguments: argparse.Namespace) -> None:
     """Evaluate STAG from random, pre-trained and shipped weights; write the table, and a run folder for each start."""
+    if arguments.sizes:
+        run_curve(arguments)
+        return
     people, each = arguments.people, arguments.clips // arguments.people
     motion = simulate_motion(people, each, seed=arguments.corpus_seed, scheme=arguments.scheme)
     config = Config.preset(arguments.preset).override(arguments.set)
@@ -131,6 +147,32 @@ def run_starts(arguments: argparse.Namespace) -> None:
     write_text(arguments.out / "starts.md", table)
     say(table)
     say(f"simulated motion; table  {arguments.out / 'starts.md'}")
+
+
+def run_curve(arguments: argparse.Namespace) -> None:
+    """Compare ways to learn from few clips of another domain; write the table."""
+    config = Config.preset(arguments.preset).override(arguments.set)
+    with progress_bar("sizes", quiet=False) as progress:
+        rows = learning_curve(
+            arguments.sizes,
+            config,
+            STAG.from_pretrained(arguments.init),
+            arguments.init,
+            out=arguments.out / "curve",
+            scheme=arguments.scheme,
+            corpus_seed=arguments.corpus_seed,
+            protocol=arguments.protocol,
+            folds=arguments.folds,
+            seeds=range(arguments.seeds),
+            jobs=arguments.jobs,
+            device=arguments.device,
+            progress=progress,
+        )
+    about = f"scheme {arguments.scheme}, {arguments.protocol}, {arguments.seeds} seeds, preset {arguments.preset}"
+    table = curve_table(rows, about)
+    write_text(arguments.out / "curve.md", table)
+    say(table)
+    say(f"simulated motion; table  {arguments.out / 'curve.md'}")
 
 
 def run_spotting(arguments: argparse.Namespace) -> None:
@@ -162,6 +204,14 @@ def parser() -> argparse.ArgumentParser:
     spotting.set_defaults(run=run_spotting)
     spotting.add_argument("--people", type=int, default=60, help="people who show expressions")
     spotting.add_argument("--quiet-people", type=int, default=40, help="people who show none")
+    injection = names.add_parser("injection", parents=[shared], help=run_injection.__doc__)
+    injection.set_defaults(run=run_injection)
+    injection.add_argument(
+        "--footage", nargs="+", type=Path, required=True, help="videos or GIFs of a face, or folders"
+    )
+    injection.add_argument("--portraits", type=Path, help="folder of photographs, one face in each")
+    injection.add_argument("--moments", type=int, default=3, help="still moments of each recording")
+    injection.add_argument("--models", nargs="+", default=["megc3"], help="models of three classes")
     methods = names.add_parser("methods", parents=[shared], help=run_methods.__doc__)
     methods.set_defaults(run=run_methods)
     methods.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")
@@ -169,6 +219,10 @@ def parser() -> argparse.ArgumentParser:
     starts.set_defaults(run=run_starts)
     starts.add_argument("--pool", type=int, default=20_000, help="unlabelled clips to pre-train on")
     starts.add_argument("--batches", type=int, default=4_000, help="batches of pre-training")
+    starts.add_argument("--init", default="megc3", help="trained model to start from, with --sizes")
+    starts.add_argument(
+        "--sizes", type=lambda text: [int(part) for part in text.split(",")], metavar="N,N...", help="learning curve"
+    )
     for one in (methods, starts):
         _evaluation_options(one)
     return main

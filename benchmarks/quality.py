@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.degrade import FILMS
 from stag.bench.clips import ClipSpec, found_face, render
 from stag.bench.extraction import Known
 from stag.bench.rows import markdown
 from stag.datasets.schemes import scheme
+from stag.evaluation.reliability import calibration_error
 from stag.inference.predictor import Predictor
 from stag.inference.probabilities import soften
 from stag.motion.clip import extract_clip
@@ -29,7 +29,6 @@ _CONFIDENT = 0.6
 _SEED = 1300
 _EYES_PX = (32.0, 48.0)
 _STRENGTHS = (0.5, 1.0, 1.6)
-_BINS = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,18 +66,6 @@ def reliability(
     return clips
 
 
-def calibration_error(probabilities: FloatArray, truth: NDArray[np.int64]) -> float:
-    """Return the expected calibration error over ten equal bins, from ``(n, C)`` probabilities and ``(n,)`` classes.
-
-    Source: Naeini et al., AAAI 2015.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
-    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(confidence[place == i].mean() - right[place == i].mean()) * (place == i).sum() for i in set(place)]
-    return float(sum(gaps) / len(right))
-
-
 def reliability_table(clips: Iterable[FilmedClip]) -> str:
     """Return a Markdown row for each way of filming and one for all, before and after softening."""
     clips = list(clips)
@@ -109,7 +96,9 @@ def _row(name: str, clips: Sequence[FilmedClip]) -> dict[str, Any]:
         "turned": sum(clip.turned for clip in clips),
     }
     if name == "all":  # one way alone has too few clips for ten bins
-        row |= {"ece_before": calibration_error(before, truth), "ece_after": calibration_error(after, truth)}
+        right = before.argmax(axis=1) == truth  # softening keeps the order of the classes
+        row |= {"ece_before": calibration_error(before.max(axis=1), right)}
+        row |= {"ece_after": calibration_error(after.max(axis=1), right)}
     return row
 
 

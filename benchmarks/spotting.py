@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from stag.datasets.readers.intervals import in_classes
 from stag.evaluation.intervals import RULES, SpottingScores, score_intervals
+from stag.inference.predictor import Predictor
 from stag.simulate.recording_motion import SimulatedRecording, simulate_recording
+from stag.spotting.recognise import recognise
 from stag.spotting.rules import CASME, SAMM, spot_by_rules, spot_by_threshold
 from stag.spotting.score import Spotter
 from stag.spotting.sensitivity import Planted, half_point
@@ -25,7 +28,7 @@ _RATES = (0.5, 1.0, 2.0)
 
 def spotting_tables(people: int, quiet_people: int, progress: Callable[[int, int], None] | None = None) -> str:
     """Return tables in Markdown: scores, detection against strength, false alarms without expressions."""
-    spotter = Spotter.load()
+    spotter, predictor = Spotter.load(), Predictor()
     methods: dict[str, Spot] = {
         "rules, thresholds of SAMM-LV": lambda m, f: spot_by_rules(m, f, SAMM),
         "rules, thresholds of CAS(ME)^2": lambda m, f: spot_by_rules(m, f, CASME),
@@ -49,10 +52,15 @@ def spotting_tables(people: int, quiet_people: int, progress: Callable[[int, int
             truth.append(replace(one, file=file))
             strengths.append(px)
         for name, spot in methods.items():
-            spotted[name] += spot(made.motion, file)
+            spotted[name] += [
+                replace(one, emotion=recognise(made.motion, one, predictor).prediction.predicted)
+                for one in spot(made.motion, file)
+            ]
         if progress is not None:
             progress(i + 1, people + quiet_people)
-    scores = {name: score_intervals(truth, found, recordings, minutes=minutes) for name, found in spotted.items()}
+    truth = list(in_classes(truth))
+    told = {name: in_classes(found) for name, found in spotted.items()}
+    scores = {name: score_intervals(truth, found, recordings, minutes=minutes) for name, found in told.items()}
     parts = [
         f"{people} simulated people, {minutes:.1f} minutes, {sum(t.kind == 'micro' for t in truth)} micro- and "
         f"{sum(t.kind == 'macro' for t in truth)} macro-expressions; {sum(talking.values())} of them talk.",
@@ -74,8 +82,9 @@ def _talks(made: SimulatedRecording) -> bool:
 
 def _score_table(scores: dict[str, SpottingScores]) -> str:
     lines = [
-        "| spotter | rule | F1 micro | macro | all | 95 % (people) | false alarms / min | error of the times (s) |",
-        "|---|---|---|---|---|---|---|---|",
+        "| spotter | rule | F1 micro | macro | all | 95 % (people) | false alarms / min | error of the times (s) "
+        "| UF1 of matches | STRS |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, one in scores.items():
         ends = {row["rule"]: row for row in one.table.to_dict("records") if row["kind"] == "all"}
@@ -83,7 +92,8 @@ def _score_table(scores: dict[str, SpottingScores]) -> str:
             f1 = " | ".join(f"{one.f1(kind, rule):.3f}" for kind in ("micro", "macro", "all"))
             low, high = (float(ends[rule][end]) for end in ("f1_low", "f1_high"))
             errors = ", ".join(f"{value:.3f}" for value in one.error_s.values())
-            rest = f"{one.false_alarms_per_min:.2f} | {errors}" if rule == "strict" else "|"
+            rest = f"{one.false_alarms_per_min:.2f} | {errors} | {one.uf1 or 0:.3f} | {one.strs or 0:.3f}"
+            rest = rest if rule == "strict" else "| | |"
             lines.append(f"| {name} | {rule} | {f1} | {low:.3f}-{high:.3f} | {rest} |")
     return "\n".join(lines)
 

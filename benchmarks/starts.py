@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from stag.bench.rows import markdown
 from stag.config import Config
-from stag.evaluation.evaluate import evaluate
+from stag.evaluation.evaluate import evaluate, evaluate_model
+from stag.evaluation.results import Result
 from stag.model.stag import STAG, clip_rms
 from stag.motion_set import MotionSet
+from stag.simulate.extraction_model import ExtractionErrors
+from stag.simulate.motion import simulate_motion
+from stag.simulate.settings import SimulationSettings
 from stag.studies.study import paired_difference
 from stag.training.device import pick_device
 
 _MASKED = 0.4  # share of steps, and of regions, that are hidden
 _BATCH = 128
+_MOST_CORPORA, _MANY_CLIPS = 4, 150  # corpora of each size, and clips of all of them together
 
 
 @dataclass(frozen=True)
@@ -140,3 +147,93 @@ def starts_table(rows: Sequence[Start], about: str) -> str:
     ]
     columns = (("start", "folds start from"), ("uf1", "UF1"), ("difference", "minus the first [95 %]"))
     return f"*simulated*: {about}. Intervals are paired, over people.\n\n{markdown(cells, columns)}\n"
+
+
+ELSEWHERE = SimulationSettings(strength_px=0.7, duration_s=0.45, head_px=4.5, blink_share=0.3, shape=1.5)
+"""Weaker, slower and less still than the simulator's default; one camera, of 100 frames a second."""
+ELSEWHERE_ERRORS = ExtractionErrors(
+    noise_share=(0.3, 0.8), noise_px=0.06, head_leak=0.35, turn_deg=4.5, window_px=4.5, person_spread=0.4
+)
+GENTLY = ("train.lr=2e-4", "train.epochs=20", "train.warmup_epochs=2")
+"""Settings for a model that should forget little of what it knows."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """UF1 of one way of learning from so many clips, pooled over people, mean over corpora."""
+
+    clips: int
+    people: int
+    corpora: int
+    way: str
+    uf1: float
+
+
+def small_corpus(clips: int, seed: int, scheme: str) -> MotionSet:
+    """Simulate a set of one laboratory, :data:`ELSEWHERE`: five people at least, with up to twenty clips each."""
+    people = max(5, clips // 20)
+    return simulate_motion(
+        people, clips // people, seed=seed, settings=ELSEWHERE, errors=ELSEWHERE_ERRORS, scheme=scheme,
+        frame_rates=(100.0,),
+    )  # fmt: skip
+
+
+def learning_curve(
+    sizes: Sequence[int],
+    config: Config,
+    model: STAG,
+    name: str,
+    *,
+    out: Path,
+    scheme: str = "megc3",
+    corpus_seed: int = 1,
+    protocol: str = "gkf",
+    folds: int = 5,
+    seeds: Sequence[int] = (0,),
+    jobs: int = 1,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Learned]:
+    """Compare what a researcher with few clips can do: train, start from a model, take it as it is, or no network.
+
+    Of small sizes there are several corpora, of other people each. Arguments are those of :func:`compare_starts`;
+    ``name`` is that of the model.
+    """
+    common: dict[str, Any] = {
+        "protocol": protocol, "folds": folds, "seeds": seeds, "jobs": jobs, "baselines": False,
+    }  # fmt: skip
+    rows = []
+    for done, size in enumerate(sizes, start=1):
+        corpora = max(1, min(_MOST_CORPORA, _MANY_CLIPS // size))
+        scores: dict[str, list[float]] = {}
+        for number in range(corpora):
+            clips, place = small_corpus(size, corpus_seed + number, scheme), out / f"{size}-{number}"
+            ways: dict[str, Callable[..., Result]] = {
+                "SVM": partial(evaluate, clips, method="svm", **common),
+                "logistic regression": partial(evaluate, clips, method="logistic", **common),
+                "from random weights": partial(evaluate, clips, config, device=device, **common),
+                f"--init {name}": partial(evaluate, clips, config, init=model, device=device, **common),
+                f"--init {name}, gently": partial(
+                    evaluate, clips, config.override(GENTLY), init=model, device=device, **common
+                ),
+                f"{name} as it is": partial(evaluate_model, clips, model),
+            }
+            for way, run in ways.items():
+                result = run(out=place / way.replace(" ", "-"))
+                scores.setdefault(way, []).append(result.content.pooled.uf1)
+        people = len(set(clips.group))
+        rows += [Learned(len(clips), people, corpora, way, float(np.mean(some))) for way, some in scores.items()]
+        if progress is not None:
+            progress(done, len(sizes))
+    return rows
+
+
+def curve_table(rows: Sequence[Learned], about: str) -> str:
+    """Return a Markdown table with a column for each size; ``about`` says in words which protocol."""
+    sizes = {row.clips: f"{row.clips} clips of {row.people} people (x {row.corpora})" for row in rows}
+    cells = [
+        {"way": way} | {str(row.clips): row.uf1 for row in rows if row.way == way}
+        for way in dict.fromkeys(row.way for row in rows)
+    ]
+    columns = [("way", "UF1"), *((str(size), heading) for size, heading in sizes.items())]
+    return f"*simulated*: {about}. In brackets the number of corpora.\n\n{markdown(cells, columns)}\n"

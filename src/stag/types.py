@@ -317,6 +317,7 @@ class RecordingMotion(ArrayValue):
         crop: ``(256, 256)`` uint8, the first aligned crop, or ``None`` for simulated motion.
         points: ``(68, 2)`` landmarks on that crop, or ``None``.
         to_crop: ``(stretches, 2, 3)`` similarity from frame to crop at the first moment of each stretch, or ``None``.
+        look: ``(N, 6)`` float32 quality of the picture, see :data:`stag.motion.quality.LOOK`, or ``None``.
     """
 
     time_s: NDArray[np.float64]
@@ -330,6 +331,7 @@ class RecordingMotion(ArrayValue):
     crop: GreyImage | None = None
     points: FloatArray | None = None
     to_crop: FloatArray | None = None
+    look: NDArray[np.float32] | None = None
 
     def stretches(self) -> list[slice]:
         """Return the rows of each stretch."""

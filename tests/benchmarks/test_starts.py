@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.starts import compare_starts, learn_to_fill, pretrain, starts_table
+from benchmarks.starts import (
+    compare_starts,
+    curve_table,
+    learn_to_fill,
+    learning_curve,
+    pretrain,
+    small_corpus,
+    starts_table,
+)
 from stag.config import Config
-from stag.model.stag import clip_rms
+from stag.model.stag import STAG, clip_rms
 from stag.simulate.motion import simulate_motion
 from synthetic import synthetic_motion
 
@@ -53,3 +61,23 @@ def test_the_table_compares_every_start_with_the_first(tmp_path):
     assert rows[0].difference is None
     assert rows[1].difference == pytest.approx(rows[1].uf1 - rows[0].uf1, abs=2e-6)
     assert "| filled |" in starts_table(rows, "3 people")
+
+
+def test_the_curve_asks_every_way_at_every_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.starts._MANY_CLIPS", 60)
+    monkeypatch.setattr("benchmarks.starts.GENTLY", ("train.epochs=1", "train.lr=1e-4"))
+    model = pretrain(synthetic_motion(3, 6, dataset="pool"), CONFIG, batches=2, device="cpu")
+    model = replace_classes(model, small_corpus(20, 1, "megc3").classes)
+    rows = learning_curve((20, 30), CONFIG, model, "mine", out=tmp_path, folds=2, device="cpu")
+    assert {(row.clips, row.corpora) for row in rows} == {(20, 3), (30, 2)}
+    assert len(rows) == 2 * len({row.way for row in rows}) == 12
+    assert all(0 < row.uf1 <= 1 for row in rows)
+    table = curve_table(rows, "2 folds")
+    assert "20 clips of 5 people (x 3)" in table
+    assert table.count("| --init mine") == 2
+
+
+def replace_classes(model, classes):
+    made = STAG(model.info.model, layout=model.info.layout, steps=model.info.steps, classes=classes)
+    made.info = replace(made.info, training=model.info.training)
+    return made

@@ -1,4 +1,4 @@
-"""The four reports in a browser: nobody is kept out, nothing is fetched, and the player plays."""
+"""The reports in a browser: nobody is kept out, nothing is fetched, and the player plays."""
 
 import json
 
@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 
 from stag.explanation.explain import explain
+from stag.report.moments import read_moments
 from stag.report.pages.prediction import prediction_page, run_page, study_page, write_page
+from stag.report.pages.timeline import timeline_page
 from stag.video import read_frames
+from timelines import filmed_brows
 
 pytestmark = pytest.mark.browser
 
@@ -22,6 +25,10 @@ def reports(predictor, clip, tmp_path_factory):
     write_page(folder / "evaluation.html", run_page(*evaluation(), examples=found, attributions=why))
     for kind in ("ablation", "audit"):
         write_page(folder / f"{kind}.html", study_page(study(kind)))
+    path, face = filmed_brows(folder)
+    write_page(
+        folder / "timeline.html", timeline_page([face], [("b.mp4", "no face")], moments=read_moments(path, [face]))
+    )
     return folder
 
 
@@ -58,7 +65,7 @@ def study(kind):
     return {"kind": kind, "simulated": True, base: scores, "rows": rows}
 
 
-KINDS = ("prediction", "evaluation", "ablation", "audit")
+KINDS = ("prediction", "evaluation", "ablation", "audit", "timeline")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,3 +115,31 @@ def test_the_player_plays_steps_and_changes_its_light(visit, reports):
     player.get_by_role("button", name="Play").click()
     page.wait_for_function("before => document.querySelector('.clock').textContent !== before", arg=before)
     player.get_by_role("button", name="Pause").click()
+
+
+def test_a_click_on_the_timeline_shows_that_moment(visit, reports):
+    page = visit(f"file://{reports}/timeline.html")
+    drawing, clock = page.locator(".tracks svg"), page.locator(".clock")
+
+    def seconds():
+        return float(clock.inner_text().split(":")[1])
+
+    def click(at_s):
+        box = drawing.bounding_box()
+        page.mouse.click(box["x"] + at_s / (89 / 30) * box["width"], box["y"] + 20)
+
+    click(2.5)
+    assert seconds() == pytest.approx(2.5, abs=0.05)
+    assert page.locator(".large").is_hidden()
+    before = page.locator(".seen img").get_attribute("src")
+    click(1.2)
+    assert page.locator(".large").is_visible()
+    assert "micro-expression" in page.locator(".name").inner_text()
+    page.wait_for_function("before => document.querySelector('.seen img').src !== before", arg=before)
+    page.wait_for_function("() => [...document.querySelectorAll('.light')].some((e) => e.style.opacity > 0.9)")
+    page.get_by_role("button", name="Pause").click()
+    page.locator(".tracks").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("button", name="Play").is_visible()
+    page.locator("tbody a").click()
+    assert 0.8 <= seconds() <= 1.6

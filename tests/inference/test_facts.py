@@ -9,7 +9,8 @@ import stag
 from stag.config import Config
 from stag.inference.facts import NOT_STATED, model_facts
 from stag.model.folder import read_info
-from stag.model.shipped import DEFAULT_MODEL, shipped_folder
+from stag.datasets.schemes import scheme
+from stag.model.shipped import DEFAULT_MODEL, SHIPPED, shipped_folder
 from stag.model.stag import STAG
 from tiny import TINY
 
@@ -36,6 +37,23 @@ def test_the_facts_of_the_model_that_ships_are_those_of_its_folder():
     assert facts.licence == "Apache-2.0"
     assert facts.au_supervision is (training["train"]["au_weight"] > 0)
     assert 0 < facts.pass_ms <= facts.answer_ms
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_model_that_ships_is_named_by_its_scheme_and_tells_what_it_cannot_do(name):
+    facts = stag.info(name)
+    assert facts.classes == scheme(name).classes
+    held = facts.held_out
+    assert held.clips >= 1000
+    assert set(held.confusion) == set(facts.classes)
+    for answers in held.confusion.values():
+        assert sum(answers.values()) == pytest.approx(1, abs=1e-3)
+    chance = 1 / len(facts.classes)
+    assert chance < held.uf1 < 1
+    alike = [pair for pair, share in held.told_apart().items() if share < 0.7]
+    assert bool(alike) == bool(held.alike)
+    card = (shipped_folder(name) / "README.md").read_text()
+    assert all(text in card for _, text in held.rows())
 
 
 def test_facts_are_plain_data_and_words_of_the_same():

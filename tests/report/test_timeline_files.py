@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from stag.datasets.readers.intervals import read_intervals
-from stag.facs import AU_VOCABULARY
 from stag.inference.predictor import Predictor
 from stag.report.overlay import write_overlay
 from stag.report.pages.timeline import timeline_page
-from stag.report.plots.timeline import thinned, timeline_figure
+from stag.report.plots.timeline import thinned, timeline_figure, unit_courses
 from stag.report.timeline_files import (
     boris_csv,
     curve_rows,
+    datavyu_csv,
     elan,
     events_in_words,
     interval_rows,
@@ -41,7 +41,8 @@ def face(predictor):
     shown = [Interval(**{**vars(one), "file": "a <b>.mp4", "score": 0.9}) for one, _ in made.seen]
     shown += [Interval(file="a <b>.mp4", onset_s=5.0, apex_s=5.2, offset_s=5.4, kind="micro", score=0.8)]
     expressions = tuple(recognise(made.motion, one, predictor, events) for one in shown)
-    return FaceTimeline("a <b>.mp4", made.motion, expressions, tuple(events), 1.0)
+    curves = unit_curves(made.motion, predictor)
+    return FaceTimeline("a <b>.mp4", made.motion, expressions, tuple(events), 1.0, curves)
 
 
 def test_an_elan_document_is_read_back(face, tmp_path):
@@ -89,9 +90,27 @@ def test_boris_rows_have_a_start_before_their_stop(face):
     assert {row["Behavior"] for row in rows} >= {"micro"}
 
 
-def test_curves_have_a_row_for_each_moment(face, predictor):
-    units = unit_curves(face.motion, predictor)
-    table = curve_rows(face, units, AU_VOCABULARY)
+def test_a_datavyu_spreadsheet_has_a_column_for_each_tier(face):
+    """By the grammar of Datavyu's own writer: columns with their codes, cells with two times and a value."""
+    version, *lines = datavyu_csv([face]).splitlines()
+    assert version == "#4"
+    columns, cells = [], 0
+    for line in lines:
+        head = re.fullmatch(r"([A-Za-z]\w*) \(MATRIX,true,\)-what\|NOMINAL", line)
+        if head:
+            columns.append(head[1])
+            continue
+        cell = re.fullmatch(r"(\d\d:\d\d:\d\d:\d{3}),(\d\d:\d\d:\d\d:\d{3}),\(((?:[^,()\\]|\\.)*)\)", line)
+        assert cell[1] <= cell[2]
+        cells += 1
+    units = sum(int((one.prediction.au_probabilities >= 0.5).sum()) for one in face.expressions)
+    assert cells == len(face.expressions) + len(face.events) + units
+    assert {"micro_face0", "macro_face0"} <= set(columns)
+    assert len(columns) == len(set(columns))
+
+
+def test_curves_have_a_row_for_each_moment(face):
+    units, table = face.unit_curves, curve_rows(face)
     assert len(table) == len(face.motion.time_s)
     known = np.isfinite(units).all(axis=1)
     assert known.mean() > 0.9
@@ -118,7 +137,7 @@ def test_the_page_lists_every_expression_and_escapes_names(face):
     assert "a &lt;b&gt;.mp4" in page
     assert "would not have been seen here" in page
     assert timeline_page([face]) == timeline_page([face])
-    assert len(timeline_figure(face).axes) == 8
+    assert len(timeline_figure(face).axes) == 8 + len(unit_courses(face))
 
 
 def test_a_thinned_curve_keeps_its_peak(face):

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from make_weights import RECIPE, calibrate, domain_corpus, draw_domain, make_weights
+from make_weights import RECIPE, calibrate, calibrate_units, domain_corpus, draw_domain, make_weights
 from stag.config import Config
+from stag.facs import AU_VOCABULARY
+from stag.inference.facts import model_facts
 from stag.inference.probabilities import predict_probabilities
 from stag.model.stag import STAG
 
@@ -42,18 +44,33 @@ def test_the_shifted_domains_lie_outside_those_of_training():
 
 
 def test_the_temperature_is_the_one_with_the_smallest_loss():
-    motion = corpus(people=40)
+    motion = corpus(people=60, clips=10)
     model = STAG(SMALL.model, layout="roi18", steps=16, classes=motion.classes, seed=2).eval()
     with torch.no_grad():
-        model.classifier.weight.mul_(40)
-        logits = model(torch.from_numpy(motion.motion)).logits.double()
+        model.classifier.weight.mul_(10)
+
+    def answers(temperature):
+        model.info = replace(model.info, temperature=float(temperature))
+        return torch.from_numpy(predict_probabilities(model, motion, "none")[0])
+
     # Labels as often right as a temperature of 2.5 would have it.
-    chances = torch.softmax(logits / 2.5, dim=-1)
-    label = torch.multinomial(chances, 1, generator=torch.Generator().manual_seed(0)).squeeze(1)
+    label = torch.multinomial(answers(2.5), 1, generator=torch.Generator().manual_seed(0)).squeeze(1)
     found = calibrate(model, replace(motion, label=np.array(motion.classes)[label.numpy()]))
-    losses = {t: float(torch.nn.functional.cross_entropy(logits / t, label)) for t in np.geomspace(0.06, 19, 400)}
-    assert found == pytest.approx(min(losses, key=losses.get), rel=0.02)
+    losses = {t: float(torch.nn.functional.nll_loss(answers(t).log(), label)) for t in np.geomspace(0.5, 12, 60)}
+    assert found == pytest.approx(min(losses, key=losses.get), rel=0.06)
     assert found == pytest.approx(2.5, rel=0.4)
+
+
+def test_the_scores_of_units_become_probabilities_without_changing_their_order():
+    motion = corpus(people=60, clips=10)
+    model = STAG(SMALL.model, layout="roi18", steps=16, classes=motion.classes, seed=2).eval()
+    before = predict_probabilities(model, motion, "none")[1]
+    calibrate_units(model, motion)
+    after, shown = predict_probabilities(model, motion, "none")[1], motion.action_units
+    four = AU_VOCABULARY.index(4)
+    assert after[:, four].mean() == pytest.approx(shown[:, four].mean(), abs=0.02)
+    rare = shown.sum(axis=0) < 50
+    np.testing.assert_allclose(after[:, rare], before[:, rare], atol=1e-5)
 
 
 def test_the_recipe_writes_a_model_that_serves_every_au_source(tmp_path):
@@ -68,3 +85,15 @@ def test_the_recipe_writes_a_model_that_serves_every_au_source(tmp_path):
     assert all(np.abs(answers[0] - other).max() > 1e-6 for other in answers[1:])
     again = make_weights(tmp_path / "again", domains=1, people=6, clips=4, config=SMALL)
     assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))
+
+
+def test_the_folder_tells_which_classes_are_confused(tmp_path):
+    made = make_weights(tmp_path / "w", scheme="paper7", domains=1, people=8, clips=7, config=SMALL)
+    facts = model_facts(tmp_path / "w")
+    assert facts.classes == made.classes
+    assert len(facts.classes) == 7
+    assert sum(facts.held_out.confusion["anger"].values()) == pytest.approx(1, abs=1e-3)
+    said = dict(facts.rows())
+    assert " and " in said["  cannot tell apart"]
+    assert facts.as_dict()["held_out"]["clips"] == 112
+    assert said["  cannot tell apart"] in (tmp_path / "w" / "README.md").read_text()

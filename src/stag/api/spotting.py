@@ -54,12 +54,8 @@ class Spotting(ArrayValue):
     def curves(self) -> pd.DataFrame:
         """Return one row for each moment and face: action units and the motion of the regions."""
         from stag.report.timeline_files import curve_rows
-        from stag.spotting.recognise import unit_curves
 
-        with one_thread():
-            vocabulary = self.predictor.model.info.au_vocabulary
-            tables = [curve_rows(face, unit_curves(face.motion, self.predictor), vocabulary) for face in self.faces]
-        return pd.concat(tables, ignore_index=True)
+        return pd.concat([curve_rows(face) for face in self.faces], ignore_index=True)
 
     def plot(self) -> Figure:
         """Draw the timeline of the largest face: regions, eyes, head, expressions and events."""
@@ -84,6 +80,12 @@ class Spotting(ArrayValue):
         from stag.report.timeline_files import boris_csv
 
         write_text(path, boris_csv(self.faces))
+
+    def save_datavyu(self, path: str | Path) -> None:
+        """Write a spreadsheet that Datavyu opens."""
+        from stag.report.timeline_files import datavyu_csv
+
+        write_text(path, datavyu_csv(self.faces))
 
     def _summary(self) -> str:
         return "; ".join(face._summary() for face in self.faces)

@@ -27,7 +27,7 @@ _AU_HELP = (
 Au = Annotated[AuSource | None, Option(help=_AU_HELP)]
 _AUS_HELP = "Action units of the clips where a person coded them, such as 4+7."
 Aus = Annotated[str | None, Option(metavar="CODES", help=_AUS_HELP)]
-_MODEL_HELP = "Folder or name of a model. The default ships with stag: trained on simulated clips."
+_MODEL_HELP = "Folder or name of a model. Two ship, trained on simulated clips: megc3 (3 classes) and paper7 (7)."
 Model = Annotated[str, Option(help=_MODEL_HELP), Reads()]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to train; auto takes a GPU where there is one.")]
 _FILES_HELP = "Motion files, as stag extract writes them."

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stag.api.spotting import Spotting
     from stag.types import Interval
 
-_ONE = ("elan", "vtt", "overlay")
+_ONE = ("elan", "vtt", "datavyu", "overlay")
 _TRUTH_HELP = (
     "Intervals that a person coded: a table with file, onset_s, offset_s and perhaps subject, apex_s, kind, emotion; "
     "or an ELAN document. What was spotted is scored against them."
@@ -32,14 +32,14 @@ _TRUTH_HELP = (
     Mode(
         "with --predictions",
         lambda given: given["predictions"] is not None,
-        ignores="recordings dataset root loso coded model false_alarms faces fps keep csv report elan vtt boris curves "
-        "overlay record",
+        ignores="recordings dataset root loso coded model false_alarms faces fps keep csv report elan vtt boris "
+        "datavyu curves overlay record",
     ),
     Mode("without --dataset", lambda given: given["dataset"] is None, ignores="root loso"),
     Mode(
         "with --dataset",
         lambda given: given["dataset"] is not None,
-        ignores="recordings fps faces truth coded report elan vtt boris curves overlay record",
+        ignores="recordings fps faces truth coded report elan vtt boris datavyu curves overlay record",
     ),
     Mode("with --loso, which spots and does not recognise", lambda given: given["loso"], ignores="model"),
     kept="motion that --keep names is kept, and the same command goes on from there",
@@ -66,6 +66,7 @@ def spot(
     elan: Annotated[Path | None, Option(help="ELAN document to write (.eaf)."), Writes(ELAN)] = None,
     vtt: Annotated[Path | None, Option(help="Subtitles to write (.vtt)."), Writes(SUBTITLES)] = None,
     boris: Annotated[Path | None, Option(help="Table of events as BORIS aggregates them."), Writes(TABLE)] = None,
+    datavyu: Annotated[Path | None, Option(help="Spreadsheet to write that Datavyu opens."), Writes(TABLE)] = None,
     curves: Annotated[
         Path | None, Option(help="CSV table to write: action units and motion, a row for each moment."), Writes(TABLE)
     ] = None,
@@ -103,7 +104,7 @@ def spot(
         return
     if not recordings:
         raise BadParameter("give a RECORDING, or --truth and --predictions to score")
-    for name, given in zip(_ONE, (elan, vtt, overlay), strict=True):
+    for name, given in zip(_ONE, (elan, vtt, datavyu, overlay), strict=True):
         if given is not None and len(recordings) > 1:
             raise BadParameter(f"--{name} is written for one recording; {len(recordings)} are given")
     check_fps(fps, recordings)
@@ -132,6 +133,8 @@ def spot(
             one.save_elan(elan)
         if vtt is not None:
             one.save_vtt(vtt)
+        if datavyu is not None:
+            one.save_datavyu(datavyu)
         if overlay is not None:
             from stag.report.overlay import write_overlay
 
@@ -141,9 +144,11 @@ def spot(
 
         write_text(curves, pd.concat([one.curves() for one in found]).to_csv(index=False))
     if report is not None:
+        from stag.report.moments import read_moments
         from stag.report.pages.timeline import timeline_page
 
-        write_text(report, timeline_page(timelines, failures))
+        moments = [face for one in found for face in read_moments(one.path, one.faces, fps)]
+        write_text(report, timeline_page(timelines, failures, moments=moments))
     if truth is not None:
         from stag.report.timeline_files import spotted_intervals
 
@@ -185,12 +190,14 @@ def sensitivity(
     if report is not None:
         from stag.api.prediction import loaded_predictor
         from stag.api.spotting import shipped_spotter
+        from stag.report.moments import read_moments
         from stag.report.pages.timeline import timeline_page
         from stag.spotting.recognise import timeline
 
         predictor = loaded_predictor(DEFAULT_MODEL)
         face = timeline(result.motion, str(recording), shipped_spotter(), predictor, false_alarms=false_alarms)
-        write_text(report, timeline_page([face], limits=[result.sentence]))
+        moments = read_moments(recording, [face], fps)
+        write_text(report, timeline_page([face], limits=[result.sentence], moments=moments))
     if csv is not None:
         import pandas as pd
 

@@ -34,6 +34,7 @@ _OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patc
 # Muscles that move a patch must not look like a turn: a turn well above the first angle is hardly held back.
 _SMALL_TURN = np.deg2rad(0.4)  # measured: docs/measurements/faces.md
 _HOLD = 5.0
+_RIDGE = 1e-8  # two landmarks at one place are no reason to fail
 
 
 class HeadShape:
@@ -75,6 +76,7 @@ def _thin_plate(places: FloatArray, values: FloatArray, at: FloatArray) -> Float
 
     system = np.zeros((len(places) + 3,) * 2)
     system[: len(places)] = terms(places)
+    system[range(len(places)), range(len(places))] += _RIDGE
     system[len(places) :, : len(places)] = system[: len(places), len(places) :].T
     found = np.linalg.solve(system, np.pad(values, ((0, 3), (0, 0))))
     return np.asarray(terms(at) @ found)

@@ -11,6 +11,7 @@ import torch
 from torch.utils.benchmark import Timer
 
 from stag.inference.probabilities import answer, model_views
+from stag.model.held_out import HeldOut
 from stag.model.shipped import DEFAULT_MODEL, SHIPPED, local_folder
 from stag.model.stag import STAG
 from stag.model.summary import ModelPart, summarise_model
@@ -51,6 +52,7 @@ class ModelFacts(ArrayValue):
         au_supervision: Whether the AU head was trained with codes (``train.au_weight`` above 0); ``None``: not stated.
         au_weight: Weight of that loss, or ``None``.
         temperature: What class logits are divided by; 1 for a model that was not calibrated.
+        held_out: What it did on clips that training has not seen; ``None``: not stated.
         licence: Licence of the weights.
         version: Program version that wrote it.
     """
@@ -77,12 +79,14 @@ class ModelFacts(ArrayValue):
     au_supervision: bool | None
     au_weight: float | None
     temperature: float
+    held_out: HeldOut | None
     licence: str
     version: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as plain data: what ``stag info --json`` writes."""
-        return asdict(self)
+        held_out = self.held_out.model_dump(mode="json") if self.held_out else None
+        return {**asdict(self), "held_out": held_out}
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the facts in words, one row each: what ``stag info`` prints."""
@@ -102,6 +106,7 @@ class ModelFacts(ArrayValue):
             ("AU source", f"{self.au_source} in training; {self.au_source_new_clip} for a new clip without codes"),
             ("AU supervision", self._supervision),
             ("calibration", f"temperature {self.temperature:.3g}" if calibrated else "none (temperature 1)"),
+            *(self.held_out.rows() if self.held_out else ()),
             ("licence", self.licence),
             ("written by", f"stag {self.version}"),
         ]
@@ -183,6 +188,7 @@ def model_facts(model: STAG | str | Path = DEFAULT_MODEL) -> ModelFacts:
         au_supervision=None if weight is None else weight > 0,
         au_weight=weight,
         temperature=info.temperature,
+        held_out=HeldOut.of(training),
         licence=NOT_STATED if isinstance(model, STAG) else _licence(str(model)),
         version=info.version,
     )

@@ -14,6 +14,7 @@ from torch import nn
 
 from stag.errors import ConfigError, ModelError
 from stag.model.folder import CONFIG, WEIGHTS, ModelInfo, check_tensors, fresh_folder, read_folder, write_folder
+from stag.model.held_out import KEY, HeldOut
 from stag.model.shipped import local_folder
 
 _HUB_NAME = re.compile(r"^[\w-][\w.-]*/[\w-][\w.-]*$")
@@ -28,7 +29,12 @@ _MODEL_CARD = """\
 Classes: {{ classes }}. Region layout `{{ layout }}`, {{ steps }} motion steps.
 
 Trained on: `{{ training }}`.
-
+{% if tried %}
+## What it did on clips that training has not seen
+| | |
+|---|---|
+{% for name, text in tried %}| {{ name|trim }} | {{ text }} |
+{% endfor %}{% endif %}
 Load it with `STAG.from_pretrained(folder_or_hub_name)` from the `stag-mer` package. A micro-expression is weak evidence
 about a feeling and none about intent: do not use this model to judge people.
 """
@@ -73,8 +79,16 @@ class PretrainedModule(nn.Module):
             ModelError: The folder cannot be written, or a weight is not finite.
         """
         folder = Path(save_directory)
-        told = {"layout": self.info.layout, "steps": self.info.steps, "training": dict(self.info.training)}
-        card = {"classes": ", ".join(self.info.classes), **told, **(model_card_kwargs or {})}
+        record = self.info.training
+        held_out = HeldOut.of(record)
+        card = {
+            "classes": ", ".join(self.info.classes),
+            "layout": self.info.layout,
+            "steps": self.info.steps,
+            "training": {name: value for name, value in record.items() if name != KEY},
+            "tried": list(held_out.rows()) if held_out else [],
+            **(model_card_kwargs or {}),
+        }
         with fresh_folder(folder) as fresh:
             write_folder(fresh, self.info, self.state_dict())
             _model_card(card).save(fresh / "README.md")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-SHIPPED = ("megc3",)
+SHIPPED = ("megc3", "paper7")
+"""Models of three and of seven classes, each named by its label scheme; trained on simulated motion only."""
 DEFAULT_MODEL = "megc3"
-"""Model that is used where none is named; trained on simulated motion only."""
+"""Model that is used where none is named."""
 
 
 def local_folder(name: str) -> Path | None:

@@ -27,7 +27,7 @@ _MIN_FRAMES = 3
 _REDETECT_S = 0.4
 _SEARCH_S = 0.1  # time between searches while no face is followed
 GAP_S = 0.5  # longest absence of a face that is bridged
-_TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
+TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
 _LEAST_TURN = np.deg2rad(0.1)  # a smaller one moves no channel by more than .06 px
 _SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
@@ -127,7 +127,7 @@ class FaceTrack(FollowedFace):
     def turned(self) -> bool:
         """Whether the head turned by more than 15 degrees in two frames in a row, where parts of a face hide others."""
         turns = np.abs(np.array(self.head)[:, :2]).max(axis=1)
-        return bool((np.minimum(turns[1:], turns[:-1]) > _TURNED_DEG).any())
+        return bool((np.minimum(turns[1:], turns[:-1]) > TURNED_DEG).any())
 
     @property
     def quarter_turns(self) -> int:

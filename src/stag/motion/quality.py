@@ -138,12 +138,8 @@ def quality_of(
         look: Measurements of the frames themselves.
     """
     drift_px = _drift_px(residuals, frames, reach)
-    bend = np.diff(motion[1:], 2, axis=0) / _SECOND_DIFFERENCE
-    rough_px2 = np.square(bend).mean(axis=(0, 2)) if len(bend) else np.zeros(motion.shape[1])
-    noise_px2 = _NOISE_OF_ONE + _NOISE_OF_DRIFT * drift_px**2 + _NOISE_OF_ROUGHNESS * rough_px2
-    noise_px2 += _NOISE_OF_GRID * np.clip(look.grid, 0, 1)
     return Quality(
-        noise_px=np.sqrt(noise_px2),
+        noise_px=_noise_px(drift_px, motion, look.grid),
         drift_px=drift_px,
         texture=_texture(first, windows),
         noise_grey=_noise_grey(crops),
@@ -153,6 +149,41 @@ def quality_of(
         frozen=look.frozen,
         eyes_px=look.eyes_px,
     )
+
+
+LOOK = ("drift_px", "texture", "brightness", "saturated", "block_grid", "frozen")
+"""What is kept of the quality of each moment of a long recording."""
+
+
+def look_of(crop: GreyImage, windows: Pooling, look: SourceLook) -> FloatArray:
+    """Return :data:`LOOK` but the drift, ``(5,)``, of some seconds of a recording: of one crop and of its frames."""
+    texture = float(_texture(crop, windows).mean())
+    return np.array([texture, crop.mean(), np.mean(crop >= _WHITE), look.grid, look.frozen])
+
+
+def interval_quality(look: NDArray[np.float32], motion: FloatArray, eyes_px: float) -> Quality:
+    """Return the quality of an interval of a recording, from its rows ``(n, 6)`` of :data:`LOOK` and its motion."""
+    drift_px = float(np.sqrt(np.square(look[:, 0], dtype=np.float64).mean()))
+    texture, brightness, saturated, grid, frozen = look[:, 1:].mean(axis=0, dtype=np.float64).tolist()
+    return Quality(
+        noise_px=_noise_px(drift_px, motion, grid),
+        drift_px=drift_px,
+        texture=np.full(motion.shape[1], texture),
+        noise_grey=float("nan"),
+        brightness=brightness,
+        saturated=saturated,
+        block_grid=grid,
+        frozen=frozen,
+        eyes_px=eyes_px,
+    )
+
+
+def _noise_px(drift_px: float, motion: FloatArray, grid: float) -> FloatArray:
+    """Return the estimated RMS error of each channel of motion ``(T, R, 2)``."""
+    bend = np.diff(motion[1:], 2, axis=0) / _SECOND_DIFFERENCE
+    rough_px2 = np.square(bend).mean(axis=(0, 2)) if len(bend) else np.zeros(motion.shape[1])
+    noise_px2 = _NOISE_OF_ONE + _NOISE_OF_DRIFT * drift_px**2 + _NOISE_OF_ROUGHNESS * rough_px2
+    return np.asarray(np.sqrt(noise_px2 + _NOISE_OF_GRID * np.clip(grid, 0, 1)))
 
 
 def trust(quality: Quality | None) -> float:

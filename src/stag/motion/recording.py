@@ -8,6 +8,7 @@ never drifts out of reach. Faster cameras are averaged down to about sixty pictu
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.track import Tracked
 from stag.motion.flow import make_flow
 from stag.motion.follow import GAP_S, FollowedFace, follow_all
+from stag.motion.quality import LOOK, SourceLook, look_of
 from stag.motion.regions import CHANNELS, Pooling
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, RecordingMotion
 from stag.video import DEFAULT_FPS, fps_if_untimed, read_frames
@@ -34,6 +36,9 @@ _SEARCH_S, _OTHERS_S = 0.2, 2.0  # between searches while a face is missing, and
 _FORGOTTEN_S = 60.0  # absence after which a face is no longer known by its looks
 _LEAST_MOMENTS = 3
 _EYES = ((36, 42), (42, 48))
+_DRIFT_S = 0.25  # assumed; half a micro-expression, over which parts that cannot move seem to
+_LARGEST_DRIFT_PX = 3.0
+_BESIDE = 6 + len(LOOK)  # columns of a row before the motion
 _TURN_DEG = 3.0  # a smaller turn counts as none
 _LEAST_CONTRAST = 2.0  # grey levels
 _CENTRE = np.full(2, CROP_PX / 2)
@@ -92,8 +97,10 @@ def measure_recording(
             progress(last_s)
     if n_frames < _LEAST_MOMENTS:
         raise VideoError(f"{name}: has {n_frames} frame(s); a recording needs at least {_LEAST_MOMENTS}")
+    for face in faces:
+        face.rest()
     people = [[face for face in faces if face.face_id == i] for i in sorted({face.face_id for face in faces})]
-    measured = [_joined(some, last_s) for some in people if sum(len(face.rows) for face in some) >= _LEAST_MOMENTS]
+    measured = [_joined(some, last_s) for some in people if sum(len(face.time_s) for face in some) >= _LEAST_MOMENTS]
     if not measured:
         raise FaceNotFound(f"{name}: no face found in {n_frames} frames; film closer, with the face towards the camera")
     return measured
@@ -143,47 +150,79 @@ class RecordedFace(FollowedFace):
 
     Attributes:
         time_s: Times of the moments.
-        rows: Head ``(4,)``, turn out of the plane, eyes and motion ``(18, 2)`` of each moment, as one row.
     """
 
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
         self.time_s: list[float] = []
-        self.rows: list[NDArray[np.float32]] = []
+        # One array, since small ones between the pictures of each frame would scatter over memory.
+        self._table = np.empty((1024, _BESIDE + 2 * len(CHANNELS)), np.float32)
         self._flow = make_flow("lucas-kanade")
         self._offset = np.zeros((len(CHANNELS), 2))
         self._renewed_s = self._before_s = frame.time_s
+        self._looked = 0
+        self._residuals: deque[tuple[float, FloatArray]] = deque()
         super().__init__(frame, landmarks, face_id)
 
     def keep(self, frame: Frame, crop: GreyImage, tracked: Tracked | None) -> None:
         """Measure the crop of a frame; in the first one nothing has moved."""
-        self.time_s.append(frame.time_s)
         if tracked is None:
             self._reference = crop
             self._pooling = Pooling.of(self.points_in_window, "roi18")
             self._boxes = [_box(self.points_in_window[first:after], crop.shape) for first, after in _EYES]
             self._usual = [_centred(crop, box) for box in self._boxes]
-            self.rows.append(np.zeros(6 + 2 * len(CHANNELS), np.float32))
+            self._look = SourceLook(self.landmarks.points)
+            self._look.see(frame.image)
+            self._add(frame.time_s, np.zeros(_BESIDE + 2 * len(CHANNELS)))
             return
+        self._look.see(frame.image)
         moved = self._pooling.without_head(self._flow(self._reference, crop)) + self._offset
         if frame.time_s - self._renewed_s >= RENEWAL_S:
+            self._fill_looks()
+            self._look = SourceLook(transform_points(self.landmarks.points, tracked.motion))
             self._reference, self._offset, self._renewed_s = crop, moved, frame.time_s
         eyes = self._eyes(crop, frame.time_s - self._before_s)
         self._before_s = frame.time_s
         turn_deg = float(np.degrees(np.hypot(*tracked.turn)))
-        beside = [turn_deg if turn_deg > _TURN_DEG else 0.0, eyes]
+        drift_px = self._drift_px(frame.time_s, tracked.residuals)
+        beside = [turn_deg if turn_deg > _TURN_DEG else 0.0, eyes, drift_px, *np.zeros(len(LOOK) - 1)]
         head = _head(compose(self.to_crop, compose(tracked.motion, invert(self.to_crop))))
-        self.rows.append(np.concatenate([head, beside, np.nan_to_num(moved).ravel()]).astype(np.float32))
+        self._add(frame.time_s, np.concatenate([head, beside, np.nan_to_num(moved).ravel()]))
 
     def stretches(self) -> list[slice]:
         """Return the rows of each time without a longer absence."""
         edges = (np.flatnonzero(np.diff(self.time_s) > GAP_S) + 1).tolist()
-        return [slice(a, b) for a, b in zip([0, *edges], [*edges, len(self.rows)], strict=True)]
+        return [slice(a, b) for a, b in zip([0, *edges], [*edges, len(self.time_s)], strict=True)]
 
     def rest(self) -> None:
         """End it, and forget all pictures but the first crop."""
         self.ended = True
+        self._fill_looks()
         for name in ("_tracker", "_reference", "_usual", "_flow", "_pooling"):
             vars(self).pop(name, None)
+
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """``(N, 48)``: head (4), turn out of the plane, eyes, quality of the picture (6), motion (18 x 2)."""
+        return self._table[: len(self.time_s)]
+
+    def _add(self, time_s: float, row: FloatArray) -> None:
+        if len(self.time_s) == len(self._table):
+            self._table = np.concatenate([self._table, np.empty_like(self._table)])
+        self._table[len(self.time_s)] = row
+        self.time_s.append(time_s)
+
+    def _fill_looks(self) -> None:
+        """Write the quality of the picture into the rows of the last seconds."""
+        if self._looked < len(self.time_s):
+            self.rows[self._looked :, 7:_BESIDE] = look_of(self._reference, self._pooling, self._look)
+            self._looked = len(self.time_s)
+
+    def _drift_px(self, time_s: float, residuals: FloatArray) -> float:
+        """Return how far the parts that cannot move seem to have moved within a quarter of a second (RMS)."""
+        self._residuals.append((time_s, residuals))
+        while len(self._residuals) > 2 and self._residuals[1][0] <= time_s - _DRIFT_S:
+            self._residuals.popleft()
+        return min(float(np.sqrt(np.square(residuals - self._residuals[0][1]).mean())), _LARGEST_DRIFT_PX)
 
     def _eyes(self, crop: GreyImage, passed_s: float) -> float:
         """Return how far both eyes differ from their usual picture, in units of its contrast."""
@@ -204,11 +243,11 @@ def _joined(faces: Sequence[RecordedFace], duration_s: float) -> RecordingMotion
     for face, rows in parts:
         time_s = np.array(face.time_s[rows])
         if not kept or time_s[0] > kept[-1][0][-1]:  # one person is in one place at a time
-            kept.append((time_s, np.stack(face.rows[rows]), face.to_crop))
+            kept.append((time_s, face.rows[rows], face.to_crop))
     table = np.concatenate([rows for _, rows, _ in kept])
     return RecordingMotion(
         time_s=np.concatenate([time_s for time_s, _, _ in kept]),
-        motion=table[:, 6:].reshape(len(table), -1, 2),
+        motion=table[:, _BESIDE:].reshape(len(table), -1, 2),
         stretch=np.repeat(np.arange(len(kept)), [len(rows) for _, rows, _ in kept]),
         head=table[:, :4],
         turn_deg=table[:, 4],
@@ -218,6 +257,7 @@ def _joined(faces: Sequence[RecordedFace], duration_s: float) -> RecordingMotion
         crop=faces[0].picture,
         points=faces[0].points,
         to_crop=np.stack([to_crop for _, _, to_crop in kept]),
+        look=table[:, 6:_BESIDE],
     )
 
 
@@ -228,12 +268,15 @@ def _head(moved: FloatArray) -> FloatArray:
     return np.array([*shift, np.degrees(np.arctan2(b, a)), np.log(max(float(np.hypot(a, b)), 1e-3))])
 
 
-def head_motion(motion: RecordingMotion, row: int) -> FloatArray:
-    """Return the similarity ``(2, 3)`` on the crop by which the head has moved at a moment, as :func:`_head` tells."""
+def frame_to_crop(motion: RecordingMotion, row: int) -> FloatArray:
+    """Return the similarity ``(2, 3)`` from the frame of a moment to its aligned crop."""
+    if motion.to_crop is None:
+        raise ValueError("the motion has no pictures; measure it from a recording")
     x, y, degrees, log_size = (float(value) for value in motion.head[row])
     angle, scale = np.deg2rad(degrees), np.exp(log_size)
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.column_stack([linear, _CENTRE - linear @ _CENTRE + [x, y]])
+    moved = np.column_stack([linear, _CENTRE - linear @ _CENTRE + [x, y]])  # as _head tells
+    return compose(invert(moved), motion.to_crop[motion.stretch[row]])
 
 
 def _box(eye: FloatArray, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-import numpy as np
-from numpy.typing import NDArray
-
+from stag.facs import AU_VOCABULARY
 from stag.motion.regions import channel_names
 from stag.report.export import CAVEAT
 from stag.report.wording import all_flags, share
@@ -94,16 +93,13 @@ def timeline_dict(face: FaceTimeline) -> dict[str, Any]:
     }
 
 
-def curve_rows(face: FaceTimeline, units: NDArray[np.float64], vocabulary: Sequence[int]) -> pd.DataFrame:
-    """Return one row for each moment: ``file, face_id, time_s, au_<n>..., <region>_u, <region>_v``.
-
-    ``units`` are the ``(N, A)`` activities of :func:`stag.spotting.recognise.unit_curves`.
-    """
+def curve_rows(face: FaceTimeline) -> pd.DataFrame:
+    """Return one row for each moment: ``file, face_id, time_s, au_<n>..., <region>_u, <region>_v``."""
     import pandas as pd
 
     motion = face.motion
     columns: dict[str, Any] = {"file": face.file, "face_id": motion.face_id, "time_s": motion.time_s.round(4)}
-    columns |= {f"au_{n}": units[:, i].round(4) for i, n in enumerate(vocabulary)}
+    columns |= {f"au_{n}": course.round(4) for n, course in zip(AU_VOCABULARY, face.unit_curves.T, strict=True)}
     for i, name in enumerate(channel_names("roi18")):
         for part, letter in enumerate("uv"):
             columns[f"{name.replace(' ', '_')}_{letter}"] = motion.motion[:, i, part].round(4)
@@ -195,6 +191,19 @@ def boris_csv(timelines: Sequence[FaceTimeline]) -> str:
             who = f"face {face.motion.face_id}"
             writer.writerow([Path(name).stem, face.file, who, one.kind, "STATE", modifier, *times, comment])
     return table.getvalue()
+
+
+def datavyu_csv(timelines: Sequence[FaceTimeline]) -> str:
+    """Return a spreadsheet that Datavyu opens: a column for each kind and action unit of a face, a cell an interval."""
+    lines = ["#4"]
+    for face in timelines:
+        for name, notes in _tiers(face).items():
+            lines.append(f"{name.replace(' ', '')}_face{face.motion.face_id} (MATRIX,true,)-what|NOMINAL")
+            for one, text in notes:
+                times = (_clock(at_s).replace(".", ":") for at_s in (one.onset_s, one.offset_s))
+                cell = re.sub(r"([^ .+A-Za-z0-9])", r"\\\1", text)  # a backslash before what parts cells
+                lines.append(f"{','.join(times)},({cell})")
+    return "\n".join(lines) + "\n"
 
 
 def events_in_words(events: Iterable[Interval]) -> str:

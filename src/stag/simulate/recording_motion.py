@@ -170,14 +170,21 @@ def _noise(n: int, fps: float, noise_px: float, duration_s: float, g: np.random.
     return np.asarray(each * (level * noise + drift + steps))
 
 
-def _stretches(time_s: FloatArray, g: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which moments were measured, and the number of the stretch of each: cuts, and a face that leaves."""
-    kept, stretch = np.ones(len(time_s), bool), np.zeros(len(time_s), np.int64)
-    for _ in range(g.poisson(0.25)):
-        stretch[int(g.integers(len(time_s))) :] += 1
+def interruptions(time_s: FloatArray, g: np.random.Generator) -> tuple[list[float], list[tuple[float, float]]]:
+    """Draw the times of cuts, and the times in which the face is gone, of a recording with moments at ``time_s``."""
+    cuts = [float(time_s[g.integers(len(time_s))]) for _ in range(g.poisson(0.25))]
+    gone = []
     for _ in range(g.poisson(0.25)):
         begin = g.uniform(0, time_s[-1])
-        gone = (time_s >= begin) & (time_s < begin + between((0.6, 6.0), np.asarray(g.random())))
-        kept &= ~gone
-        stretch[time_s >= begin] += 1
-    return kept, stretch
+        gone.append((begin, begin + float(between((0.6, 6.0), np.asarray(g.random())))))
+    return cuts, gone
+
+
+def _stretches(time_s: FloatArray, g: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which moments were measured, and the number of the stretch of each."""
+    cuts, gone = interruptions(time_s, g)
+    begins = np.array([*cuts, *(begin for begin, _ in gone)])
+    kept = np.ones(len(time_s), bool)
+    for begin, end in gone:
+        kept &= ~((time_s >= begin) & (time_s < end))
+    return kept, (time_s[:, None] >= begins).sum(axis=1)

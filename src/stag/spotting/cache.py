@@ -13,8 +13,8 @@ import numpy as np
 from stag.types import RecordingMotion
 from stag.utils.files import write_npz
 
-_ARRAYS = ("time_s", "motion", "stretch", "head", "turn_deg", "eyes", "crop", "points", "to_crop")
-_VERSION = 2
+_ARRAYS = ("time_s", "motion", "stretch", "head", "turn_deg", "eyes", "crop", "points", "to_crop", "look")
+_VERSION = 3
 
 
 def kept_or_read(

@@ -10,14 +10,24 @@ import torch
 from numpy.typing import NDArray
 
 from stag.config import MotionConfig
-from stag.faces.crop import CROP_PX
+from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
 from stag.inference.predictor import Predictor
 from stag.inference.probabilities import answer
-from stag.motion.quality import is_still
+from stag.motion.follow import TURNED_DEG
+from stag.motion.quality import interval_quality, is_still, not_measurable
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.motion.transforms import between_steps, magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
-from stag.types import NO_MOVEMENT, Interval, MotionTensor, Prediction, RecordingMotion
+from stag.types import (
+    NO_MOVEMENT,
+    NOT_MEASURABLE,
+    FloatArray,
+    Interval,
+    MotionTensor,
+    Prediction,
+    Quality,
+    RecordingMotion,
+)
 from stag.utils.values import ArrayValue
 
 _WINDOW_S = 0.64  # assumed; length of the windows in which action units are estimated
@@ -63,6 +73,8 @@ class FaceTimeline(ArrayValue):
         expressions: Micro- and macro-expressions, in order of time.
         events: Blinks, speech, shifts of the gaze and turns of the head, in order of time.
         false_alarms: The set rate of false alarms per minute.
+        unit_curves: ``(N, A)`` estimated activity of each action unit at each moment, 0 to 1; ``nan`` where none is
+            measured.
     """
 
     file: str
@@ -70,6 +82,7 @@ class FaceTimeline(ArrayValue):
     expressions: tuple[Expression, ...]
     events: tuple[Interval, ...]
     false_alarms: float
+    unit_curves: NDArray[np.float64]
 
     def _summary(self) -> str:
         kinds = [one.interval.kind for one in self.expressions]
@@ -101,7 +114,8 @@ def timeline(
             and any(first <= one.onset_s and one.offset_s <= last for first, last in ends)
         ]
     expressions = tuple(recognise(recording, one, predictor, found.events) for one in chosen)
-    return FaceTimeline(file, recording, expressions, tuple(found.events), false_alarms)
+    curves = unit_curves(recording, predictor)
+    return FaceTimeline(file, recording, expressions, tuple(found.events), false_alarms, curves)
 
 
 def recognise(
@@ -135,15 +149,21 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
     else:
         positions = uniform_positions(n, steps)
     motion = motion_at(positions, moved)[:, list(LAYOUTS[config.layout])]
+    quality = _quality(recording, rows, motion)
     if config.reference == "previous":
         motion = np.asarray(between_steps(motion))
     motion32 = motion.astype(np.float32)
     time_s = recording.time_s[rows]
+    reason = None if quality is None else not_measurable(quality)
+    if reason is not None and float(recording.turn_deg[rows].max()) > TURNED_DEG:
+        reason = "head turned"
+    still = is_still(motion32, config.reference)
+    remarks = ((reason is not None, f"{NOT_MEASURABLE}: {reason}"), (still, NO_MOVEMENT))
     return MotionTensor(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n), time_s - time_s[0]).astype(np.float32),
         frame_index=positions,
-        flags=(NO_MOVEMENT,) if is_still(motion32, config.reference) else (),
+        flags=tuple(text for applies, text in remarks if applies),
         strength_px=float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64)))),
         crop=np.zeros((CROP_PX, CROP_PX), np.uint8) if recording.crop is None else recording.crop,
         points=np.zeros((68, 2)) if recording.points is None else recording.points,
@@ -151,13 +171,22 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
         duration_s=float(time_s[-1] - time_s[0]),
         start_s=float(time_s[0]),
         face_id=recording.face_id,
+        quality=quality,
     )
+
+
+def _quality(recording: RecordingMotion, rows: slice, motion: FloatArray) -> Quality | None:
+    if recording.look is None or recording.to_crop is None:
+        return None
+    (a, _, _), (b, _, _) = recording.to_crop[recording.stretch[rows.start]]
+    return interval_quality(recording.look[rows], motion, INTER_OCULAR_CROP_PX / float(np.hypot(a, b)))
 
 
 def unit_curves(recording: RecordingMotion, predictor: Predictor) -> NDArray[np.float64]:
     """Return the estimated activity of each action unit at each moment, ``(N, A)``; ``nan`` where none is measured.
 
-    The model reads half-overlapping windows of .64 s, and its estimates of each step are averaged.
+    The model reads half-overlapping windows of .64 s, and its estimates of each step are averaged; a window in which
+    nothing moves above the noise counts as 0.
     """
     model, config = predictor.model, predictor.settings
     sums = np.zeros((len(recording.time_s), len(model.info.au_vocabulary)))
@@ -178,6 +207,9 @@ def unit_curves(recording: RecordingMotion, predictor: Predictor) -> NDArray[np.
         assert steps is not None
         for (rows, tensor), values in zip(some, steps, strict=True):
             clock = recording.time_s[rows] - recording.time_s[rows.start]
+            if NO_MOVEMENT in tensor.flags:
+                counts[rows] += 1
+                continue
             sums[rows] += np.stack([np.interp(clock, tensor.time_s, column) for column in values.T], axis=1)
             counts[rows] += 1
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

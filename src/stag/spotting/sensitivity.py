@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from stag.errors import StagError
 from stag.faces.crop import compose, invert
 from stag.facs import AU_VOCABULARY
-from stag.motion.recording import head_motion
+from stag.motion.recording import frame_to_crop
 from stag.simulate.actions import CROP_TO_GRID, ActionFields, action_fields
 from stag.simulate.recording import Movement
 from stag.spotting.peaks import rise_and_fall
@@ -180,9 +180,9 @@ def planted_frames(
         )
         amount = np.zeros((len(AU_VOCABULARY), 2))
         amount[[AU_VOCABULARY.index(unit) for unit in now.action_units]] = now.strength_px * float(level[0])
-        yield Frame(
-            _moved(frame.image, fields.combine(amount), _to_crop(motion, frame.time_s)), frame.time_s, frame.flags
-        )
+        row = int(np.argmin(np.abs(motion.time_s - frame.time_s)))
+        image = _moved(frame.image, fields.combine(amount), frame_to_crop(motion, row))
+        yield Frame(image, frame.time_s, frame.flags)
 
 
 def half_point(planted: Sequence[Planted], generator: np.random.Generator) -> tuple[float, float, float]:
@@ -207,13 +207,6 @@ def _fit_half(log_px: FloatArray, found: FloatArray) -> float:
 
     best = minimize(loss, np.array([0.0, 1.0]), method="Nelder-Mead", options={"maxiter": 120, "xatol": 1e-2})
     return float(np.exp(np.clip(best.x[0], low, high)))
-
-
-def _to_crop(motion: RecordingMotion, time_s: float) -> FloatArray:
-    """Return the similarity from frame to aligned crop at a moment."""
-    assert motion.to_crop is not None
-    row = int(np.argmin(np.abs(motion.time_s - time_s)))
-    return compose(invert(head_motion(motion, row)), motion.to_crop[motion.stretch[row]])
 
 
 def _moved(image: GreyImage, field: NDArray[np.float32], to_crop: FloatArray) -> GreyImage:

@@ -20,6 +20,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from stag.api.spotting import shipped_spotter
 from stag.errors import StagError
 from stag.inference.predictor import Predictor
+from stag.model.held_out import HeldOut
+from stag.model.shipped import SHIPPED
 from stag.report.export import prediction_dict, to_json
 from stag.report.render import environment, script_and_hash
 from stag.utils.parallel import one_thread
@@ -126,13 +128,19 @@ def make_app(
         # A page elsewhere whose name was made to point here must not reach this server.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
 
+    info = predictor.model.info
+    held_out = HeldOut.of(info.training)
+
     def page(result: str = "") -> HTMLResponse:
         template = environment("stag.web").get_template("page.html.j2")
         content = template.render(
             examples=EXAMPLES,
             types=",".join(FILE_TYPES),
-            reads_codes=predictor.model.info.reads_codes,
-            simulated=bool(predictor.model.info.training.get("simulated", False)),
+            reads_codes=info.reads_codes,
+            simulated=bool(info.training.get("simulated", False)),
+            classes=info.classes,
+            alike=held_out.alike if held_out else "",
+            shipped=SHIPPED,
             limits=limits,
             recording_s=RECORDING.duration_s,
             script=script_and_hash("stag.web", "page.js")[0],
@@ -191,7 +199,8 @@ def make_app(
                     prediction, why = analyse(clip, clip.name, predictor, limits, progress)
                 elif recording:
                     found = spot_recording(upload, name, predictor, shipped_spotter(), progress, fps=fps)
-                    return recording_json(found) if as_json else recording_html(found)
+                    progress(0.95, "Writing the report")
+                    return recording_json(found) if as_json else recording_html(upload, found, fps=fps)
                 else:
                     prediction, why = analyse(upload, name, predictor, limits, progress, fps=fps, aus=aus)
                 progress(0.9, "Writing the report")

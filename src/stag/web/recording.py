@@ -8,9 +8,18 @@ from stag.errors import StagError
 from stag.inference.predictor import Predictor
 from stag.motion.recording import length_s, measure_recording
 from stag.report.export import data_link, to_json
+from stag.report.moments import read_moments
 from stag.report.pages.timeline import timeline_page
 from stag.report.render import environment
-from stag.report.timeline_files import boris_csv, elan, events_in_words, interval_rows, timeline_dict, webvtt
+from stag.report.timeline_files import (
+    boris_csv,
+    datavyu_csv,
+    elan,
+    events_in_words,
+    interval_rows,
+    timeline_dict,
+    webvtt,
+)
 from stag.spotting.recognise import FaceTimeline, timeline
 from stag.spotting.score import Spotter
 from stag.video import fps_if_untimed, read_frames
@@ -51,8 +60,8 @@ def recording_json(timelines: list[FaceTimeline]) -> str:
     return to_json([timeline_dict(face) for face in timelines])
 
 
-def recording_html(timelines: list[FaceTimeline]) -> str:
-    """Return the answer in words, its downloads, and the timeline in a frame of its own."""
+def recording_html(path: Path, timelines: list[FaceTimeline], *, fps: float | None = None) -> str:
+    """Return the answer in words, its downloads, and the timeline with its pictures in a frame of its own."""
     name = timelines[0].file
     found = [one.interval.kind for face in timelines for one in face.expressions]
     words = events_in_words([event for face in timelines for event in face.events])
@@ -61,11 +70,12 @@ def recording_html(timelines: list[FaceTimeline]) -> str:
         data_link("intervals.csv", interval_rows(timelines).to_csv(index=False), "a row an expression"),
         data_link("timeline.json", recording_json(timelines), "everything"),
         data_link("boris.csv", boris_csv(timelines), "events, as BORIS lists them"),
+        data_link("datavyu.csv", datavyu_csv(timelines), "for Datavyu"),
         data_link("timeline.vtt", webvtt(timelines), "subtitles"),
         data_link("timeline.eaf", elan(timelines, Path(name)), "for ELAN"),
     ]
     template = environment("stag.web").get_template("result.html.j2")
-    report = timeline_page(timelines)
+    report = timeline_page(timelines, moments=read_moments(path, timelines, fps))
     return template.render(
         verdict=verdict + (f"; {words}" if words else ""), simulated=True, links=links, report=report
     )

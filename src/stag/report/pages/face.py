@@ -206,7 +206,7 @@ def player_view(p: Prediction, anchor: str, why: Attribution | None = None) -> V
         "step": step,
         "layer": shown,
         "arrowScale": arrow_scale(vectors[step]),
-        "frames": [_jpeg(picture) for picture in pictures],
+        "frames": [jpeg(picture) for picture in pictures],
         "time_s": [round(float(t), 3) for t in motion.time_s],
         "names": list(names),
         "u": vectors[..., 0].round(3).tolist(),
@@ -223,7 +223,7 @@ def player_view(p: Prediction, anchor: str, why: Attribution | None = None) -> V
         "moving": len(pictures) > 1,
         "lights": [
             light | {"opacity": f"{min(abs(value), 1.0) if abs(value) >= _DULL else 0.0:.3f}", "kind": kind}
-            for light, value, kind in zip(_lights(p), now.tolist(), kinds, strict=True)
+            for light, value, kind in zip(lights(p.layout, motion.points), now.tolist(), kinds, strict=True)
         ],
         "bars": _timeline(np.sqrt(np.square(size).mean(axis=1)), None if why is None else why.by_step),
         "rows": [
@@ -249,21 +249,22 @@ def _relative(values: FloatArray, least: float = 0.0) -> FloatArray:
     return np.asarray(values / top if top > 0 else np.zeros_like(values))
 
 
-def _jpeg(picture: GreyImage) -> str:
-    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+def jpeg(picture: GreyImage, quality: int = 85) -> str:
+    """Return a picture as JPEG, base64."""
+    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return base64.b64encode(coded.tobytes()).decode("ascii")
 
 
-def _lights(p: Prediction) -> list[View]:
+def lights(layout: str, points: FloatArray) -> list[View]:
     """Return the centre and radii of the light of each channel, crop pixels."""
-    lights = []
-    for channel_id in LAYOUTS[p.layout]:
-        top, bottom, left, right = channel_window(CHANNELS[channel_id], p.motion.points)
+    places = []
+    for channel_id in LAYOUTS[layout]:
+        top, bottom, left, right = channel_window(CHANNELS[channel_id], points)
         empty = bottom <= top or right <= left
         x, y = (-CROP_PX, -CROP_PX) if empty else ((left + right) / 2, (top + bottom) / 2)
         rx, ry = (round(_GLOW * max(size, 24), 1) for size in (right - left, bottom - top))
-        lights.append({"x": x, "y": y, "rx": rx, "ry": ry})
-    return lights
+        places.append({"x": x, "y": y, "rx": rx, "ry": ry})
+    return places
 
 
 def _timeline(strength: FloatArray, by_step: FloatArray | None) -> list[View]:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.facs import AU_VOCABULARY
 from stag.report.theme import ACCENT, MUTED, RULE, SERIES, STYLE, NotebookFigure
 from stag.spotting.recognise import FaceTimeline
 from stag.spotting.score import EVENTS
@@ -22,6 +23,7 @@ PARTS: dict[str, tuple[int, ...]] = {
 """Part of the face -> its channels of ``roi18``."""
 
 COLOURS = {"micro": SERIES[1], "macro": ACCENT}
+_UNITS, _LEAST_UNIT = 5, 0.3  # action units that are drawn, and the least activity that they reach
 _AT_MOST = 3000  # points of a curve; more are not seen
 
 
@@ -39,6 +41,14 @@ def side_courses(motion: RecordingMotion) -> dict[str, NDArray[np.float64]]:
     for rows in motion.stretches():
         place[rows] -= np.median(place[rows], axis=0)
     return {"eyes": motion.eyes.astype(np.float64), "head": np.hypot(*place.T)}
+
+
+def unit_courses(face: FaceTimeline) -> dict[str, NDArray[np.float64]]:
+    """Return the estimated activity of the action units that are most active at some time, by number."""
+    curves = np.nan_to_num(face.unit_curves)
+    peak = np.quantile(curves, 0.995, axis=0)
+    chosen = sorted(i for i in np.argsort(-peak)[:_UNITS].tolist() if peak[i] >= _LEAST_UNIT)
+    return {f"AU {AU_VOCABULARY[i]}": curves[:, i] for i in chosen}
 
 
 def thinned(
@@ -60,7 +70,7 @@ def thinned(
 
 def timeline_figure(face: FaceTimeline) -> Figure:
     """Draw one row for each part of the face, the eyes and the head, and mark expressions and events."""
-    courses = part_courses(face.motion) | side_courses(face.motion)
+    courses = part_courses(face.motion) | side_courses(face.motion) | unit_courses(face)
     with mpl.rc_context(STYLE):
         figure = NotebookFigure(figsize=(10, 0.8 * len(courses) + 1.2), layout="constrained")
         axes = np.atleast_1d(figure.subplots(len(courses) + 1, 1, sharex=True))
