@@ -87,16 +87,17 @@ class MeshDetector:
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Return the faces of a grey image that score at least ``min_score``, largest first.
 
-        Where there is none, a face that fills the picture is looked for with room around it.
+        Where none is certain, a face that fills the picture is looked for with room around it.
         """
+        placed: list[Landmarks] = []
         for finder in (_FINDER, _CLOSE_UP):
-            faces: list[Landmarks] = []
-            for keypoints in _propose(image, self._folder, finder):
-                face = self._place(image, keypoints)
-                if face.score >= self.min_score and not any(_same(face, other) for other in faces):
-                    faces.append(face)
-            if faces:
+            placed += [self._place(image, keypoints) for keypoints in _propose(image, self._folder, finder)]
+            if any(face.score > 0 for face in placed):
                 break
+        faces: list[Landmarks] = []
+        for face in sorted(placed, key=lambda face: -face.score):
+            if face.score >= self.min_score and not any(_same(face, other) for other in faces):
+                faces.append(face)
         return sorted(faces, key=lambda face: (face.box[0] - face.box[2], -face.score))
 
     def _place(self, image: GreyImage, keypoints: FloatArray) -> Landmarks:
