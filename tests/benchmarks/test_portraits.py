@@ -16,11 +16,11 @@ def test_a_photograph_is_found_and_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.portraits._WIDTHS", (100,))
     monkeypatch.setattr("benchmarks.portraits._POSES", ((100, 30.0, 0.0),))
     for row in finding_rows(portrait_paths(tmp_path)):
-        assert (row["mesh"], row["mesh, others"]) == ("1 of 1", 0)
+        assert (row["found"], row["others"], row["frames followed"], row["usable"]) == ("1 of 1", 0, "10 of 10", 1)
     given = ["portraits", "--quick", "--portraits", str(tmp_path), "--out", str(tmp_path), "--jobs", "1"]
     monkeypatch.setattr(sys, "argv", ["benchmarks", *given])
     main()
-    assert "AU 1 + 2" in (tmp_path / "portraits.md").read_text()
+    assert "AU 2" in (tmp_path / "portraits.md").read_text()
     assert "simulated" in capsys.readouterr().out
 
 

@@ -35,6 +35,17 @@ def test_the_face_is_found_at_every_size_and_turn(detector, scale, quarter):
     assert face.score > 0.3
 
 
+@pytest.mark.parametrize("scale", [0.7, 2.0])
+def test_a_face_that_fills_the_picture_is_found_at_the_same_place(detector, scale):
+    image = astronaut().image
+    (whole,) = detector.detect(image)
+    left, top, right, bottom = (round(side + inside) for side, inside in zip(whole.box, (4, 4, -4, -4), strict=True))
+    tight = cv2.resize(image[top:bottom, left:right], None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    (face,) = detector.detect(np.asarray(tight))
+    off = (face.points + 0.5) / scale - 0.5 + [left, top] - whole.points
+    assert np.hypot(*off[17:].T).mean() < 0.15 * whole.inter_ocular_px
+
+
 def test_the_points_are_those_of_a_face(detector):
     (face,) = detector.detect(astronaut().image)
     x, y = transform_points(face.points, crop_transform(face.points)).T

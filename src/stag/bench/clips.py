@@ -178,7 +178,12 @@ def _portrait(path: Path | None) -> Portrait:
 @lru_cache(maxsize=64)
 def _found_at_rest(spec: ClipSpec, noise_grey: float) -> tuple[Landmarks, FloatArray]:
     image = photograph(spec, noise_grey)
-    return load_detector(min_score=_MIN_SCORE).detect(image)[0], invert(_renderer(spec).face.to_frame)
+    faces = load_detector(min_score=_MIN_SCORE).detect(image)
+    if not faces:
+        raise FaceNotFound(
+            f"{spec.portrait or 'astronaut'}: no face found once it is drawn; give a larger, frontal face"
+        )
+    return faces[0], invert(_renderer(spec).face.to_frame)
 
 
 def _digital(image: NDArray[np.float32], noise_grey: float, generator: np.random.Generator) -> GreyImage:

@@ -70,13 +70,17 @@ class DlibDetector:
     prints and shadows that look like a face tend to do so at one scale only. Weak candidates must also be seen by
     OpenCV's Haar cascades.
 
+    Args:
+        min_score: Least score of a face.
+        alone: Whether to find faces by dlib even where the mesh is installed.
+
     Raises:
         MissingDependency: dlib or the landmark model is not installed.
 
     Source: King, Dlib-ml, JMLR 10, 2009; Kazemi and Sullivan, One Millisecond Face Alignment, CVPR 2014.
     """
 
-    def __init__(self, min_score: float) -> None:
+    def __init__(self, min_score: float, *, alone: bool = False) -> None:
         self.min_score = min_score
         self._dlib = _import_dlib()
         model = _landmark_model()
@@ -85,7 +89,7 @@ class DlibDetector:
                 f"the 68-point landmark model ({_MODEL_PACKAGE}) is missing: {install_hint('faces')}"
             )
         self._model = model
-        self._finder = MeshDetector(min_score) if models_folder() else None
+        self._finder = MeshDetector(min_score) if models_folder() and not alone else None
 
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Return the faces of a grey image that score at least ``min_score``, widest box first."""

