@@ -19,12 +19,12 @@ from stag.bench.clips import ClipSpec, render
 from stag.bench.rows import markdown
 from stag.config import MotionConfig
 from stag.errors import FaceNotFound, StagError
-from stag.faces.crop import compose, invert, transform_points
+from stag.faces.crop import invert, transform_points
 from stag.faces.detect import FaceDetector, load_detector
 from stag.facs import AU_VOCABULARY
 from stag.inference.predictor import Predictor
 from stag.motion.clip import extract_clip
-from stag.motion.recording import head_motion, measure_recording
+from stag.motion.recording import frame_to_crop, measure_recording
 from stag.simulate.actions import action_fields
 from stag.spotting.sensitivity import Planted, planted_frames
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, MotionTensor, RecordingMotion
@@ -130,10 +130,8 @@ class _Nearest:
 def face_place(recording: RecordingMotion, time_s: float) -> FloatArray:
     """Return where in the frame the middle of the recorded face is at a moment, ``(2,)``."""
     assert recording.points is not None
-    assert recording.to_crop is not None
     row = int(np.argmin(np.abs(recording.time_s - time_s)))
-    to_crop = compose(invert(head_motion(recording, row)), recording.to_crop[recording.stretch[row]])
-    return np.asarray(transform_points(recording.points, invert(to_crop)).mean(axis=0))
+    return np.asarray(transform_points(recording.points, invert(frame_to_crop(recording, row))).mean(axis=0))
 
 
 def stillest(recording: RecordingMotion, most: int) -> list[float]:
