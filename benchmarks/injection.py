@@ -100,9 +100,7 @@ def footage_clips(path: Path, moments: int) -> list[Injected]:
         frames = [replace(frame, time_s=number / fps) for number, frame in enumerate(frames)]
     recording = measure_recording(frames, detector, str(path))[0]
     assert recording.points is not None
-    # Lips that touch give two points at one place, through which no spline goes.
-    points = recording.points + 1e-3 * np.random.default_rng(0).standard_normal(recording.points.shape)
-    fields = action_fields(points, sorted({unit for units in CLASS_OF for unit in units}))
+    fields = action_fields(recording.points, sorted({unit for units in CLASS_OF for unit in units}))
     clips: list[Injected] = []
     for start in stillest(recording, moments):
         for units, px in [((), 0.0), *((units, px) for units in _USUAL for px in STRENGTHS_PX)]:

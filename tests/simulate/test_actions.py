@@ -9,6 +9,7 @@ from stag.simulate.actions import (
     CROP_TO_GRID,
     GRID_SIZE,
     MIRROR_68,
+    action_fields,
     at_points,
     control_points,
     forward_flow,
@@ -52,6 +53,12 @@ def amounts(unit, left=1.0, right=1.0):
 
 def pooled(fields, face, amount):
     return pool_static(on_pixels(forward_flow(fields.combine(amount))), face.points)
+
+
+def test_lips_that_touch_are_no_contradiction(face):
+    points = face.points.copy()
+    points[[61, 62, 63]] = points[[67, 66, 65]]
+    assert np.isfinite(action_fields(points, [12, 17]).combine(amounts(12))).all()
 
 
 def test_every_unit_of_the_vocabulary_moves_something(fields):

@@ -165,6 +165,9 @@ def smooth_field(nodes: FloatArray, values: FloatArray, points: FloatArray) -> F
     Returns:
         ``(G, G, ...)``.
     """
+    # Lips that touch give two points at one place, through which no spline goes.
+    kept = np.sort(np.unique(nodes.round(3), axis=0, return_index=True)[1])
+    nodes, values = nodes[kept], values[kept]
     ring = _still_ring()
     table = np.concatenate([values.reshape(len(nodes), -1), np.zeros((len(ring), values[0].size))])
     spline = RBFInterpolator(np.concatenate([nodes, ring]), table, kernel="thin_plate_spline")
