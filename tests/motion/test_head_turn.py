@@ -35,7 +35,7 @@ def test_a_turn_of_a_still_face_is_hardly_motion_and_is_told(turn_deg):
     """Without the turn taken off it would be .7 px at 5 degrees."""
     tensor, _, truth = measured("full quality", turn_deg)
     assert np.sqrt(np.square(tensor.motion).mean()) < 0.035 * np.hypot(*turn_deg)
-    np.testing.assert_allclose(tensor.head_deg[:, :2], truth, atol=0.6)
+    np.testing.assert_allclose(tensor.head_deg[:, :2], truth, atol=0.8)
     assert "head turned" not in tensor.flags
 
 
