@@ -30,6 +30,7 @@ _UPPER = np.triu_indices(6)
 _SYMMETRIC = np.zeros((6, 6), np.intp)  # place of each entry of a symmetric matrix among those of its upper triangle
 _SYMMETRIC[_UPPER] = _SYMMETRIC.T[_UPPER] = np.arange(21)
 _SIMILARITY_ERROR_PX = 0.1  # assumed; how far stable skin strays from a rigid motion
+_DEPTH_ERROR_PX = 4.0  # measured: docs/measurements/faces.md; a turn by t moves what it misses by t times this
 _OUTLIER = 2.5  # assumed; deviations, in standard deviations, from which a patch counts nothing
 # Muscles that move a patch must not look like a turn: a turn well above the first angle is hardly held back.
 _SMALL_TURN = np.deg2rad(0.4)  # measured: docs/measurements/faces.md
@@ -109,9 +110,9 @@ def turned(x: FloatArray, y: FloatArray, depth: FloatArray, turn: FloatArray) ->
 class PoseFit:
     """Fits a similarity and a turn to the shifts of patches by iteratively reweighted least squares.
 
-    The covariance of a shift is that of image noise, whose strength is estimated on the way, plus a small model
-    error. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the others. Whatever
-    does not depend on the shifts is prepared.
+    The covariance of a shift is that of image noise, whose strength is estimated on the way, plus a model error that
+    grows with the turn. Rounds of L1-like weights lead near the majority, rounds of Tukey weights then ignore the
+    others. Whatever does not depend on the shifts is prepared.
 
     Args:
         centres: ``(n, 2)`` of the patches on the crop.
@@ -162,7 +163,8 @@ class PoseFit:
                     squared = left * left * self._sharpness
                     # The median length of a pair of standard normal numbers is 1.177.
                     noise = min(max(float(np.median(squared[:n] + squared[n:])) / 1.177**2, 0.1), 1e4)
-                precision = 1 / (noise / self._sharpness + _SIMILARITY_ERROR_PX**2)
+                beside = _SIMILARITY_ERROR_PX**2 + _DEPTH_ERROR_PX**2 * float(fitted[4:] @ fitted[4:])
+                precision = 1 / (noise / self._sharpness + beside)
             weighted = (precision * np.concatenate([weights, weights])) @ self._terms
             normal = weighted[_SYMMETRIC]
             normal[4, 4] += (hold := _HOLD / (float(fitted[4:] @ fitted[4:]) + _SMALL_TURN**2))
