@@ -277,3 +277,21 @@ def test_noise_is_still_at_any_level_and_a_smooth_movement_is_not():
     assert is_still(np.zeros((16, 18, 2), np.float32), "first")
     assert is_still((0.01 * noise).astype(np.float32), "previous")
     assert not is_still((0.1 * noise).astype(np.float32), "previous")
+
+
+@pytest.mark.parametrize("times", [2.5, 1.2])
+def test_a_much_larger_face_that_comes_in_is_preferred(times):
+    """Beside a small face in the background; of faces of about one size the first is kept."""
+    known = astronaut()
+    face = known.image[30:230, 120:320]
+    small, large = (cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA) for side in (90, round(90 * times)))
+    frames = []
+    for i in range(60):
+        scene = np.full((480, 640 + 400), 90, np.uint8)
+        scene[20:110, 20:110] = small
+        left = max(300, 700 - 25 * i)
+        scene[200 : 200 + len(large), left : left + len(large)] = large
+        frames.append(Frame(np.ascontiguousarray(scene[:, :640]), i / 30))
+    (track,) = follow_faces(frames, MeshDetector(-0.25), "clip")
+    assert len(track.crops) > (30 if times > 2 else 55)
+    assert (track.landmarks.box[0] > 250) == (times > 2)

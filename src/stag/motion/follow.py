@@ -29,6 +29,8 @@ _SEARCH_S = 0.1  # time between searches while no face is followed
 GAP_S = 0.5  # longest absence of a face that is bridged
 TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
 _LEAST_TURN = np.deg2rad(0.1)  # a smaller one moves no channel by more than .06 px
+_LARGER = 1.5  # assumed; a face so many times as large is a person nearer to the camera
+_SMALL_SHARE = 1 / 20  # of the frame's width; only beside a smaller face a larger one is looked for
 _SAME_PLACE = 1.5  # inter-ocular distances within which a detection is a known face
 _FLOW_MARGIN_PX = 16  # assumed; flow at the edge of its picture is poor
 
@@ -158,6 +160,7 @@ def follow_all(
     begin: Callable[[Frame, Landmarks, int], Kind],
     *,
     every_face: bool = False,
+    larger: bool = False,
     search_s: float = _SEARCH_S,
     others_s: float = _REDETECT_S,
 ) -> Iterator[tuple[Frame, bool, list[Kind]]]:
@@ -173,6 +176,7 @@ def follow_all(
         detector: Source of faces.
         begin: Makes a face of a frame, a detection and an id.
         every_face: Whether to follow everybody, or one person at a time.
+        larger: Whether, beside one small face, a much larger one that comes in is followed, too.
         search_s: Time between searches while a face is missing.
         others_s: Time between searches for further people.
     """
@@ -187,7 +191,8 @@ def follow_all(
         for face in here:
             face.follow(frame, (other for other in here if other is not face))
         wanted = not here or any(face.missing for face in here)
-        if (every_face or wanted) and frame.time_s >= searched_s + (search_s if wanted else others_s):
+        small = larger and all(f.landmarks.inter_ocular_px < _SMALL_SHARE * frame.image.shape[1] for f in here)
+        if (every_face or wanted or small) and frame.time_s >= searched_s + (search_s if wanted else others_s):
             searched_s = frame.time_s
             _place(detector.detect(frame.image), frame, faces, begin, every_face)
         yield frame, cut, faces
@@ -198,7 +203,7 @@ def follow_faces(
 ) -> list[FaceTrack]:
     """Follow the faces of a clip as :func:`follow_all`; return one track per face, ordered by id.
 
-    Of the stretches of one id the longest counts; where one face is wanted, the longest of all.
+    Of the stretches of one id the longest counts; where one face is wanted, that with most frames times face size.
 
     Raises:
         VideoError: The clip has fewer than 3 frames, or more than :data:`limits.FRAMES`.
@@ -208,7 +213,7 @@ def follow_faces(
     n_frames = 0
     cuts_s: list[float] = []
     reading: dict[str, None] = {}
-    for frame, cut, tracks in follow_all(frames, detector, FaceTrack, every_face=every_face):
+    for frame, cut, tracks in follow_all(frames, detector, FaceTrack, every_face=every_face, larger=not every_face):
         n_frames += 1
         if n_frames > limits.FRAMES:
             raise VideoError(f"{name}: has more than {limits.FRAMES} frames; cut it to the expression")
@@ -222,7 +227,7 @@ def follow_faces(
     longest: dict[int, FaceTrack] = {}
     for track in tracks:
         known = longest.get(track.face_id)
-        if len(track.crops) >= max(_MIN_FRAMES, len(known.crops) + 1 if known else 0):
+        if len(track.crops) >= _MIN_FRAMES and (known is None or _weight(track) > _weight(known)):
             longest[track.face_id] = track
     if not longest:
         if tracks:
@@ -250,9 +255,15 @@ def _place(
         gone = sorted((f for f in faces if f.missing and not f.ended), key=lambda f: f.away(_middle(seen)))
         if any(face.follow(frame, followed, seen) for face in gone):
             continue
-        if all(face.lost or face.ended for face in (near if every_face else faces)):
+        least = seen.inter_ocular_px / _LARGER
+        rivals = near if every_face else [face for face in faces if face.landmarks.inter_ocular_px > least]
+        if all(face.lost or face.ended for face in rivals):
             unused = 1 + max((face.face_id for face in faces), default=-1) if every_face else 0
             faces.append(begin(frame, seen, near[-1].face_id if near else unused))
+
+
+def _weight(track: FaceTrack) -> float:
+    return len(track.crops) * track.landmarks.inter_ocular_px
 
 
 def _middle(face: Landmarks) -> FloatArray:
