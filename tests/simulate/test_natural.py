@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stag.motion.regions import MIRROR_PAIRS
-from stag.simulate.natural import DRAWS, alike, natural_movement, patterns
+from stag.simulate.natural import DRAWS, natural_movement, patterns
 
 
 def test_changes_grow_with_the_square_root_of_the_time():
@@ -22,11 +22,3 @@ def test_each_pattern_is_even_or_odd():
         mirrored[:, [left, right]] = mirrored[:, [right, left]]
     sign = np.where(np.arange(8) < 4, 1, -1)[:, None, None]
     np.testing.assert_allclose(mirrored * [-1, 1] * sign, patterns(), atol=1e-12)
-
-
-def test_close_channels_are_alike_and_distant_ones_are_not():
-    places = np.array([[0.0, 0.0], [20.0, 0.0], [200.0, 0.0]])
-    factor = alike(places, 20.0)
-    np.testing.assert_allclose(
-        factor @ factor.T, np.exp([[0, -0.5, -50], [-0.5, 0, -40.5], [-50, -40.5, 0]]), atol=1e-8
-    )

@@ -11,7 +11,7 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS, pool_static
 from stag.motion_set import MotionSet
 from stag.simulate.actions import action_fields, on_pixels
-from stag.simulate.extraction_model import ExtractionErrors, channel_bank
+from stag.simulate.extraction_model import ExtractionErrors, alike, channel_bank
 from stag.simulate.face import astronaut, vary_shape
 from stag.simulate.motion import simulate_motion, simulate_motion_and_truth
 from stag.simulate.settings import WILD_CUTS, WILD_FRAME_RATES, Cuts, SimulationSettings
@@ -232,3 +232,11 @@ def test_natural_movement_is_as_strong_as_it_is_told_and_tells_no_class():
     assert 0.7 < np.quantile(share, 0.98) < 1.5
     by_class = [np.log(share[still.label == name]).mean() for name in still.classes]
     assert np.ptp(by_class) < 0.5
+
+
+def test_close_channels_are_alike_and_distant_ones_are_not():
+    places = np.array([[0.0, 0.0], [20.0, 0.0], [200.0, 0.0]])
+    factor = alike(places, 20.0)
+    np.testing.assert_allclose(
+        factor @ factor.T, np.exp([[0, -0.5, -50], [-0.5, 0, -40.5], [-50, -40.5, 0]]), atol=1e-8
+    )

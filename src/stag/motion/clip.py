@@ -17,7 +17,7 @@ from stag.faces.detect import FaceDetector, load_detector
 from stag.faces.landmark_file import FileDetector
 from stag.motion.flow import Flow, LucasKanadeFlow, make_flow
 from stag.motion.follow import FaceTrack, follow_faces
-from stag.motion.quality import blink_times, is_still, not_measurable, quality_of
+from stag.motion.quality import blink_times, quality_of, withheld
 from stag.motion.regions import Pooling, empty_channels
 from stag.motion.transforms import (
     between_steps,
@@ -27,7 +27,7 @@ from stag.motion.transforms import (
     since_onset,
     uniform_positions,
 )
-from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, Frame, GreyImage, MotionTensor, Quality
+from stag.types import FloatArray, Frame, GreyImage, MotionTensor
 from stag.utils import limits
 from stag.video import fps_if_untimed, frame_rate, read_frames
 
@@ -79,7 +79,7 @@ def track_motion(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n_frames), times_s).astype(np.float32),
         frame_index=positions,
-        flags=_flags(track, config, quality, is_still(motion32, config.reference)),
+        flags=_flags(track, config, withheld(quality, motion32, config.reference, turned=track.turned)),
         strength_px=float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64)))),
         crop=track.picture,
         points=track.points,
@@ -191,16 +191,11 @@ def _probed_steps(crops: _Smoothed, n_frames: int) -> tuple[FloatArray, FloatArr
     return probes, np.clip(step - np.quantile(step, 0.2), 0, None).astype(np.float64)
 
 
-def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool) -> tuple[str, ...]:
+def _flags(track: FaceTrack, config: MotionConfig, unanswered: tuple[str, ...]) -> tuple[str, ...]:
     duration_s = track.times_s[-1]
     empty = empty_channels(track.points, config.layout)
     blinks = blink_times(track.crops, track.points_in_window, track.times_s)
-    reason = not_measurable(quality)
-    if reason is not None and track.turned:
-        reason = "head turned"
     remarks = (
-        (reason is not None, f"{NOT_MEASURABLE}: {reason}"),
-        (still, NO_MOVEMENT),
         (len(track.crops) < config.steps, f"interpolated from {len(track.crops)} frames"),
         (track.start_s > 0, f"face found at {track.start_s:.2f} s"),
         (track.lost, f"face lost after {track.start_s + duration_s:.2f} s"),
@@ -213,4 +208,4 @@ def _flags(track: FaceTrack, config: MotionConfig, quality: Quality, still: bool
         (duration_s > _LONG_S, "longer than a micro-expression"),
         (bool(empty), "outside the picture: " + ", ".join(empty)),
     )
-    return (*track.reading, *(text for applies, text in remarks if applies))
+    return (*track.reading, *unanswered, *(text for applies, text in remarks if applies))

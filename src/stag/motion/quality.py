@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.motion.regions import Pooling
-from stag.types import FloatArray, GreyImage, Quality
+from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, GreyImage, Quality
 
 STILL_RATIO = 1.6
 """Ratio of motion to its roughness below which it is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
@@ -189,6 +189,20 @@ def _noise_px(drift_px: float, motion: FloatArray, grid: float) -> FloatArray:
 def trust(quality: Quality | None) -> float:
     """Return how far an answer about a clip can be trusted: from 1 without any doubt towards 0 for mere noise."""
     return 1.0 if quality is None else 1 / (1 + sum(_doubts(quality).values()))
+
+
+def withheld(quality: Quality | None, motion: NDArray[np.float32], reference: str, *, turned: bool) -> tuple[str, ...]:
+    """Return the flags for which no class is named: not measurable and why, and that nothing moves.
+
+    Args:
+        quality: Of the clip or interval, or ``None`` where it is not known.
+        motion: ``(T, R, 2)``, crop pixels.
+        reference: Frame that it counts from.
+        turned: Whether the head turned so far that parts of the face hide others.
+    """
+    reason = None if quality is None else not_measurable(quality)
+    flags = () if reason is None else (f"{NOT_MEASURABLE}: {'head turned' if turned else reason}",)
+    return (*flags, NO_MOVEMENT) if is_still(motion, reference) else flags
 
 
 def not_measurable(quality: Quality) -> str | None:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, Pooling
+from stag.motion.regions import CHANNELS, Pooling, channel_window
 from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
-from stag.simulate.natural import DRAWS, alike, natural_movement, window_centres
+from stag.simulate.natural import DRAWS, natural_movement
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
 from stag.simulate.settings import Cuts
 from stag.types import FloatArray
@@ -67,7 +67,7 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
             catches.append(Pooling.of(seen).caught(factor).static(dense).astype(np.float32))
         responses.append(np.stack(catches).reshape(CATCHES, len(AU_VOCABULARY), 2, len(CHANNELS), 2))
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
-        centres.append(window_centres(points))
+        centres.append(_centres(points))
     return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
 
 
@@ -184,11 +184,29 @@ def person_answer(generator: np.random.Generator) -> FloatArray:
     return generator.standard_normal((len(AU_VOCABULARY), 2, len(CHANNELS))) @ neighbours(_PERSON_REACH_PX)
 
 
+def _centres(points: FloatArray) -> FloatArray:
+    """Return the centre of each channel's window ``(18, 2)`` on landmarks ``(68, 2)``, crop pixels."""
+    windows = np.array([channel_window(channel, points) for channel in CHANNELS])  # top, bottom, left, right
+    return np.asarray((windows[:, [2, 0]] + windows[:, [3, 1]] - 1) / 2)
+
+
+def alike(centre: FloatArray, reach_px: float) -> FloatArray:
+    """Return the factor ``(18, 18)`` that makes independent numbers of channels alike where channels are close.
+
+    Args:
+        centre: ``(18, 2)`` centres of the windows, crop pixels.
+        reach_px: Distance at which the correlation has fallen to .6.
+    """
+    distance = np.linalg.norm(centre[:, None] - centre, axis=-1)
+    share, axes = np.linalg.eigh(np.exp(-0.5 * np.square(distance / reach_px)))
+    return np.asarray((axes * np.sqrt(np.maximum(share, 0))) @ axes.T)
+
+
 @cache
 def neighbours(reach_px: float) -> FloatArray:
-    """Return the factor of :func:`~stag.simulate.natural.alike` for the face of the astronaut."""
+    """Return the factor of :func:`alike` for the face of the astronaut."""
     original = astronaut().points
-    return alike(window_centres(transform_points(original, crop_transform(original))), reach_px)
+    return alike(_centres(transform_points(original, crop_transform(original))), reach_px)
 
 
 def observed(

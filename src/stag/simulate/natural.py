@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from stag.motion.regions import CHANNELS, MIRROR_PAIRS, channel_window
+from stag.motion.regions import CHANNELS, MIRROR_PAIRS
 from stag.types import FloatArray
 
 _LEFT = (0, 1, 2, 3, 8, 9, 11, 12, 13, 14, 16)
@@ -59,21 +59,3 @@ def natural_movement(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
     waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1) * _AMPLITUDE[:, None]
     mixed = waves.reshape(*time_s.shape, -1) @ drawn.reshape(len(drawn), -1, DRAWS[2])
     return np.asarray(np.tensordot(mixed, patterns(), 1))
-
-
-def window_centres(points: FloatArray) -> FloatArray:
-    """Return the centre of each channel's window ``(18, 2)`` on landmarks ``(68, 2)``, crop pixels."""
-    windows = np.array([channel_window(channel, points) for channel in CHANNELS])  # top, bottom, left, right
-    return np.asarray((windows[:, [2, 0]] + windows[:, [3, 1]] - 1) / 2)
-
-
-def alike(centre: FloatArray, reach_px: float) -> FloatArray:
-    """Return the factor ``(18, 18)`` that makes independent numbers of channels alike where channels are close.
-
-    Args:
-        centre: ``(18, 2)`` centres of the windows, crop pixels.
-        reach_px: Distance at which the correlation has fallen to .6.
-    """
-    distance = np.linalg.norm(centre[:, None] - centre, axis=-1)
-    share, axes = np.linalg.eigh(np.exp(-0.5 * np.square(distance / reach_px)))
-    return np.asarray((axes * np.sqrt(np.maximum(share, 0))) @ axes.T)

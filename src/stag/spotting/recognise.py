@@ -14,20 +14,11 @@ from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
 from stag.inference.predictor import Predictor
 from stag.inference.probabilities import answer
 from stag.motion.follow import TURNED_DEG
-from stag.motion.quality import interval_quality, is_still, not_measurable
+from stag.motion.quality import interval_quality, withheld
 from stag.motion.regions import LAYOUTS, channel_names
 from stag.motion.transforms import between_steps, magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
-from stag.types import (
-    NO_MOVEMENT,
-    NOT_MEASURABLE,
-    FloatArray,
-    Interval,
-    MotionTensor,
-    Prediction,
-    Quality,
-    RecordingMotion,
-)
+from stag.types import NO_MOVEMENT, FloatArray, Interval, MotionTensor, Prediction, Quality, RecordingMotion
 from stag.utils.values import ArrayValue
 
 _WINDOW_S = 0.64  # assumed; length of the windows in which action units are estimated
@@ -154,16 +145,12 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
         motion = np.asarray(between_steps(motion))
     motion32 = motion.astype(np.float32)
     time_s = recording.time_s[rows]
-    reason = None if quality is None else not_measurable(quality)
-    if reason is not None and float(recording.turn_deg[rows].max()) > TURNED_DEG:
-        reason = "head turned"
-    still = is_still(motion32, config.reference)
-    remarks = ((reason is not None, f"{NOT_MEASURABLE}: {reason}"), (still, NO_MOVEMENT))
+    turned = float(recording.turn_deg[rows].max()) > TURNED_DEG
     return MotionTensor(
         motion=motion32,
         time_s=np.interp(positions, np.arange(n), time_s - time_s[0]).astype(np.float32),
         frame_index=positions,
-        flags=tuple(text for applies, text in remarks if applies),
+        flags=withheld(quality, motion32, config.reference, turned=turned),
         strength_px=float(np.sqrt(np.mean(np.square(motion32, dtype=np.float64)))),
         crop=np.zeros((CROP_PX, CROP_PX), np.uint8) if recording.crop is None else recording.crop,
         points=np.zeros((68, 2)) if recording.points is None else recording.points,
