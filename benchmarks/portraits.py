@@ -113,9 +113,9 @@ def unit_rows(measured: Sequence[Measured]) -> list[Row]:
     for unit in dict.fromkeys(clip.spec.units[0] for clip in measured if clip.spec.strength_px):
         scores = [_at_apex([clip]) for clip in measured if clip.spec.strength_px and clip.spec.units[0] == unit]
         row: Row = {"unit": f"AU {unit}"}
-        for name, worst in (("correlation", np.min), ("gain", np.min), ("rmse_px", np.max)):
+        for name, worst in (("correlation", np.nanmin), ("gain", np.nanmin), ("rmse_px", np.nanmax)):
             values = [score[name] for score in scores]
-            row[name], row[f"worst_{name}"] = float(np.median(values)), float(worst(values))
+            row[name], row[f"worst_{name}"] = float(np.nanmedian(values)), float(worst(values))
         rows.append(row)
     return rows
 
