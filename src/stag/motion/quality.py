@@ -35,6 +35,7 @@ _COARSE, _FULL_TEXTURE = 3.4, 0.75
 _PREDICTED, _LEAST_GRID, _CLEAR_GRID = 0.6, 0.05, 0.25
 _BLOCKY = 26.0  # strength of the grid that halves the trust
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
+_FROZEN, _STAYS, _SHARPENS = 0.8, 0.95, 0.5  # shares by which a codec's false motion is known
 _DAMPING = 6.0  # squared gradient at which flow measures half of a motion; as in stag.motion.flow.LucasKanadeFlow
 _LARGEST_DRIFT_PX = 3.0
 _WHITE, _MUCH_WHITE = 254, 0.3
@@ -202,7 +203,7 @@ def withheld(quality: Quality | None, motion: NDArray[np.float32], reference: st
     """
     reason = None if quality is None else not_measurable(quality)
     flags = () if reason is None else (f"{NOT_MEASURABLE}: {'head turned' if turned else reason}",)
-    return (*flags, NO_MOVEMENT) if is_still(motion, reference) else flags
+    return (*flags, NO_MOVEMENT) if is_still(motion, reference, quality) else flags
 
 
 def not_measurable(quality: Quality) -> str | None:
@@ -222,17 +223,19 @@ def not_measurable(quality: Quality) -> str | None:
     return next((name for applies, name in causes if applies), "too noisy")
 
 
-def is_still(motion: NDArray[np.float32], reference: str) -> bool:
+def is_still(motion: NDArray[np.float32], reference: str, quality: Quality | None = None) -> bool:
     """Return whether motion ``(T, R, 2)`` does not rise above the noise of extraction.
 
-    Noise differs from step to step while a movement goes on, so that second differences in time measure it.
+    Noise differs from step to step while a movement goes on, so that second differences in time measure it. The noise of
+    the first frame, from which all motion counts, and a codec are in the quality.
     """
     strength_px = float(np.sqrt(np.mean(np.square(motion, dtype=np.float64))))
     if reference != "first" or len(motion) < 4:
         return strength_px < STILL_RMS_PX
     bend = np.diff(motion[1:].astype(np.float64), 2, axis=0)
     noise_px = float(np.sqrt(np.mean(bend**2))) / _SECOND_DIFFERENCE
-    return bool(strength_px < max(STILL_RMS_PX, STILL_RATIO * noise_px))
+    still = bool(strength_px < max(STILL_RMS_PX, STILL_RATIO * noise_px))
+    return still or (quality is not None and _is_false(motion, strength_px, quality))
 
 
 def blink_times(crops: Sequence[GreyImage], points: FloatArray, times_s: Sequence[float]) -> list[float]:
@@ -264,6 +267,21 @@ def blink_times(crops: Sequence[GreyImage], points: FloatArray, times_s: Sequenc
         if rises and falls and change[peak] >= near.max():
             blinks.append(float(times[peak]))
     return blinks
+
+
+def _is_false(motion: NDArray[np.float32], strength_px: float, quality: Quality) -> bool:
+    """Return whether motion that is smooth in time is no more than its estimated error, or a picture that gets sharper.
+
+    A grid overrates the error of JPEG, so that with one only a codec counts that predicts from frame to frame; the false
+    motion that it leaves stays to the end. Of a picture that gets sharper, the first three steps go most of the way.
+    """
+    coded = quality.block_grid > _LEAST_GRID
+    level_px = np.sqrt(np.square(motion, dtype=np.float64).mean(axis=(1, 2)))
+    if coded and (quality.frozen <= _FROZEN or level_px[-1] <= _STAYS * level_px.max()):
+        return False
+    step_px = np.sqrt(np.square(np.diff(motion.astype(np.float64), axis=0)).mean(axis=(1, 2)))
+    sharpens = coded and step_px[:3].sum() > _SHARPENS * step_px.sum()
+    return bool(sharpens or strength_px < np.sqrt(np.mean(np.square(quality.noise_px))))
 
 
 def _doubts(quality: Quality) -> dict[str, float]:
