@@ -10,8 +10,8 @@ from stag.errors import FaceNotFound, VideoError
 from stag.faces.mesh import MeshDetector
 from stag.motion.clip import extract_clip
 from stag.motion.follow import follow_faces
-from stag.motion.quality import is_still
 from stag.motion.regions import LAYOUTS
+from stag.motion.still import is_still
 from stag.simulate.face import astronaut
 from stag.types import Frame, Landmarks
 from stag.video import read_frames, write_video

@@ -19,12 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stag.motion.regions import Pooling
+from stag.motion.still import LEAST_GRID, SECOND_DIFFERENCE, is_still
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, GreyImage, Quality
 
-STILL_RATIO = 1.6
-"""Ratio of motion to its roughness below which it is noise: still faces gave 1.2 and 1.4, the weakest of 400 simulated
-expressions 1.9."""
-STILL_RMS_PX = 0.05
 LEAST_TRUST = 0.5
 """Trust below which no class is named."""
 
@@ -32,17 +29,15 @@ LEAST_TRUST = 0.5
 _NOISE_OF_ONE, _NOISE_OF_DRIFT, _NOISE_OF_ROUGHNESS, _NOISE_OF_GRID = 0.0011, 0.73, 1.6, 0.015
 _DRIFT_PX = 0.73  # drift that halves the trust
 _COARSE, _FULL_TEXTURE = 3.4, 0.75
-_PREDICTED, _LEAST_GRID, _CLEAR_GRID = 0.6, 0.05, 0.25
+_PREDICTED, _CLEAR_GRID = 0.6, 0.25
 _BLOCKY = 26.0  # strength of the grid that halves the trust
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
-_FROZEN, _STAYS, _SHARPENS = 0.8, 0.95, 0.5  # shares by which a codec's false motion is known
 _DAMPING = 6.0  # squared gradient at which flow measures half of a motion; as in stag.motion.flow.LucasKanadeFlow
 _LARGEST_DRIFT_PX = 3.0
 _WHITE, _MUCH_WHITE = 254, 0.3
 _SOURCE_PX, _FACE = 384, 5  # pixels; distances between the inner eye corners
 _LOOK_EVERY = 32
 _GRID_PX = 256  # side of the pictures that the strengths below were fitted on
-_SECOND_DIFFERENCE = np.sqrt(6.0)  # 1 + 4 + 1 independent errors make one second difference
 _HARMONICS = np.array([1, 2, 3]) / 8
 _BESIDE = np.array([0.0, -0.03, -0.02, 0.02, 0.03])
 
@@ -181,7 +176,7 @@ def interval_quality(look: NDArray[np.float32], motion: FloatArray, eyes_px: flo
 
 def _noise_px(drift_px: float, motion: FloatArray, grid: float) -> FloatArray:
     """Return the estimated RMS error of each channel of motion ``(T, R, 2)``."""
-    bend = np.diff(motion[1:], 2, axis=0) / _SECOND_DIFFERENCE
+    bend = np.diff(motion[1:], 2, axis=0) / SECOND_DIFFERENCE
     rough_px2 = np.square(bend).mean(axis=(0, 2)) if len(bend) else np.zeros(motion.shape[1])
     noise_px2 = _NOISE_OF_ONE + _NOISE_OF_DRIFT * drift_px**2 + _NOISE_OF_ROUGHNESS * rough_px2
     return np.asarray(np.sqrt(noise_px2 + _NOISE_OF_GRID * np.clip(grid, 0, 1)))
@@ -215,27 +210,12 @@ def not_measurable(quality: Quality) -> str | None:
     if reason not in ("drift", "texture"):
         return reason
     causes = (
-        (quality.block_grid > 2 * _LEAST_GRID, "compressed"),
+        (quality.block_grid > 2 * LEAST_GRID, "compressed"),
         (quality.saturated > _MUCH_WHITE, "overexposed"),
         (quality.brightness < 64, "too dark"),  # assumed
         (quality.eyes_px < 20, "too small"),  # assumed; as the remark on low resolution
     )
     return next((name for applies, name in causes if applies), "too noisy")
-
-
-def is_still(motion: NDArray[np.float32], reference: str, quality: Quality | None = None) -> bool:
-    """Return whether motion ``(T, R, 2)`` does not rise above the noise of extraction.
-
-    Noise differs from step to step while a movement goes on, so that second differences in time measure it. The noise of
-    the first frame, from which all motion counts, and a codec are in the quality.
-    """
-    strength_px = float(np.sqrt(np.mean(np.square(motion, dtype=np.float64))))
-    if reference != "first" or len(motion) < 4:
-        return strength_px < STILL_RMS_PX
-    bend = np.diff(motion[1:].astype(np.float64), 2, axis=0)
-    noise_px = float(np.sqrt(np.mean(bend**2))) / _SECOND_DIFFERENCE
-    still = bool(strength_px < max(STILL_RMS_PX, STILL_RATIO * noise_px))
-    return still or (quality is not None and _is_false(motion, strength_px, quality))
 
 
 def blink_times(crops: Sequence[GreyImage], points: FloatArray, times_s: Sequence[float]) -> list[float]:
@@ -269,27 +249,12 @@ def blink_times(crops: Sequence[GreyImage], points: FloatArray, times_s: Sequenc
     return blinks
 
 
-def _is_false(motion: NDArray[np.float32], strength_px: float, quality: Quality) -> bool:
-    """Return whether motion that is smooth in time is no more than its estimated error, or a picture that gets sharper.
-
-    A grid overrates the error of JPEG, so that with one only a codec counts that predicts from frame to frame; the false
-    motion that it leaves stays to the end. Of a picture that gets sharper, the first three steps go most of the way.
-    """
-    coded = quality.block_grid > _LEAST_GRID
-    level_px = np.sqrt(np.square(motion, dtype=np.float64).mean(axis=(1, 2)))
-    if coded and (quality.frozen <= _FROZEN or level_px[-1] <= _STAYS * level_px.max()):
-        return False
-    step_px = np.sqrt(np.square(np.diff(motion.astype(np.float64), axis=0)).mean(axis=(1, 2)))
-    sharpens = coded and step_px[:3].sum() > _SHARPENS * step_px.sum()
-    return bool(sharpens or strength_px < np.sqrt(np.mean(np.square(quality.noise_px))))
-
-
 def _doubts(quality: Quality) -> dict[str, float]:
     """Return the doubts about an answer, each 0 or more; 1 alone halves the trust."""
     grid = max(quality.block_grid, 0.0)
     # A codec that predicts from frame to frame freezes small motion; one that codes each frame leaves a stronger grid.
     # Alone it softens and no more: a photograph that was once a JPEG, moved without any noise, looks the same.
-    predicted = quality.frozen**2 * np.clip((grid - _LEAST_GRID) / _CLEAR_GRID, 0, 1) / (1 + grid)
+    predicted = quality.frozen**2 * np.clip((grid - LEAST_GRID) / _CLEAR_GRID, 0, 1) / (1 + grid)
     return {
         "drift": (quality.drift_px / _DRIFT_PX) ** 4,
         "texture": _COARSE * max(_FULL_TEXTURE - float(quality.texture.mean()), 0.0) ** 2,
@@ -333,7 +298,7 @@ def _noise_grey(crops: Sequence[GreyImage]) -> float:
     for i in np.unique(np.linspace(1, len(crops) - 2, 6).astype(int)):
         before, now, after = (crops[j].astype(np.int16) for j in (i - 1, i, i + 1))
         squares.append(float(np.square(before - 2 * now + after, dtype=np.float32).mean()))
-    return float(np.sqrt(np.median(squares)) / _SECOND_DIFFERENCE)
+    return float(np.sqrt(np.median(squares)) / SECOND_DIFFERENCE)
 
 
 def _eye_change(crops: Sequence[GreyImage], eye: FloatArray) -> FloatArray:
