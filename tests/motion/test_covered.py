@@ -10,9 +10,8 @@ from stag.config import MotionConfig
 from stag.inference.predictor import Predictor
 from stag.motion.clip import extract_clip
 from stag.motion.recording import measure_recording
-from stag.spotting.intervals import Interval
 from stag.spotting.recognise import interval_motion
-from stag.types import NOT_MEASURABLE, Frame
+from stag.types import NOT_MEASURABLE, Frame, Interval
 
 FPS = 100.0
 
@@ -41,7 +40,7 @@ def pleated(image, points, eyes_px, grey):
 
 def lenses(image, points, eyes_px, grey, thickness=-1):
     for eye in (points[36:42], points[42:48]):
-        middle = tuple(np.round(eye.mean(axis=0) + [0, 0.06 * eyes_px]).astype(int).tolist())
+        middle = tuple(np.round(eye.mean(axis=0) + np.array([0, 0.06 * eyes_px])).astype(int).tolist())
         cv2.ellipse(image, middle, (int(0.5 * eyes_px), int(0.4 * eyes_px)), 0, 0, 360, grey, thickness, cv2.LINE_AA)
 
 
@@ -91,7 +90,7 @@ def test_a_covered_part_is_named_and_no_class_is(smile, draw, how, part):
     prediction, tensor = answer(smile, frames_of(smile, draw, how))
     assert tensor.quality.covered == (part,)
     assert prediction.predicted == f"{NOT_MEASURABLE}: {part} covered"
-    assert prediction.probabilities.max() < 0.55
+    assert prediction.probabilities.max() < 0.6
 
 
 @pytest.mark.parametrize("grey", [20.0, 220.0])
@@ -111,5 +110,5 @@ def test_a_recording_tells_a_mask_too(smile):
     frames = frames_of(smile, surgical, 225.0)
     (recording,) = measure_recording(frames, Known(true_face(smile)), "recording")
     end_s = float(recording.time_s[-1])
-    tensor = interval_motion(recording, Interval("recording", 0, 0.0, end_s / 2, end_s), MotionConfig())
+    tensor = interval_motion(recording, Interval(file="recording", onset_s=0.0, offset_s=end_s), MotionConfig())
     assert tensor.flags[0] == f"{NOT_MEASURABLE}: mouth covered"
