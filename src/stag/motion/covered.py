@@ -15,7 +15,7 @@ from stag.types import FloatArray, GreyImage
 PARTS = ("mouth", "eyes")
 
 _LEAST_CONTRAST = 0.33  # contrast of the mouth to that of the eyes; lowest of uncovered faces without glasses .36
-_LEAST_LIGHT = 0.67  # brightness below the eyes to that of the cheek; lowest of uncovered faces .77
+_LEAST_LIGHT = 0.6  # brightness below the eyes to that of the cheek; lowest of uncovered faces .64
 _WHITE, _WASHED_OUT = 254, 0.6  # grey level; share of the crop beyond which light hides lips as a mask does
 _MOUTH, _EYES = slice(48, 60), (slice(36, 42), slice(42, 48))
 _NOISE, _BLACK = 0.5, 4.0  # assumed; grey levels
