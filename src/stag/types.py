@@ -124,7 +124,7 @@ class Quality(ArrayValue):
         block_grid: Strength of the 8-pixel grid of a video or JPEG codec; 0 for none, 1 if clearly visible.
         frozen: Share of the face's pixels that do not change from one frame to the next.
         eyes_px: Distance between the inner eye corners, frame pixels.
-        covered: Which of ``"mouth"`` and ``"eyes"`` a mask, a hand or dark glasses cover.
+        covered: Which of ``"mouth"`` and ``"eyes"`` a mask or dark glasses cover.
     """
 
     noise_px: FloatArray

@@ -1,4 +1,4 @@
-"""Tell from one crop whether a mask, a hand or dark glasses cover the mouth or the eyes of a face.
+"""Tell from one crop whether a mask or dark glasses cover the mouth or the eyes of a face.
 
 Landmarks are placed on a mask as if there were lips, and nothing there moves. Two ratios tell, neither of which depends
 on light, skin or focus: contrast around the lips to that within the eyes, and brightness of the skin just below the
