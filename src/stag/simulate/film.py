@@ -39,7 +39,7 @@ class FilmedClip(ArrayValue):
 
     @property
     def motion(self) -> NDArray[np.float32]:
-        """``(N, 18, 2)`` true motion of the expression since the onset, crop pixels."""
+        """``(N, 20, 2)`` true motion of the expression since the onset, crop pixels."""
         return self.truth.motion
 
     def _summary(self) -> str:
