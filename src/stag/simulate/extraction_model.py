@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, USUAL, Pooling, channel_window
+from stag.motion.regions import CHANNELS, USUAL, Pooling
 from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
+from stag.simulate.likeness import centres, noise_alike
 from stag.simulate.natural import DRAWS, natural_movement
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
 from stag.simulate.settings import Cuts
@@ -27,8 +28,6 @@ CATCHES = 3
 
 _SHAPES = 12
 _PEAK_STEP_PX = 8
-_PERSON_REACH_PX = 40.0  # assumed; natural movement of brow regions 43 px apart correlates at .63
-_NOISE_REACH_PX = 24.0  # measured: noise of channels 20 to 30 px apart correlates at .5
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
 DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2, 4, 4], np.float64)
 """Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
@@ -53,7 +52,7 @@ class ChannelBank(ArrayValue):
 @lru_cache(maxsize=16)
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
     """Compute the bank in a few seconds; see :class:`SimulationSettings` and :class:`ExtractionErrors`."""
-    responses, surfaces, centres = [], [], []
+    responses, surfaces, middles = [], [], []
     original = astronaut().points
     for number in range(_SHAPES):
         generator = np.random.default_rng([_SHAPES, number])
@@ -67,8 +66,8 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
             catches.append(Pooling.of(seen, "roi20").caught(factor).static(dense).astype(np.float32))
         responses.append(np.stack(catches).reshape(CATCHES, len(AU_VOCABULARY), 2, len(CHANNELS), 2))
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
-        centres.append(_centres(points))
-    return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
+        middles.append(centres(points))
+    return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(middles))
 
 
 @lru_cache(maxsize=4 * _SHAPES)
@@ -161,8 +160,8 @@ class ClipDraws(ArrayValue):
             np.zeros(n, np.int64),
             answer,
             generator.random((n, 16)),
-            _alike_normal(generator, (n, 4), regions, _NOISE_REACH_PX),
-            _alike_normal(generator, (n, steps, 2), regions, _NOISE_REACH_PX),
+            noise_alike(generator, (n, 4), regions),
+            noise_alike(generator, (n, steps, 2), regions),
             generator.standard_normal((n, *DRAWS)),
         )
 
@@ -177,58 +176,6 @@ class ClipDraws(ArrayValue):
             person=np.repeat(np.arange(len(parts)), [len(part.emotions) for part in parts]),
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
         )
-
-
-def person_answer(generator: np.random.Generator, regions: int = USUAL) -> FloatArray:
-    """Draw how the channels of a person answer to each action unit and side: ``(A, 2, R)`` standard normal."""
-    return _alike_normal(generator, (len(AU_VOCABULARY), 2), regions, _PERSON_REACH_PX)
-
-
-def _alike_normal(generator: np.random.Generator, shape: tuple[int, ...], regions: int, reach_px: float) -> FloatArray:
-    """Draw standard normal numbers ``(*shape, R)`` that are alike in close channels.
-
-    Those of the upper lids have a source of their own, so that the others are the same with and without lids.
-    """
-    drawn = generator.standard_normal((*shape, USUAL))
-    if regions > USUAL:
-        lids = generator.spawn(1)[0].standard_normal((*shape, regions - USUAL))
-        drawn = np.concatenate([drawn, lids], axis=-1)
-    return np.asarray(drawn @ neighbours(reach_px)[:regions, :regions])
-
-
-def _centres(points: FloatArray) -> FloatArray:
-    """Return the centre of each channel's window ``(20, 2)`` on landmarks ``(68, 2)``, crop pixels."""
-    windows = np.array([channel_window(channel, points) for channel in CHANNELS])  # top, bottom, left, right
-    return np.asarray((windows[:, [2, 0]] + windows[:, [3, 1]] - 1) / 2)
-
-
-def alike(centre: FloatArray, reach_px: float) -> FloatArray:
-    """Return the factor ``(R, R)`` that makes independent numbers of channels alike where channels are close.
-
-    Args:
-        centre: ``(R, 2)`` centres of the windows, crop pixels.
-        reach_px: Distance at which the correlation has fallen to .6.
-    """
-    distance = np.linalg.norm(centre[:, None] - centre, axis=-1)
-    return _root(np.exp(-0.5 * np.square(distance / reach_px)))
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    share, axes = np.linalg.eigh(covariance)
-    return np.asarray((axes * np.sqrt(np.maximum(share, 0))) @ axes.T)
-
-
-@cache
-def neighbours(reach_px: float) -> FloatArray:
-    """Return a factor as :func:`alike` does for the face of the astronaut, ``(20, 20)``; the first 18 need no lids."""
-    original = astronaut().points
-    centre = _centres(transform_points(original, crop_transform(original)))
-    factor, both = np.zeros((len(CHANNELS), len(CHANNELS))), alike(centre, reach_px)
-    covariance = both @ both
-    first = factor[:USUAL, :USUAL] = alike(centre[:USUAL], reach_px)
-    across = factor[:USUAL, USUAL:] = np.linalg.pinv(first, rcond=1e-6) @ covariance[:USUAL, USUAL:]
-    factor[USUAL:, USUAL:] = _root(covariance[USUAL:, USUAL:] - across.T @ across)
-    return factor
 
 
 def observed(

@@ -27,8 +27,8 @@ from stag.simulate.extraction_model import (
     ExtractionErrors,
     channel_bank,
     observed,
-    person_answer,
 )
+from stag.simulate.likeness import person_answer
 from stag.simulate.script import DisplayStyle, draw_scripts
 from stag.simulate.settings import FRAME_RATES, Cuts, SimulationSettings
 from stag.types import SIMULATED_FLOW

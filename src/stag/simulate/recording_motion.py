@@ -17,8 +17,9 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.recording import RENEWAL_S, USUAL_S
 from stag.motion.regions import USUAL
 from stag.simulate.corpus import STYLE, numbered, subject_generator
-from stag.simulate.extraction_model import CATCHES, DEPTH_PX, ExtractionErrors, channel_bank, person_answer
+from stag.simulate.extraction_model import CATCHES, DEPTH_PX, ExtractionErrors, channel_bank
 from stag.simulate.habit import Habit
+from stag.simulate.likeness import person_answer
 from stag.simulate.recording import RecordingScript, write_recording
 from stag.simulate.script import DisplayStyle, between
 from stag.types import FloatArray, Interval, RecordingMotion

@@ -153,7 +153,6 @@ def with_even_times(motion: MotionSet) -> MotionSet:
 
 
 CHANGES: Mapping[str, Change] = {
-    "roi20": lambda motion: with_layout(motion, "roi20"),
     "roi14": lambda motion: with_layout(motion, "roi14"),
     "roi18": lambda motion: with_layout(motion, "roi18"),
     "first": lambda motion: with_reference(motion, "first"),
