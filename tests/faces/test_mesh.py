@@ -46,6 +46,21 @@ def test_a_face_that_fills_the_picture_is_found_at_the_same_place(detector, scal
     assert np.hypot(*off[17:].T).mean() < 0.15 * whole.inter_ocular_px
 
 
+@pytest.mark.parametrize("width_px", [30, 45])
+@pytest.mark.parametrize("place", [(200, 150), (520, 90), (320, 400)])
+def test_a_small_face_in_a_wide_picture_is_found_at_its_place(detector, rng, width_px, place):
+    portrait = astronaut()
+    scale = width_px / np.ptp(portrait.points[:17, 0])
+    half = 0.75 * width_px
+    to_picture = np.column_stack([scale * np.eye(2), place - scale * portrait.points.mean(axis=0)])
+    smooth = gaussian_filter(portrait.image.astype(float), 0.5 / scale)
+    picture = cv2.warpAffine(smooth, to_picture, (640, 480), flags=cv2.INTER_LINEAR)
+    rows, columns = np.indices(picture.shape)
+    picture[(abs(columns - place[0]) > half) | (abs(rows - place[1]) > half)] = 110
+    (face,) = detector.detect((picture + rng.normal(0, 1, picture.shape)).clip(0, 255).astype(np.uint8))
+    assert np.hypot(*(face.points.mean(axis=0) - place)) < width_px / 8
+
+
 def test_the_points_are_those_of_a_face(detector):
     (face,) = detector.detect(astronaut().image)
     x, y = transform_points(face.points, crop_transform(face.points)).T

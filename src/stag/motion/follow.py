@@ -25,7 +25,8 @@ from stag.video import mark_cuts
 
 _MIN_FRAMES = 3
 _REDETECT_S = 0.4
-_SEARCH_S = 0.1  # time between searches while no face is followed
+_SEARCH_S = 0.1  # time between searches while a face is missing
+_EMPTY_S = 0.25  # the same after a search that saw nobody, which takes longest
 GAP_S = 0.5  # longest absence of a face that is bridged
 TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
 _LEAST_TURN = np.deg2rad(0.1)  # a smaller one moves no channel by more than .06 px
@@ -161,7 +162,6 @@ def follow_all(
     *,
     every_face: bool = False,
     larger: bool = False,
-    search_s: float = _SEARCH_S,
     others_s: float = _REDETECT_S,
 ) -> Iterator[tuple[Frame, bool, list[Kind]]]:
     """Follow the largest face of streamed frames, or every face; yield each frame, whether it is a cut, and all faces.
@@ -177,11 +177,10 @@ def follow_all(
         begin: Makes a face of a frame, a detection and an id.
         every_face: Whether to follow everybody, or one person at a time.
         larger: Whether, beside one small face, a much larger one that comes in is followed, too.
-        search_s: Time between searches while a face is missing.
         others_s: Time between searches for further people.
     """
     faces: list[Kind] = []
-    searched_s = -np.inf
+    searched_s, pause_s = -np.inf, _SEARCH_S
     for frame, cut in mark_cuts(frames):
         if cut:
             searched_s = -np.inf
@@ -192,9 +191,11 @@ def follow_all(
             face.follow(frame, (other for other in here if other is not face))
         wanted = not here or any(face.missing for face in here)
         small = larger and all(f.landmarks.inter_ocular_px < _SMALL_SHARE * frame.image.shape[1] for f in here)
-        if (every_face or wanted or small) and frame.time_s >= searched_s + (search_s if wanted else others_s):
+        if (every_face or wanted or small) and frame.time_s >= searched_s + (pause_s if wanted else others_s):
             searched_s = frame.time_s
-            _place(detector.detect(frame.image), frame, faces, begin, every_face)
+            found = detector.detect(frame.image)
+            pause_s = _SEARCH_S if found else _EMPTY_S
+            _place(found, frame, faces, begin, every_face)
         yield frame, cut, faces
 
 

@@ -32,7 +32,7 @@ from stag.video import DEFAULT_FPS, fps_if_untimed, read_frames
 RENEWAL_S = 4.0  # assumed; longer than any expression that is spotted
 USUAL_S = 2.0  # assumed; time over which the usual picture of the eyes is averaged
 _AVERAGED_S = 0.014  # frames nearer than that are averaged: 200 frames a second become 67
-_SEARCH_S, _OTHERS_S = 0.2, 2.0  # between searches while a face is missing, and for further people
+_OTHERS_S = 2.0  # between searches for further people
 _FORGOTTEN_S = 60.0  # absence after which a face is no longer known by its looks
 _LEAST_MOMENTS = 3
 _EYES = ((36, 42), (42, 48))
@@ -85,7 +85,7 @@ def measure_recording(
     faces: list[RecordedFace] = []
     told_s, last_s, n_frames = -1.0, 0.0, 0
     for frame, _, faces in follow_all(
-        averaged(frames), detector, RecordedFace, every_face=every_face, search_s=_SEARCH_S, others_s=_OTHERS_S
+        averaged(frames), detector, RecordedFace, every_face=every_face, others_s=_OTHERS_S
     ):
         n_frames += 1
         last_s = frame.time_s

@@ -20,6 +20,7 @@ from stag.errors import DatasetError
 from stag.faces.crop import INTER_OCULAR_CROP_PX, compose, crop_transform, invert, transform_points
 from stag.faces.pose import HeadShape
 from stag.simulate.actions import CROP_TO_GRID, MIRROR_68, on_face, smooth_field
+from stag.simulate.looks import add_looks
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
 from stag.utils.values import ArrayValue
@@ -119,7 +120,12 @@ def make_face(portrait: Portrait, settings: SimulationSettings, generator: np.ra
     points = vary_shape(original, settings.shape, generator)
     to_frame = _placement(settings, generator)
     texture = _warped_portrait(source, to_crop, original, points, to_frame, settings)
-    texture = _lit(_with_skin(texture, points, to_frame, generator), to_frame, generator)
+    texture = _with_skin(texture, points, to_frame, generator)
+    if settings.looks > 0:
+        (own,) = generator.spawn(1)  # the same person without looks has the same light
+        size = settings.height, settings.width
+        texture = add_looks(texture, size, transform_points(points, to_frame), settings.looks, own)
+    texture = _lit(texture, to_frame, generator)
     return Face(points, texture, to_frame)
 
 

@@ -51,13 +51,17 @@ def patterns() -> FloatArray:
     return both
 
 
+def natural_amounts(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Return how much of each pattern there is, ``(B, M, 8)``; see :func:`natural_movement`."""
+    angle = 2 * np.pi * time_s[..., None] * _HZ
+    waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1) * _AMPLITUDE[:, None]
+    return np.asarray(waves.reshape(*time_s.shape, -1) @ drawn.reshape(len(drawn), -1, DRAWS[2]))
+
+
 def natural_movement(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
     """Return natural movement ``(B, M, 20, 2)`` at ``(B, M)`` times, from ``(B, *DRAWS)`` standard normal numbers.
 
     Waves whose power falls with the square of the frequency, each in patterns of its own; changes over .24 s have a
     root mean square of about 1.
     """
-    angle = 2 * np.pi * time_s[..., None] * _HZ
-    waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1) * _AMPLITUDE[:, None]
-    mixed = waves.reshape(*time_s.shape, -1) @ drawn.reshape(len(drawn), -1, DRAWS[2])
-    return np.asarray(np.tensordot(mixed, patterns(), 1))
+    return np.asarray(np.tensordot(natural_amounts(drawn, time_s), patterns(), 1))

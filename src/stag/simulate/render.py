@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stag.faces.crop import EYE_CENTRE, compose, invert, transform_points
 from stag.faces.pose import turned
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, pool_static
+from stag.motion.regions import CHANNELS, Pooling, pool_static
 from stag.simulate.actions import (
     CROP_TO_GRID,
     GRID_SIZE,
@@ -24,8 +24,10 @@ from stag.simulate.actions import (
     forward_flow,
     on_pixels,
     peak_px,
+    smooth_field,
 )
 from stag.simulate.face import Face, texture_transform
+from stag.simulate.natural import DRAWS, natural_amounts, patterns
 from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts, firing_levels, head_pose
 from stag.simulate.settings import SimulationSettings
 from stag.types import FloatArray, GreyImage
@@ -47,6 +49,7 @@ class ClipScript(ArrayValue):
         noise_grey: Standard deviation of the sensor noise.
         flicker: Amplitude, frequency (Hz) and phase of the lamp flicker.
         drift_grey: Change of brightness from the first frame to the last.
+        natural: Draws of :func:`~stag.simulate.natural.natural_amounts` times their strength, crop pixels, or ``None``.
     """
 
     unit: NDArray[np.int64]
@@ -62,6 +65,7 @@ class ClipScript(ArrayValue):
     noise_grey: float = 0.0
     flicker: tuple[float, float, float] = (0.0, 1.0, 0.0)
     drift_grey: float = 0.0
+    natural: FloatArray | None = None
 
     @property
     def time_s(self) -> FloatArray:
@@ -120,6 +124,9 @@ def draw_script(
         ),
         drift_grey=float(generator.uniform(-1, 1) * settings.drift_grey),
     )
+    if settings.natural_px > 0:
+        natural = generator.uniform(0, settings.natural_px) * generator.standard_normal(DRAWS)
+        script = replace(script, natural=natural)
     # The block places the apex at the resolution of its probes.
     return replace(script, apex=int(np.argmax(script.expression(script.time_s).sum(axis=(1, 2)))))
 
@@ -186,6 +193,7 @@ class ClipRenderer:
         peak = max(peak_px(fields.combine(amount)) for amount in script.expression(script.time_s))
         self._scale = script.strength_px / peak
         self._drawer = FaceDrawer(face)
+        self._patterns = None if script.natural is None else pattern_fields(face.points)
 
     def amounts_px(self, time_s: FloatArray) -> FloatArray:
         """Return the amount of each action unit and side in crop pixels, blink included: ``(N,) -> (N, A, 2)``."""
@@ -193,7 +201,11 @@ class ClipRenderer:
 
     def displacement(self, time_s: float) -> NDArray[np.float32]:
         """Return the backward displacement ``d (G, G, 2)``: skin at a grid point ``y`` comes from ``y - d(y)``."""
-        return self._fields.combine(self.amounts_px(np.array([time_s]))[0])
+        field = self._fields.combine(self.amounts_px(np.array([time_s]))[0])
+        if self.script.natural is None or self._patterns is None:
+            return field
+        now, rest = natural_amounts(self.script.natural[None], np.array([[time_s, 0.0]]))[0]
+        return field + np.tensordot(self._patterns, now - rest, (2, 0)).astype(np.float32)
 
     def flow(self, time_s: float) -> NDArray[np.float32]:
         """Return the true dense flow since the onset without head motion: ``(256, 256, 2)``, crop pixels."""
@@ -228,10 +240,10 @@ class ClipRenderer:
         points = self.face.points
         motion = np.zeros((len(times), len(CHANNELS), 2), np.float32)
         landmarks = np.empty((len(times), 68, 2), np.float32)
-        for i, (amount, pose) in enumerate(zip(amounts, poses, strict=True)):
-            moved = points
-            if amount.any():
-                flow = forward_flow(self._fields.combine(amount))
+        for i, (time_s, pose) in enumerate(zip(times.tolist(), poses, strict=True)):
+            moved, field = points, self.displacement(time_s)
+            if field.any():
+                flow = forward_flow(field)
                 motion[i] = pool_static(on_pixels(flow), points, "roi20")
                 moved = points + at_points(flow, points)
             if pose[4:].any():
@@ -240,6 +252,13 @@ class ClipRenderer:
                 moved = moved + np.stack(turned(x, y, depth, np.deg2rad(pose[4:])), axis=1)
             landmarks[i] = transform_points(moved, compose(self.face.to_frame, head_transform(pose)))
         return ClipTruth(motion, landmarks, poses.astype(np.float32), amounts.astype(np.float32))
+
+
+def pattern_fields(points: FloatArray) -> NDArray[np.float32]:
+    """Return the patterns of natural movement on a face with landmarks ``(68, 2)``: ``(G, G, 8, 2)``."""
+    windows = np.array([window for window, _ in Pooling.of(points).windows], dtype=np.float64)
+    centres = np.stack([windows[:, 2:].mean(axis=1), windows[:, :2].mean(axis=1)], axis=1) - 0.5
+    return smooth_field(centres, patterns().transpose(1, 0, 2), points).astype(np.float32)
 
 
 def _then(expression: NDArray[np.float32], turn: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ WILD_FRAME_RATES = (25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 200.0, 240.0, 500.0)
 
 _AT_LEAST_ZERO = (
     "head_px", "head_deg", "turn_deg", "head_scale", "strength_spread", "lag_s", "lead_s", "flicker", "drift_grey",
-    "shape",
+    "shape", "looks", "natural_px",
 )  # fmt: skip
 
 
@@ -25,6 +25,7 @@ class SimulationSettings:
     Attributes:
         inter_ocular_px: Smallest and largest distance between the inner eye corners, frame pixels; drawn per subject.
         shape: Spread of face shapes; 0 gives everybody the face of the portrait.
+        looks: Spread of complexions, beards, brows, lips, moles and creases in rendered video; 0 adds none.
         strength_px: Median peak displacement of a clip, crop pixels.
         strength_spread: Standard deviation of its logarithm, within a subject.
         strength_clip_px: Smallest and largest peak displacement, crop pixels.
@@ -35,6 +36,8 @@ class SimulationSettings:
         head_deg: Largest head rotation within a clip, degrees.
         turn_deg: Largest turn of the head out of the picture plane within a clip, to the side and up or down, degrees.
         head_scale: Largest change of head size within a clip, relative.
+        natural_px: Largest root mean square of what :mod:`stag.simulate.natural` moves within .24 s in rendered video,
+            crop pixels; drawn per clip. Fast simulated motion has it among its errors of extraction.
         noise_grey: Smallest and largest standard deviation of the sensor noise, grey levels; drawn per clip.
         flicker: Largest amplitude of the lamp flicker, relative to the brightness.
         drift_grey: Largest change of brightness over a clip, grey levels.
@@ -49,6 +52,7 @@ class SimulationSettings:
     height: int = 256
     inter_ocular_px: tuple[float, float] = (40.0, 48.0)  # assumed
     shape: float = 1.0
+    looks: float = 0.0
     strength_px: float = 1.0
     strength_spread: float = 0.4
     strength_clip_px: tuple[float, float] = (0.3, 2.5)
@@ -59,6 +63,7 @@ class SimulationSettings:
     head_deg: float = 1.0
     turn_deg: float = 3.0  # assumed
     head_scale: float = 0.004  # assumed
+    natural_px: float = 0.0
     blink_share: float = 0.15
     noise_grey: tuple[float, float] = (1.0, 2.0)
     flicker: float = 0.006  # assumed
