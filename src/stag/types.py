@@ -124,6 +124,7 @@ class Quality(ArrayValue):
         block_grid: Strength of the 8-pixel grid of a video or JPEG codec; 0 for none, 1 if clearly visible.
         frozen: Share of the face's pixels that do not change from one frame to the next.
         eyes_px: Distance between the inner eye corners, frame pixels.
+        covered: Which of ``"mouth"`` and ``"eyes"`` a mask or dark glasses cover.
     """
 
     noise_px: FloatArray
@@ -135,6 +136,7 @@ class Quality(ArrayValue):
     block_grid: float
     frozen: float
     eyes_px: float
+    covered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -317,7 +319,7 @@ class RecordingMotion(ArrayValue):
         crop: ``(256, 256)`` uint8, the first aligned crop, or ``None`` for simulated motion.
         points: ``(68, 2)`` landmarks on that crop, or ``None``.
         to_crop: ``(stretches, 2, 3)`` similarity from frame to crop at the first moment of each stretch, or ``None``.
-        look: ``(N, 6)`` float32 quality of the picture, see :data:`stag.motion.quality.LOOK`, or ``None``.
+        look: ``(N, 8)`` float32 quality of the picture, see :data:`stag.motion.quality.LOOK`, or ``None``.
     """
 
     time_s: NDArray[np.float64]

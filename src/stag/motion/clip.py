@@ -65,7 +65,17 @@ def track_motion(
     motion = _displacement(crops, frames, flow or make_flow(config.flow), windows, config)
     if n_frames < config.steps:
         motion = motion_at(positions, motion)
-    quality = quality_of(track.crops, crops[0], track.residuals, frames, crops.reach, motion, windows, track.look)
+    quality = quality_of(
+        track.crops,
+        crops[0],
+        track.points_in_window,
+        track.residuals,
+        frames,
+        crops.reach,
+        motion,
+        windows,
+        track.look,
+    )
     if config.reference == "previous":
         motion = between_steps(motion)
     motion32 = np.nan_to_num(motion).astype(np.float32)

@@ -5,7 +5,8 @@
 - *roughness*: second differences of each channel's motion over the steps, which a smooth movement does not have;
 - *texture*: detail in each channel's window, without which optical flow measures only a part of a motion;
 - the 8-pixel grid of a codec in the original frames, and pixels that it leaves unchanged;
-- blinks, which pull brows and lower lids along.
+- blinks, which pull brows and lower lids along;
+- parts that something covers, which seem not to move: :mod:`stag.motion.covered`.
 
 The factors below are fitted on simulated clips of some people and reported on others: docs/measurements/quality.md.
 """
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.motion.covered import PARTS, covered_parts
 from stag.motion.regions import Pooling
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, GreyImage, Quality
 
@@ -34,6 +36,7 @@ _DRIFT_PX = 0.73  # drift that halves the trust
 _COARSE, _FULL_TEXTURE = 3.4, 0.75
 _PREDICTED, _LEAST_GRID, _CLEAR_GRID = 0.6, 0.05, 0.25
 _BLOCKY = 26.0  # strength of the grid that halves the trust
+_COVERED = 3.0  # assumed; a doubt larger than that about a part without any texture
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
 _DAMPING = 6.0  # squared gradient at which flow measures half of a motion; as in stag.motion.flow.LucasKanadeFlow
 _LARGEST_DRIFT_PX = 3.0
@@ -118,6 +121,7 @@ def block_grid(image: GreyImage) -> float:
 def quality_of(
     crops: Sequence[GreyImage],
     first: GreyImage,
+    points: FloatArray,
     residuals: Sequence[NDArray[np.float32]],
     frames: NDArray[np.int64],
     reach: int,
@@ -130,6 +134,7 @@ def quality_of(
     Args:
         crops: ``N`` aligned crops.
         first: The first of them, averaged over time.
+        points: ``(68, 2)`` landmarks on them.
         residuals: ``(n, 2)`` of the stable patches for each crop but the first; may be empty.
         frames: Frames that became motion.
         reach: Number of frames on either side that each of them is averaged with.
@@ -148,23 +153,26 @@ def quality_of(
         block_grid=look.grid,
         frozen=look.frozen,
         eyes_px=look.eyes_px,
+        covered=covered_parts(first, points),
     )
 
 
-LOOK = ("drift_px", "texture", "brightness", "saturated", "block_grid", "frozen")
+LOOK = ("drift_px", "texture", "brightness", "saturated", "block_grid", "frozen", *PARTS)
 """What is kept of the quality of each moment of a long recording."""
 
 
-def look_of(crop: GreyImage, windows: Pooling, look: SourceLook) -> FloatArray:
-    """Return :data:`LOOK` but the drift, ``(5,)``, of some seconds of a recording: of one crop and of its frames."""
+def look_of(crop: GreyImage, points: FloatArray, windows: Pooling, look: SourceLook) -> FloatArray:
+    """Return :data:`LOOK` but the drift, ``(7,)``, of some seconds of a recording: of one crop and of its frames."""
     texture = float(_texture(crop, windows).mean())
-    return np.array([texture, crop.mean(), np.mean(crop >= _WHITE), look.grid, look.frozen])
+    parts = covered_parts(crop, points)
+    covered = [part in parts for part in PARTS]
+    return np.array([texture, crop.mean(), np.mean(crop >= _WHITE), look.grid, look.frozen, *covered])
 
 
 def interval_quality(look: NDArray[np.float32], motion: FloatArray, eyes_px: float) -> Quality:
-    """Return the quality of an interval of a recording, from its rows ``(n, 6)`` of :data:`LOOK` and its motion."""
+    """Return the quality of an interval of a recording, from its rows ``(n, 8)`` of :data:`LOOK` and its motion."""
     drift_px = float(np.sqrt(np.square(look[:, 0], dtype=np.float64).mean()))
-    texture, brightness, saturated, grid, frozen = look[:, 1:].mean(axis=0, dtype=np.float64).tolist()
+    texture, brightness, saturated, grid, frozen, *covered = look[:, 1:].mean(axis=0, dtype=np.float64).tolist()
     return Quality(
         noise_px=_noise_px(drift_px, motion, grid),
         drift_px=drift_px,
@@ -175,6 +183,7 @@ def interval_quality(look: NDArray[np.float32], motion: FloatArray, eyes_px: flo
         block_grid=grid,
         frozen=frozen,
         eyes_px=eyes_px,
+        covered=tuple(part for part, share in zip(PARTS, covered, strict=True) if share > 0.5),
     )
 
 
@@ -201,7 +210,9 @@ def withheld(quality: Quality | None, motion: NDArray[np.float32], reference: st
         turned: Whether the head turned so far that parts of the face hide others.
     """
     reason = None if quality is None else not_measurable(quality)
-    flags = () if reason is None else (f"{NOT_MEASURABLE}: {'head turned' if turned else reason}",)
+    if reason is not None and turned and not reason.endswith("covered"):
+        reason = "head turned"
+    flags = () if reason is None else (f"{NOT_MEASURABLE}: {reason}",)
     return (*flags, NO_MOVEMENT) if is_still(motion, reference) else flags
 
 
@@ -277,6 +288,7 @@ def _doubts(quality: Quality) -> dict[str, float]:
         "texture": _COARSE * max(_FULL_TEXTURE - float(quality.texture.mean()), 0.0) ** 2,
         "compressed": _PREDICTED * float(predicted) + (grid / _BLOCKY) ** 2,
         "too small": (_SMALL_PX / max(quality.eyes_px, 1.0)) ** 4,
+        **{f"{part} covered": _COVERED for part in quality.covered},
     }
 
 

@@ -202,7 +202,7 @@ class RecordedFace(FollowedFace):
 
     @property
     def rows(self) -> NDArray[np.float32]:
-        """``(N, 48)``: head (4), turn out of the plane, eyes, quality of the picture (6), motion (18 x 2)."""
+        """``(N, 50)``: head (4), turn out of the plane, eyes, quality of the picture (8), motion (18 x 2)."""
         return self._table[: len(self.time_s)]
 
     def _add(self, time_s: float, row: FloatArray) -> None:
@@ -214,7 +214,9 @@ class RecordedFace(FollowedFace):
     def _fill_looks(self) -> None:
         """Write the quality of the picture into the rows of the last seconds."""
         if self._looked < len(self.time_s):
-            self.rows[self._looked :, 7:_BESIDE] = look_of(self._reference, self._pooling, self._look)
+            self.rows[self._looked :, 7:_BESIDE] = look_of(
+                self._reference, self.points_in_window, self._pooling, self._look
+            )
             self._looked = len(self.time_s)
 
     def _drift_px(self, time_s: float, residuals: FloatArray) -> float:
