@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.fields import compare_fields, fields_table
 from benchmarks.injection import answers, footage_paths, inject, injection_table
+from benchmarks.lids import lid_models, lid_motion, lid_tables
 from benchmarks.methods import compare_methods, methods_csv, methods_table
 from benchmarks.motion import motion_benchmark
 from benchmarks.motion_figure import motion_figure
@@ -43,6 +44,16 @@ def run_fields(arguments: argparse.Namespace) -> None:
     table = fields_table(compare_fields())
     write_text(arguments.out / "fields.md", table)
     say(table)
+
+
+def run_lids(arguments: argparse.Namespace) -> None:
+    """Measure what the upper lids of the layout roi20 add; write the tables."""
+    with progress_bar("lids", quiet=False) as progress:
+        models = lid_models(Config.preset("quick"), range(arguments.seeds), progress)
+    tables = lid_tables(lid_motion(jobs=arguments.jobs), models)
+    write_text(arguments.out / "lids.md", tables)
+    say(tables)
+    say(f"simulated clips; tables  {arguments.out / 'lids.md'}")
 
 
 def run_quality(arguments: argparse.Namespace) -> None:
@@ -200,6 +211,9 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(run=run)
     fields = names.add_parser("fields", parents=[shared], help=run_fields.__doc__)
     fields.set_defaults(run=run_fields)
+    lids = names.add_parser("lids", parents=[shared], help=run_lids.__doc__)
+    lids.set_defaults(run=run_lids)
+    lids.add_argument("--seeds", type=int, default=3, help="number of seeds of the models")
     spotting = names.add_parser("spotting", parents=[shared], help=run_spotting.__doc__)
     spotting.set_defaults(run=run_spotting)
     spotting.add_argument("--people", type=int, default=60, help="people who show expressions")

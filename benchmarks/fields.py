@@ -15,7 +15,8 @@ import numpy as np
 
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, MIRROR_PAIRS, Pooling
+from stag.motion.regions import CHANNELS, Pooling
+from stag.motion.transforms import mirror_order
 from stag.simulate.actions import action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
@@ -73,9 +74,7 @@ def real_mean(unit: int) -> FloatArray:
 def compare_fields() -> Fields:
     """Simulate clips as those of the real means and compare, in about a minute."""
     patterns, units = _clips()
-    swapped = patterns.copy()
-    for left, right in MIRROR_PAIRS:
-        swapped[:, [left, right]] = patterns[:, [right, left]]
+    swapped = patterns[:, list(mirror_order("roi18"))]
     both = ((patterns + swapped * [-1, 1]) / 2)[:, READ]
     mean = {unit: both[units[:, AU_VOCABULARY.index(unit)] > 0].mean(axis=0) for unit in REAL}
     flat = patterns.reshape(len(patterns), -1)

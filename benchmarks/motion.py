@@ -21,7 +21,7 @@ from stag import __version__
 from stag.bench.clips import ClipSpec
 from stag.bench.extraction import extraction_speed
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS
+from stag.motion.regions import CHANNELS, USUAL
 from stag.types import FloatArray
 from stag.utils.parallel import spread
 
@@ -197,7 +197,7 @@ def _rows(measured: Iterable[Measured], keys: Sequence[str], variant: str | None
 def _channel_rows(measured: Sequence[Measured]) -> list[Row]:
     motion = np.concatenate([clip.motion[1:] for clip in measured])
     truth = np.concatenate([clip.truth[1:] for clip in measured])
-    return [{"channel": c.name, **compare(motion[:, i], truth[:, i])} for i, c in enumerate(CHANNELS)]
+    return [{"channel": c.name, **compare(motion[:, i], truth[:, i])} for i, c in enumerate(CHANNELS[:USUAL])]
 
 
 def _central(row: Row) -> bool:

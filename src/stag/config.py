@@ -45,7 +45,9 @@ class MotionConfig(_Section):
     """From video to motion tensor (Eq. 2-11)."""
 
     landmarks: Landmarks = setting("auto", "who places points; auto: dlib where installed, else mesh", "measured")
-    layout: Literal["roi18", "roi14"] = setting("roi18", "facial regions: 18, or 14 without the whole ones", "paper")
+    layout: Literal["roi20", "roi18", "roi14"] = setting(
+        "roi18", "facial regions: 18, 20 with the upper lids, or 14 without the whole ones", "paper"
+    )
     steps: int = setting(16, "motion steps T of a clip", "assumed", ge=2, le=256)
     flow: Flow = setting("lucas-kanade", "optical flow algorithm (docs/measurements/motion.md)", "measured")
     reference: Reference = setting("first", "motion since the first frame, or since the previous step", "measured")

@@ -29,7 +29,7 @@ AU_NAMES: dict[int, str] = {
 }  # fmt: skip
 
 _INNER_BROWS, _OUTER_BROWS, _BROWS = (0, 1, 4, 5), (0, 3, 4, 7), (0, 1, 2, 3, 4, 5, 6, 7)
-_LIDS, _NOSE_AND_LIP, _NOSE = (16, 17), (11, 14, 15), (14, 15)
+_LIDS, _NOSE_AND_LIP, _NOSE = (16, 17, 18, 19), (11, 14, 15), (14, 15)
 _CORNERS, _LIPS = (8, 9, 10), (8, 11, 12, 13)
 
 AU_REGIONS: dict[int, tuple[int, ...]] = {
@@ -37,7 +37,7 @@ AU_REGIONS: dict[int, tuple[int, ...]] = {
     12: _CORNERS, 14: _CORNERS, 15: _CORNERS, 16: _LIPS, 17: _LIPS, 18: _LIPS, 20: _CORNERS, 23: _LIPS, 24: _LIPS,
     25: _LIPS, 26: _LIPS, 28: _LIPS, 38: _NOSE, 39: _NOSE, 43: _LIDS, 45: _LIDS,
 }  # fmt: skip
-"""Anatomical map from action unit to the ids of the 18 motion channels that it moves."""
+"""Anatomical map from action unit to the ids of the motion channels that it moves."""
 
 
 @dataclass(frozen=True)

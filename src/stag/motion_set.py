@@ -223,7 +223,8 @@ def _validated(arrays: Mapping[str, NDArray[Any]], path: Path) -> MotionSet:
     shaped = motion.ndim == 4 and motion.shape[3] == 2 and motion.shape[2] in _LAYOUT_OF_SIZE
     if not shaped or motion.dtype.kind not in "fiu":
         raise MotionFileError(
-            f"{path}: motion is {motion.dtype} of shape {motion.shape}; expected float32 (n, T, R, 2) with R 18 or 14"
+            f"{path}: motion is {motion.dtype} of shape {motion.shape}; expected float32 (n, T, R, 2) "
+            f"with R 20, 18 or 14"
         )
     n, steps = motion.shape[:2]
     if n == 0 or steps < 2:

@@ -198,7 +198,7 @@ class Prediction(ArrayValue):
         au_vocabulary: Numbers of the ``A`` action units.
         au_probabilities: ``(A,)`` float64 in [0, 1], from the AU head.
         au_source: Source of the AU input of the classifier: ``none``, ``predicted`` or ``annotated``.
-        layout: Region layout, ``roi18`` or ``roi14``.
+        layout: Region layout, ``roi20``, ``roi18`` or ``roi14``.
         motion: The motion that was classified.
         adjacency: ``(L, T, R, R)`` graph attention; row ``i`` contains the weights of all regions for ``i``, sums to 1.
         temporal_attention: ``(T,)`` weights of the graph branch over motion steps, sums to 1.

@@ -6,13 +6,14 @@ from stag.errors import ConfigError, ModelError
 from stag.explanation.explain import explain, explain_many
 from stag.explanation.methods import METHODS
 from stag.inference.probabilities import mirror, model_views
+from stag.motion.regions import LAYOUTS
 from stag.motion.transforms import mirror_order
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("layout", ["roi18", "roi14"])
+@pytest.mark.parametrize("layout", ["roi20", "roi18", "roi14"])
 def test_every_method_gives_one_kind_of_answer(make_model, make_motion, method, layout):
-    regions = 18 if layout == "roi18" else 14
+    regions = len(LAYOUTS[layout])
     model, motion = make_model(layout=layout), make_motion(n=1, regions=regions)[0]
     found = explain(model, motion, method=method, target="positive")
     assert found.values.shape == (6, regions)

@@ -125,5 +125,10 @@ def test_regions_are_taken_by_name_or_missed(model):
     taken = conformed(clips(), small.info)
     np.testing.assert_array_equal(taken.motion, clips().motion[:, :, list(LAYOUTS["roi14"])])
     assert taken.layout == "roi14"
+    more = clips(layout="roi20")
+    np.testing.assert_array_equal(conformed(more, model.info).motion, more.motion[:, :, :18])
     with pytest.raises(ModelError, match="layout roi18, the motion file has roi14"):
         conformed(clips(layout="roi14"), model.info)
+    with_lids = STAG(CONFIG, layout="roi20", steps=7, classes=CLASSES)
+    with pytest.raises(ModelError, match=r"layout roi20, the motion file has roi18.*`motion\.layout=roi20`"):
+        conformed(clips(), with_lids.info)

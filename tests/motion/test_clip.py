@@ -109,6 +109,16 @@ def test_a_still_clip_is_flagged():
     assert "no clear movement" in tensor.flags
 
 
+def test_upper_lids_change_nothing_in_the_other_channels():
+    frames, face = smile(n=20)
+    more, usual = (
+        extract_clip(iter(frames), Known(face), MotionConfig(layout=layout), "clip")[0] for layout in ("roi20", "roi18")
+    )
+    assert more.motion[:, :18].tobytes() == usual.motion.tobytes()
+    assert more.motion.shape == (16, 20, 2)
+    assert more.frame_index.tolist() == usual.frame_index.tolist()
+
+
 def test_two_faces_keep_their_ids_and_the_largest_is_the_default():
     image, points = portrait()
     height, width = image.shape

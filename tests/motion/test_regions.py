@@ -12,11 +12,13 @@ from stag.motion.regions import (
     LAYOUTS,
     Pooling,
     channel_window,
+    covering_window,
     empty_channels,
     pool,
     pool_static,
 )
 from stag.motion.transforms import mirror_order
+from stag.simulate.face import vary_shape
 
 
 def naive_pool(flow, kept):
@@ -65,10 +67,23 @@ def test_windows_follow_the_table(face_points):
     assert channel_window(CHANNELS[16], p) == rounded(
         middle + width / 4 + 5, middle + 3 * width / 4 - 5, eye[:, 0].min() + 5, eye[:, 0].max() - 5
     )
+    assert channel_window(CHANNELS[18], p) == rounded(
+        middle - width / 2 + 5, middle - 5, eye[:, 0].min() + 5, eye[:, 0].max() - 5
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_flow_of_the_usual_channels_covers_the_upper_lids(face_points, seed):
+    points = vary_shape(face_points, 1.5, np.random.default_rng(seed))
+    assert covering_window(points, "roi20", 0) == covering_window(points, "roi18", 0)
+    for channel in CHANNELS[18:]:
+        top, bottom, left, right = channel_window(channel, points)
+        assert bottom - top >= 4
+        assert right - left >= 16
 
 
 def test_layouts_and_mirror():
-    assert len(LAYOUTS["roi18"]) == 18
+    assert LAYOUTS["roi20"][:18] == LAYOUTS["roi18"] == tuple(range(18))
     assert len(LAYOUTS["roi14"]) == 14
     assert set(LAYOUTS["roi18"]) - set(LAYOUTS["roi14"]) == {0, 4, 8, 13}
     for layout in LAYOUTS:

@@ -71,7 +71,7 @@ def test_numbers_of_numpy_become_plain_ones():
     assert json.loads(to_json(numbers)) == {"a": 0.5, "b": [3, None], "4": True}
 
 
-@pytest.mark.parametrize("layout", ["roi18", "roi14"])
+@pytest.mark.parametrize("layout", ["roi20", "roi18", "roi14"])
 def test_csv_and_json_tell_the_same_motion_and_reason(make_prediction, rng, layout):
     p = make_prediction("a, b.avi", layout=layout, simulated=True, flags=("low resolution",))
     found = why(p, rng)

@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from stag.config import MotionConfig
 from stag.datasets.readers.intervals import read_intervals
+from stag.errors import ModelError
 from stag.inference.predictor import Predictor
 from stag.report.overlay import write_overlay
 from stag.report.pages.timeline import timeline_page
@@ -116,6 +118,11 @@ def test_curves_have_a_row_for_each_moment(face):
     assert known.mean() > 0.9
     assert ((units[known] >= 0) & (units[known] <= 1)).all()
     np.testing.assert_allclose(table["mouth_v"], face.motion.motion[:, 8, 1], atol=1e-4)
+
+
+def test_a_model_that_reads_upper_lids_is_told_that_recordings_have_none(face):
+    with pytest.raises(ModelError, match=r"layout roi20; recordings are measured in roi18.*take a model"):
+        interval_motion(face.motion, face.expressions[0].interval, MotionConfig(layout="roi20"))
 
 
 def test_the_motion_of_an_interval_begins_at_its_onset(face, predictor):

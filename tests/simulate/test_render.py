@@ -107,7 +107,7 @@ def test_truth_is_the_pooled_flow_since_the_onset_without_the_head(
     assert np.abs(truth.landmarks - other.landmarks).max() > 1
     assert np.abs(truth.motion[:3]).max() == 0
     assert np.abs(truth.motion[-3:]).max() < 1e-6
-    np.testing.assert_allclose(truth.motion[22], pool_static(quiet.flow(0.2), face.points), atol=1e-5)
+    np.testing.assert_allclose(truth.motion[22], pool_static(quiet.flow(0.2), face.points, "roi20"), atol=1e-5)
     assert np.hypot(*truth.motion[22, 9]) > 1
     np.testing.assert_allclose(truth.landmarks[0], transform_points(face.points, face.to_frame), atol=1e-3)
     np.testing.assert_allclose(other.head_pose, swaying.script.pose(swaying.script.time_s), atol=1e-5)

@@ -11,7 +11,7 @@ from stag.facs import AU_VOCABULARY
 from stag.motion.regions import LAYOUTS, pool_static
 from stag.motion_set import MotionSet
 from stag.simulate.actions import action_fields, on_pixels
-from stag.simulate.extraction_model import ExtractionErrors, alike, channel_bank
+from stag.simulate.extraction_model import ExtractionErrors, channel_bank
 from stag.simulate.face import astronaut, vary_shape
 from stag.simulate.motion import simulate_motion, simulate_motion_and_truth
 from stag.simulate.settings import WILD_CUTS, WILD_FRAME_RATES, Cuts, SimulationSettings
@@ -64,12 +64,12 @@ def test_the_bank_is_the_pooled_response_of_the_dense_fields():
     bank = channel_bank(1.0, PERFECT.window_px, PERFECT.kept)
     original = transform_points(astronaut().points, crop_transform(astronaut().points))
     points = vary_shape(original, 1.0, np.random.default_rng([len(bank.response), 0]))
-    fields = action_fields(points, (4, 12))
-    for unit in (4, 12):
+    fields = action_fields(points, (4, 12, 45))
+    for unit in (4, 12, 45):
         for side in range(2):
             amounts = np.zeros((len(AU_VOCABULARY), 2))
             amounts[AU_VOCABULARY.index(unit), side] = 1
-            expected = pool_static(on_pixels(fields.combine(amounts)), points)
+            expected = pool_static(on_pixels(fields.combine(amounts)), points, "roi20")
             got = bank.response[0, 0, AU_VOCABULARY.index(unit), side]
             np.testing.assert_allclose(got, expected, atol=1e-5)
 
@@ -137,8 +137,8 @@ def test_numbers_out_of_range_are_refused(wrong):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ConfigError, match="roi20"):
-        simulate_motion(1, 1, layout="roi20")
+    with pytest.raises(ConfigError, match="roi21"):
+        simulate_motion(1, 1, layout="roi21")
     with pytest.raises(DatasetError, match="no label scheme"):
         simulate_motion(1, 1, scheme="megc33")
 
@@ -234,9 +234,14 @@ def test_natural_movement_is_as_strong_as_it_is_told_and_tells_no_class():
     assert np.ptp(by_class) < 0.5
 
 
-def test_close_channels_are_alike_and_distant_ones_are_not():
-    places = np.array([[0.0, 0.0], [20.0, 0.0], [200.0, 0.0]])
-    factor = alike(places, 20.0)
-    np.testing.assert_allclose(
-        factor @ factor.T, np.exp([[0, -0.5, -50], [-0.5, 0, -40.5], [-50, -40.5, 0]]), atol=1e-8
-    )
+def test_upper_lids_come_on_top_of_the_same_clips_and_close_and_open_with_the_eyes(motion):
+    with_lids = simulate_motion(40, 6, seed=1, layout="roi20")
+    assert with_lids.motion.shape[2] == 20
+    assert with_lids.motion[:, :, :18].tobytes() == motion.motion.tobytes()
+    bank = channel_bank(1.0, PERFECT.window_px, PERFECT.kept)
+    for unit, sign in ((45, 1), (43, 1), (7, 1), (6, 1), (5, -1)):
+        moved = bank.response[:, 0, AU_VOCABULARY.index(unit)].sum(axis=1)[..., 1]  # both sides, downwards
+        assert (sign * moved[:, 18:] > 0.5).all(), unit
+    for unit in (45, 43, 5):  # the window sees the lid itself, not skin that follows
+        moved = np.abs(bank.response[:, 0, AU_VOCABULARY.index(unit)].sum(axis=1)[..., 1])
+        assert (moved[:, 18:].min(axis=1) > 1.5 * moved[:, :18].max(axis=1)).all(), unit

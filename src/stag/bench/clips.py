@@ -17,6 +17,7 @@ from stag.errors import FaceNotFound
 from stag.faces.crop import compose, invert, transform_points
 from stag.faces.detect import load_detector
 from stag.facs import AU_VOCABULARY
+from stag.motion.regions import USUAL
 from stag.simulate.actions import ActionFields, action_fields
 from stag.simulate.face import Face, Portrait, astronaut, make_face
 from stag.simulate.render import ClipRenderer, ClipScript, head_transform
@@ -110,7 +111,7 @@ def render(spec: ClipSpec) -> RenderedClip:
     return RenderedClip(
         clean=[renderer.clean_frame(float(t)) * a + b for t, a, b in zip(times, lamp, drift, strict=True)],
         time_s=times - times[0],
-        motion=truth.motion.astype(np.float64),
+        motion=truth.motion[:, :USUAL].astype(np.float64),
         landmarks=truth.landmarks[0].astype(np.float64),
         head=[compose(pose, invert(poses[0])) for pose in poses],
         apex=script.apex,

@@ -13,8 +13,9 @@ from stag.motion.regions import LAYOUTS
 CENTRES_PX = (
     (64, 60), (83, 57), (65, 55), (41, 59), (192, 60), (173, 57), (191, 55), (215, 59), (128, 202),
     (76, 186), (180, 186), (128, 189), (128, 225), (128, 196), (97, 157), (159, 157), (74, 112), (182, 112),
+    (74, 78), (182, 78),
 )  # fmt: skip
-"""``(x, y)`` of the middle of each of the 18 channels on the crop of a frontal face."""
+"""``(x, y)`` of the middle of each channel on the crop of a frontal face."""
 
 _MAP = 28  # as published
 _SPREAD_PX = 24.0  # assumed; about half the distance between neighbouring regions

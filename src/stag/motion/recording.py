@@ -25,7 +25,7 @@ from stag.faces.track import Tracked
 from stag.motion.flow import make_flow
 from stag.motion.follow import GAP_S, FollowedFace, follow_all
 from stag.motion.quality import LOOK, SourceLook, look_of
-from stag.motion.regions import CHANNELS, Pooling
+from stag.motion.regions import USUAL, Pooling
 from stag.types import FloatArray, Frame, GreyImage, Landmarks, RecordingMotion
 from stag.video import DEFAULT_FPS, fps_if_untimed, read_frames
 
@@ -155,9 +155,9 @@ class RecordedFace(FollowedFace):
     def __init__(self, frame: Frame, landmarks: Landmarks, face_id: int) -> None:
         self.time_s: list[float] = []
         # One array, since small ones between the pictures of each frame would scatter over memory.
-        self._table = np.empty((1024, _BESIDE + 2 * len(CHANNELS)), np.float32)
+        self._table = np.empty((1024, _BESIDE + 2 * USUAL), np.float32)
         self._flow = make_flow("lucas-kanade")
-        self._offset = np.zeros((len(CHANNELS), 2))
+        self._offset = np.zeros((USUAL, 2))
         self._renewed_s = self._before_s = frame.time_s
         self._looked = 0
         self._residuals: deque[tuple[float, FloatArray]] = deque()
@@ -172,7 +172,7 @@ class RecordedFace(FollowedFace):
             self._usual = [_centred(crop, box) for box in self._boxes]
             self._look = SourceLook(self.landmarks.points)
             self._look.see(frame.image)
-            self._add(frame.time_s, np.zeros(_BESIDE + 2 * len(CHANNELS)))
+            self._add(frame.time_s, np.zeros(_BESIDE + 2 * USUAL))
             return
         self._look.see(frame.image)
         moved = self._pooling.without_head(self._flow(self._reference, crop)) + self._offset

@@ -21,8 +21,7 @@ class Channel:
         grow: Pixels added to that box: up, down, left, right.
         kept: Share of strongest pixels that is averaged (Eq. 10).
         inset: Pixels taken off all four sides afterwards.
-        below_eye: Whether the rows are those of a lower eyelid: from a quarter to three quarters of the eye width
-            below the middle of the box.
+        rows: Where the rows begin and end in place of the box, from its middle downwards in widths of the box.
     """
 
     name: str
@@ -30,10 +29,11 @@ class Channel:
     grow: tuple[float, float, float, float]
     kept: float
     inset: float = 0.0
-    below_eye: bool = False
+    rows: tuple[float, float] | None = None
 
 
 _POINT = (10.0, 10.0, 10.0, 10.0)
+_BELOW_EYE, _ABOVE_EYE = (1 / 4, 3 / 4), (-1 / 2, 0.0)
 
 CHANNELS: tuple[Channel, ...] = (
     Channel("left brow", range(17, 22), (15, 5, 5, 0), 0.2, inset=10),
@@ -52,18 +52,25 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("lip seam", (62,), _POINT, 0.2),
     Channel("left nose wing", (31,), (20, 5, 20, 10), 0.2),
     Channel("right nose wing", (35,), (20, 5, 10, 20), 0.2),
-    Channel("left lower eyelid", range(36, 42), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
-    Channel("right lower eyelid", range(42, 48), (0, 0, 0, 0), 0.3, inset=5, below_eye=True),
+    Channel("left lower eyelid", range(36, 42), (0, 0, 0, 0), 0.3, inset=5, rows=_BELOW_EYE),
+    Channel("right lower eyelid", range(42, 48), (0, 0, 0, 0), 0.3, inset=5, rows=_BELOW_EYE),
+    Channel("left upper eyelid", range(36, 42), (0, 0, 0, 0), 0.3, inset=5, rows=_ABOVE_EYE),
+    Channel("right upper eyelid", range(42, 48), (0, 0, 0, 0), 0.3, inset=5, rows=_ABOVE_EYE),
 )
-"""All 18 channels in order; the index is the channel id."""
+"""All channels in order; the index is the channel id."""
+
+USUAL = 18
+"""Number of channels of ``roi18``, the first ones; recordings have these."""
 
 LAYOUTS: dict[str, tuple[int, ...]] = {
-    "roi18": tuple(range(18)),
+    "roi20": tuple(range(len(CHANNELS))),
+    "roi18": tuple(range(USUAL)),
     "roi14": (1, 2, 3, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17),
 }
-"""Layout name -> channel ids, in the order of the region axis; ``roi14`` drops whole regions and the lip seam."""
+"""Layout name -> channel ids, in the order of the region axis; ``roi18`` has no upper lids, ``roi14`` neither
+whole regions nor the lip seam."""
 
-MIRROR_PAIRS: tuple[tuple[int, int], ...] = ((0, 4), (1, 5), (2, 6), (3, 7), (9, 10), (14, 15), (16, 17))
+MIRROR_PAIRS: tuple[tuple[int, int], ...] = ((0, 4), (1, 5), (2, 6), (3, 7), (9, 10), (14, 15), (16, 17), (18, 19))
 """Channel ids that change places when the image is mirrored left to right."""
 
 HEAD_MOTION = Channel("nose bridge", (29, 30), (13, 13, 13, 13), 0.7)
@@ -83,9 +90,9 @@ def channel_window(channel: Channel, points: FloatArray) -> Window:
     chosen = points[list(channel.points)]
     left, top = chosen.min(axis=0)
     right, bottom = chosen.max(axis=0)
-    if channel.below_eye:
+    if channel.rows is not None:
         middle, width = (top + bottom) / 2, right - left
-        top, bottom = middle + width / 4, middle + 3 * width / 4
+        top, bottom = middle + channel.rows[0] * width, middle + channel.rows[1] * width
     up, down, to_left, to_right = channel.grow
     edges = (
         top - up + channel.inset,

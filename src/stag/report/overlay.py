@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import invert, transform_points
 from stag.motion.recording import frame_to_crop
-from stag.motion.regions import CHANNELS, channel_names, channel_window
+from stag.motion.regions import CHANNELS, USUAL, channel_names, channel_window
 from stag.report.timeline_files import answer_of
 from stag.spotting.recognise import Expression, FaceTimeline
 from stag.types import GreyImage
@@ -91,7 +91,7 @@ def _draw_regions(
     first, now = np.minimum(np.searchsorted(motion.time_s, [one.interval.onset_s, time_s]), len(motion.time_s) - 1)
     to_frame = invert(frame_to_crop(motion, int(now)))
     for name, channel, moved in zip(
-        channel_names("roi18"), CHANNELS, motion.motion[now] - motion.motion[first], strict=True
+        channel_names("roi18"), CHANNELS[:USUAL], motion.motion[now] - motion.motion[first], strict=True
     ):
         top, bottom, left, right = channel_window(channel, motion.points)
         if name not in one.regions or bottom <= top or right <= left:

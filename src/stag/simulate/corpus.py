@@ -69,7 +69,7 @@ def simulate_corpus(
     """Write a simulated data set; the same arguments give the same bytes for any ``jobs``.
 
     The folder appears whole, by rename. ``truth.npz`` contains, for clip ``i``, the frames ``first[i]`` to
-    ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 6)`` and
+    ``first[i + 1]`` of ``motion (sum N, 20, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 6)`` and
     ``action_units (sum N, A, 2)``; see :class:`~stag.simulate.render.ClipTruth`.
 
     Args:
@@ -193,7 +193,7 @@ def write_truth(
             "first": first.astype(np.int64),
             "strength_px": np.array(strengths_px, dtype=np.float32),
             **{f.name: np.concatenate([getattr(truth, f.name) for truth in truths]) for f in fields(ClipTruth)},
-            "channels": np.array(channel_names("roi18")),
+            "channels": np.array(channel_names("roi20")),
             "au_vocabulary": np.array(AU_VOCABULARY, dtype=np.int64),
             **more,
         },

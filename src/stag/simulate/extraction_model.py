@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stag.faces.crop import CROP_PX, crop_transform, transform_points
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, Pooling, channel_window
+from stag.motion.regions import CHANNELS, USUAL, Pooling
 from stag.motion.transforms import magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
+from stag.simulate.likeness import centres, noise_alike
 from stag.simulate.natural import DRAWS, natural_movement
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
 from stag.simulate.settings import Cuts
@@ -27,10 +28,8 @@ CATCHES = 3
 
 _SHAPES = 12
 _PEAK_STEP_PX = 8
-_PERSON_REACH_PX = 40.0  # assumed; natural movement of brow regions 43 px apart correlates at .63
-_NOISE_REACH_PX = 24.0  # measured: noise of channels 20 to 30 px apart correlates at .5
 _SHOWN = tuple(unit for unit in AU_VOCABULARY if unit == 45 or any(unit in odds for odds in UNIT_SHARES.values()))
-DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2], np.float64)
+DEPTH_PX = np.array([2, 10, 4, -6, 2, 10, 4, -6, 16, 2, 2, 20, 16, 18, 12, 12, 2, 2, 4, 4], np.float64)
 """Distance of each channel before the plane of the eyes, crop pixels (64 between the inner eye corners).  # assumed"""
 
 
@@ -39,10 +38,10 @@ class ChannelBank(ArrayValue):
     """Response of the channels of a few faces to each action unit.
 
     Attributes:
-        response: ``(S, J, A, 2, 18, 2)``: face, window placement, unit, side of the image, channel, ``(u, v)``; crop
+        response: ``(S, J, A, 2, 20, 2)``: face, window placement, unit, side of the image, channel, ``(u, v)``; crop
             pixels per crop pixel of peak displacement.
         surface: ``(S, A, 2, P, 2)`` displacement at ``P`` places on the crop, to measure peaks.
-        centre: ``(S, 18, 2)`` centre of each window on the crop.
+        centre: ``(S, 20, 2)`` centre of each window on the crop.
     """
 
     response: NDArray[np.float32]
@@ -53,7 +52,7 @@ class ChannelBank(ArrayValue):
 @lru_cache(maxsize=16)
 def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> ChannelBank:
     """Compute the bank in a few seconds; see :class:`SimulationSettings` and :class:`ExtractionErrors`."""
-    responses, surfaces, centres = [], [], []
+    responses, surfaces, middles = [], [], []
     original = astronaut().points
     for number in range(_SHAPES):
         generator = np.random.default_rng([_SHAPES, number])
@@ -64,11 +63,11 @@ def channel_bank(shape: float, window_px: float, kept: tuple[float, float]) -> C
             seen = points + window_px * generator.standard_normal(points.shape)
             seen = seen + 0.25 * window_px * generator.standard_normal((1, 2))
             factor = np.exp(generator.uniform(*np.log(kept)))
-            catches.append(Pooling.of(seen).caught(factor).static(dense).astype(np.float32))
+            catches.append(Pooling.of(seen, "roi20").caught(factor).static(dense).astype(np.float32))
         responses.append(np.stack(catches).reshape(CATCHES, len(AU_VOCABULARY), 2, len(CHANNELS), 2))
         surfaces.append(dense[:, ::_PEAK_STEP_PX, ::_PEAK_STEP_PX].reshape(len(AU_VOCABULARY), 2, -1, 2))
-        centres.append(_centres(points))
-    return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(centres))
+        middles.append(centres(points))
+    return ChannelBank(np.stack(responses), np.stack(surfaces), np.array(middles))
 
 
 @lru_cache(maxsize=4 * _SHAPES)
@@ -113,16 +112,16 @@ class ExtractionErrors:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClipDraws(ArrayValue):
-    """Random numbers, emotions and styles of ``B`` clips.
+    """Random numbers, emotions and styles of ``B`` clips of ``R`` channels, the first 18 or all 20.
 
     Attributes:
         fps: ``(B,)`` frames per second.
         face: ``(B,)`` face of the bank.
         person: ``(B,)`` row of ``answer``.
-        answer: ``(people, A, 2, 18)`` normal, alike in close channels: how a person differs from others.
+        answer: ``(people, A, 2, R)`` normal, alike in close channels: how a person differs from others.
         one: ``(B, 16)`` uniform.
-        channel: ``(B, 4, 18)`` standard normal, alike in close channels.
-        noise: ``(B, T, 2, 18)`` standard normal, alike in close channels.
+        channel: ``(B, 4, R)`` standard normal, alike in close channels.
+        noise: ``(B, T, 2, R)`` standard normal, alike in close channels.
         natural: ``(B, *DRAWS)`` standard normal, natural movement.
     """
 
@@ -151,7 +150,7 @@ class ClipDraws(ArrayValue):
     ) -> ClipDraws:
         """Draw the numbers of some clips of one person."""
         n = len(emotions)
-        near = neighbours(_NOISE_REACH_PX)
+        regions = answer.shape[-1]
         return cls(
             emotions,
             [style] * n,
@@ -161,8 +160,8 @@ class ClipDraws(ArrayValue):
             np.zeros(n, np.int64),
             answer,
             generator.random((n, 16)),
-            generator.standard_normal((n, 4, len(CHANNELS))) @ near,
-            generator.standard_normal((n, steps, 2, len(CHANNELS))) @ near,
+            noise_alike(generator, (n, 4), regions),
+            noise_alike(generator, (n, steps, 2), regions),
             generator.standard_normal((n, *DRAWS)),
         )
 
@@ -179,36 +178,6 @@ class ClipDraws(ArrayValue):
         )
 
 
-def person_answer(generator: np.random.Generator) -> FloatArray:
-    """Draw how the channels of a person answer to each action unit and side: ``(A, 2, 18)`` standard normal."""
-    return generator.standard_normal((len(AU_VOCABULARY), 2, len(CHANNELS))) @ neighbours(_PERSON_REACH_PX)
-
-
-def _centres(points: FloatArray) -> FloatArray:
-    """Return the centre of each channel's window ``(18, 2)`` on landmarks ``(68, 2)``, crop pixels."""
-    windows = np.array([channel_window(channel, points) for channel in CHANNELS])  # top, bottom, left, right
-    return np.asarray((windows[:, [2, 0]] + windows[:, [3, 1]] - 1) / 2)
-
-
-def alike(centre: FloatArray, reach_px: float) -> FloatArray:
-    """Return the factor ``(18, 18)`` that makes independent numbers of channels alike where channels are close.
-
-    Args:
-        centre: ``(18, 2)`` centres of the windows, crop pixels.
-        reach_px: Distance at which the correlation has fallen to .6.
-    """
-    distance = np.linalg.norm(centre[:, None] - centre, axis=-1)
-    share, axes = np.linalg.eigh(np.exp(-0.5 * np.square(distance / reach_px)))
-    return np.asarray((axes * np.sqrt(np.maximum(share, 0))) @ axes.T)
-
-
-@cache
-def neighbours(reach_px: float) -> FloatArray:
-    """Return the factor of :func:`alike` for the face of the astronaut."""
-    original = astronaut().points
-    return alike(_centres(transform_points(original, crop_transform(original))), reach_px)
-
-
 def observed(
     script: ScriptBlock,
     drawn: ClipDraws,
@@ -221,12 +190,13 @@ def observed(
     """Return the motion that extraction reports, and the motion of the expression alone.
 
     Returns:
-        ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, 18, 2)``; and the motion
-        ``(B, T, 18, 2)`` without blink, head, natural movement, gain and noise.
+        ``(B, T)`` seconds since the first frame; the reported motion ``(B, T, R, 2)``; and the motion
+        ``(B, T, R, 2)`` without blink, head, natural movement, gain and noise.
     """
-    one = drawn.one
+    one, regions = drawn.one, drawn.channel.shape[-1]
     begin, n_frames, stride = _frames(script, one, errors, cuts)
     response = _responses(script, drawn, bank, errors)
+    usual = response[:, :, :USUAL]  # whose motion decides on strength and steps, in every layout
 
     def seconds(position: FloatArray) -> FloatArray:
         frame = begin[:, None] + position * stride[:, None] - script.onset[:, None]
@@ -235,13 +205,13 @@ def observed(
     few = n_frames < steps
     probes = probe_positions(n_frames)
     level = firing_levels(script.shape, seconds(probes))
-    other = natural_movement(drawn.natural, seconds(probes))
+    other = natural_movement(drawn.natural, seconds(probes))[:, :, :USUAL]
     other -= other[:, :1]
     natural = errors.natural * np.square(one[:, 10]) / np.sqrt(np.square(other).mean(axis=(1, 2, 3)))
-    natural *= np.sqrt(np.square(_magnitude(level[..., :-1], response[:, :-1])).mean(axis=1) / (2 * len(CHANNELS)))
+    natural *= np.sqrt(np.square(_magnitude(level[..., :-1], usual[:, :-1])).mean(axis=1) / (2 * USUAL))
     positions = uniform_positions(n_frames, steps)
     if sampling == "magnitude":
-        moved = _magnitude(np.diff(level, axis=1), response)
+        moved = _magnitude(np.diff(level, axis=1), usual)
         beside = natural[:, None] * np.sqrt(np.square(np.diff(other, axis=1)).sum(axis=(2, 3)))
         positions = magnitude_positions(probes, np.hypot(moved, beside), steps)
     # Clips with fewer frames than steps are measured at their frames and then interpolated.
@@ -250,14 +220,14 @@ def observed(
     shown = firing_levels(script.shape, times)
     signal = _weighted(shown[:, :, :-1], response[:, :-1])
     real = (np.arange(steps) < np.where(few, n_frames, steps)[:, None]) / np.minimum(n_frames, steps)[:, None]
-    strength = np.sqrt((np.square(signal).mean(axis=(2, 3)) * real).sum(axis=1))
+    strength = np.sqrt((np.square(signal[:, :, :USUAL]).mean(axis=(2, 3)) * real).sum(axis=1))
     truth = signal - signal[:, :1]
     signal += _weighted(shown[:, :, -1:], response[:, -1:])
-    signal += natural[:, None, None, None] * natural_movement(drawn.natural, times)
+    signal += natural[:, None, None, None] * natural_movement(drawn.natural, times)[:, :, :regions]
     signal *= (between(errors.gain, one[:, 2])[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
     pose = head_pose(script.head, times)
-    signal += _head_leak(pose, bank.centre[drawn.face], errors.head_leak * (2 * one[:, 3:7] - 1))
-    signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])
+    signal += _head_leak(pose, bank.centre[drawn.face][:, :regions], errors.head_leak * (2 * one[:, 3:7] - 1))
+    signal += _head_turn(pose, np.deg2rad(errors.turn_deg) * one[:, 9])[:, :, :regions]
     # Noise of the first frame is in every later displacement; noise of another frame only in its own.
     share = between(errors.noise_share, one[:, 7])
     noise = 0.8 * drawn.noise.swapaxes(2, 3) + 0.6 * drawn.channel[:, 2:4].transpose(0, 2, 1)[:, None]
@@ -292,11 +262,13 @@ def _frames(
 
 
 def _responses(script: ScriptBlock, drawn: ClipDraws, bank: ChannelBank, errors: ExtractionErrors) -> FloatArray:
-    """Return the motion of the channels at the full amount of every firing, scaled to strength: ``(B, K, 18, 2)``."""
+    """Return the motion of the channels at the full amount of every firing, scaled to strength: ``(B, K, R, 2)``."""
     face, unit = drawn.face[:, None], script.unit
     catch = np.floor(drawn.one[:, 8] * CATCHES).astype(np.int64)[:, None]
     own = np.exp(errors.person_spread * drawn.answer[drawn.person[:, None], unit])[..., None]
-    response = (script.sides[..., None, None] * own * bank.response[face, catch, unit]).sum(axis=2)
+    response = (script.sides[..., None, None] * own * bank.response[face, catch, unit][..., : own.shape[-2], :]).sum(
+        axis=2
+    )
     apex_s = ((script.apex - script.onset) / script.fps)[:, None]
     amount = (firing_levels(script.shape, apex_s)[:, 0, :, None] * script.sides)[:, :-1].astype(np.float32)
     moved = np.zeros((len(unit), *bank.surface.shape[3:]), np.float32)
@@ -324,7 +296,7 @@ def _magnitude(level: FloatArray, response: FloatArray) -> FloatArray:
 
 
 def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
-    """Return the motion of the channels as a swaying head ``(B, M, 6)`` nods and turns: ``(B, M, 18, 2)``.
+    """Return the motion of the channels as a swaying head ``(B, M, 6)`` nods and turns: ``(B, M, 20, 2)``.
 
     A similarity cannot follow such a turn: a point shifts by its depth before the plane of the eyes times the angle.
     """
@@ -334,7 +306,7 @@ def _head_turn(pose: FloatArray, largest_rad: FloatArray) -> FloatArray:
 
 
 def _head_leak(pose: FloatArray, centre: FloatArray, leak: FloatArray) -> FloatArray:
-    """Return the in-plane head motion ``(B, M, 6)`` that alignment leaves at each channel: ``(B, M, 18, 2)``."""
+    """Return the in-plane head motion ``(B, M, 6)`` that alignment leaves at each channel: ``(B, M, R, 2)``."""
     pose = pose[..., :4] * leak[:, None]
     arm = (centre - CROP_PX / 2)[:, None]
     turn = np.deg2rad(pose[..., 2, None, None]) * np.stack([-arm[..., 1], arm[..., 0]], axis=-1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stag.motion.regions import USUAL
 from stag.simulate.corpus import NOISE, SCRIPT, subject_face, subject_generator
 from stag.simulate.face import astronaut
 from stag.simulate.render import ClipRenderer, ClipScript, ClipTruth, draw_script
@@ -39,8 +40,8 @@ class FilmedClip(ArrayValue):
 
     @property
     def motion(self) -> NDArray[np.float32]:
-        """``(N, 18, 2)`` true motion of the expression since the onset, crop pixels."""
-        return self.truth.motion
+        """``(N, 18, 2)`` true motion of the channels of ``roi18`` since the onset, crop pixels."""
+        return self.truth.motion[:, :USUAL]
 
     def _summary(self) -> str:
         return f"{self.emotion}, AU {self.script.facs}, {len(self.frames)} frames at {self.script.fps:g} fps"

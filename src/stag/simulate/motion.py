@@ -17,7 +17,7 @@ from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import ConfigError
 from stag.faces.crop import CROP_PX
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, LAYOUTS, channel_names
+from stag.motion.regions import CHANNELS, LAYOUTS, USUAL, channel_names
 from stag.motion_set import MotionSet
 from stag.simulate.corpus import DATASET_NAME, EMOTIONS, STYLE, numbered, subject_generator
 from stag.simulate.emotions import draw_emotions
@@ -27,8 +27,8 @@ from stag.simulate.extraction_model import (
     ExtractionErrors,
     channel_bank,
     observed,
-    person_answer,
 )
+from stag.simulate.likeness import person_answer
 from stag.simulate.script import DisplayStyle, draw_scripts
 from stag.simulate.settings import FRAME_RATES, Cuts, SimulationSettings
 from stag.types import SIMULATED_FLOW
@@ -109,12 +109,14 @@ def simulate_motion_and_truth(
     settings, errors = settings or SimulationSettings(), errors or ExtractionErrors()
     label_scheme = find_scheme(scheme)
     bank = channel_bank(settings.shape, errors.window_px, errors.kept)
-    motion = np.empty((n_subjects * clips_per_subject, steps, len(CHANNELS), 2), np.float32)
+    channels = list(LAYOUTS[layout])
+    regions = USUAL if max(channels) < USUAL else len(CHANNELS)
+    motion = np.empty((n_subjects * clips_per_subject, steps, regions, 2), np.float32)
     truth = np.empty_like(motion)
     time_s = np.empty(motion.shape[:2], np.float32)
     units = np.empty((len(motion), len(AU_VOCABULARY)), np.float32)
     emotions: list[str] = []
-    for some in _blocks(n_subjects, clips_per_subject, seed, label_scheme, bank, steps, frame_rates):
+    for some in _blocks(n_subjects, clips_per_subject, seed, label_scheme, bank, steps, frame_rates, regions):
         rows = slice(len(emotions), len(emotions) + len(some.emotions))
         script = draw_scripts(some.emotions, some.styles, some.fps, settings, some.script)
         time_s[rows], motion[rows], truth[rows] = observed(script, some, bank, errors, cuts or Cuts(), steps, sampling)
@@ -122,7 +124,6 @@ def simulate_motion_and_truth(
         emotions += some.emotions
     subjects = [numbered("s", i, n_subjects) for i in range(n_subjects) for _ in range(clips_per_subject)]
     clips = [numbered("c", i, clips_per_subject) for _ in range(n_subjects) for i in range(clips_per_subject)]
-    channels = list(LAYOUTS[layout])
     simulated = MotionSet(
         motion=motion[:, :, channels],
         label=np.array([str(label_scheme.class_of(emotion)) for emotion in emotions]),
@@ -159,6 +160,7 @@ def _blocks(
     bank: ChannelBank,
     steps: int,
     frame_rates: Sequence[float],
+    regions: int,
 ) -> Iterator[ClipDraws]:
     """Draw all clips in order, some hundred at a time; no clip depends on the number of clips."""
     waiting: list[ClipDraws] = []
@@ -166,7 +168,7 @@ def _blocks(
         style = DisplayStyle.draw(subject_generator(seed, number, STYLE))
         person = subject_generator(seed, number, _PERSON)
         face = int(person.integers(len(bank.response)))
-        answer = person_answer(person)[None]
+        answer = person_answer(person, regions)[None]
         emotions = draw_emotions(clips_per_subject, scheme, subject_generator(seed, number, EMOTIONS))
         for begin in range(0, clips_per_subject, _BLOCK):
             part = emotions[begin : begin + _BLOCK]

@@ -18,6 +18,7 @@ from stag.motion.regions import CHANNELS, MIRROR_PAIRS
 from stag.types import FloatArray
 
 _LEFT = (0, 1, 2, 3, 8, 9, 11, 12, 13, 14, 16)
+_MID_BROW, _LOWER_LID, _UPPER_LID = 2, 16, 18
 _EVEN = (
     "-.14,-.57 -.02,-.53 -.07,-.51 -.32,-.49 0,1.11 .07,1.15 0,1.15 0,.44 0,1.35 .01,.61 -.04,.10",
     "-.04,.74 -.05,.71 0,.79 0,.55 0,.46 -.06,.54 0,.23 0,.39 0,.36 -.02,.16 -.01,.26",
@@ -40,10 +41,11 @@ DRAWS = (len(_HZ), 2, len(_EVEN) + len(_ODD))
 
 @cache
 def patterns() -> FloatArray:
-    """Return the patterns ``(8, 18, 2)``."""
+    """Return the patterns ``(8, 20, 2)``."""
     both = np.zeros((len(_EVEN) + len(_ODD), len(CHANNELS), 2))
     for i, text in enumerate(_EVEN + _ODD):
         both[i, _LEFT] = [[float(part) for part in pair.split(",")] for pair in text.split()]
+        both[i, _UPPER_LID] = both[i, [_MID_BROW, _LOWER_LID]].mean(axis=0)  # assumed; it lies between them
         for left, right in MIRROR_PAIRS:
             both[i, right] = both[i, left] * ([-1, 1] if i < len(_EVEN) else [1, -1])
     return both
@@ -57,7 +59,7 @@ def natural_amounts(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
 
 
 def natural_movement(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Return natural movement ``(B, M, 18, 2)`` at ``(B, M)`` times, from ``(B, *DRAWS)`` standard normal numbers.
+    """Return natural movement ``(B, M, 20, 2)`` at ``(B, M)`` times, from ``(B, *DRAWS)`` standard normal numbers.
 
     Waves whose power falls with the square of the frequency, each in patterns of its own; changes over .24 s have a
     root mean square of about 1.

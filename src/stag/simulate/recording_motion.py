@@ -15,10 +15,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from stag.facs import AU_VOCABULARY
 from stag.motion.recording import RENEWAL_S, USUAL_S
-from stag.motion.regions import CHANNELS
+from stag.motion.regions import USUAL
 from stag.simulate.corpus import STYLE, numbered, subject_generator
-from stag.simulate.extraction_model import CATCHES, DEPTH_PX, ExtractionErrors, channel_bank, person_answer
+from stag.simulate.extraction_model import CATCHES, DEPTH_PX, ExtractionErrors, channel_bank
 from stag.simulate.habit import Habit
+from stag.simulate.likeness import person_answer
 from stag.simulate.recording import RecordingScript, write_recording
 from stag.simulate.script import DisplayStyle, between
 from stag.types import FloatArray, Interval, RecordingMotion
@@ -69,7 +70,7 @@ def simulate_recording(
     style = DisplayStyle.draw(subject_generator(seed, person, STYLE))
     own = subject_generator(seed, person, _PERSON)
     bank = channel_bank(1.0, ExtractionErrors.window_px, ExtractionErrors.kept)
-    face = bank.response[own.integers(len(bank.response)), own.integers(CATCHES)]
+    face = bank.response[own.integers(len(bank.response)), own.integers(CATCHES), ..., :USUAL, :]
     response = np.exp(0.3 * person_answer(own))[..., None] * face
     generator = subject_generator(seed, person, _RECORDING, recording)
     name = f"{numbered('s', person, 1000)}_{numbered('r', recording, 100)}"
@@ -91,11 +92,11 @@ def observe(script: RecordingScript, response: FloatArray, g: np.random.Generato
     amounts = script.amounts(time_s).astype(np.float64)
     blink = amounts[:, _BLINK].mean(axis=1)
     amounts += _unrest(script.habit.unrest_px, fps, amounts.shape, g)
-    motion = amounts.reshape(len(time_s), -1) @ response.reshape(-1, 2 * len(CHANNELS))
-    motion = motion.reshape(len(time_s), len(CHANNELS), 2)
+    motion = amounts.reshape(len(time_s), -1) @ response.reshape(-1, 2 * USUAL)
+    motion = motion.reshape(len(time_s), USUAL, 2)
     eyes, pull = _gaze(script, time_s)
     motion[:, _LIDS, 1] += pull[:, None]
-    motion *= g.uniform(0.55, 1.0) * np.exp(0.1 * g.standard_normal((1, len(CHANNELS), 1)))
+    motion *= g.uniform(0.55, 1.0) * np.exp(0.1 * g.standard_normal((1, USUAL, 1)))
     pose, turned = script.pose(time_s), script.turned_deg(time_s)
     motion += _leaks(pose, turned, g)
     noise_px = float(np.exp(g.uniform(np.log(0.03), np.log(0.22))))
@@ -144,17 +145,17 @@ def _gaze(script: RecordingScript, time_s: FloatArray) -> tuple[NDArray[np.float
 def _leaks(pose: FloatArray, turned: FloatArray, g: np.random.Generator) -> NDArray[np.float64]:
     """Return the false motion ``(N, 18, 2)`` by a head whose alignment is not perfect."""
     angle = np.deg2rad(turned)
-    depth = DEPTH_PX * g.uniform(0.05, 0.5)
-    parallax = 4.0 * g.standard_normal((len(CHANNELS), 2, 2)) * g.uniform(0.3, 1.5)
+    depth = DEPTH_PX[:USUAL] * g.uniform(0.05, 0.5)
+    parallax = 4.0 * g.standard_normal((USUAL, 2, 2)) * g.uniform(0.3, 1.5)
     false = depth[:, None] * angle[:, None] + np.einsum("nk,rkc->nrc", angle, parallax)
-    leak = g.uniform(0, 0.06) * g.standard_normal((4, len(CHANNELS), 2)) * np.array([1, 1, 1, 60])[:, None, None]
+    leak = g.uniform(0, 0.06) * g.standard_normal((4, USUAL, 2)) * np.array([1, 1, 1, 60])[:, None, None]
     return np.asarray(false + np.tensordot(pose, leak, 1))
 
 
 def _noise(n: int, fps: float, noise_px: float, duration_s: float, g: np.random.Generator) -> NDArray[np.float64]:
     """Return noise of the measurement ``(N, 18, 2)``: of each moment, of slow drift, of renewals, of the light."""
-    shape = (n, len(CHANNELS), 2)
-    each = noise_px * np.exp(0.4 * g.standard_normal((1, len(CHANNELS), 1)))
+    shape = (n, USUAL, 2)
+    each = noise_px * np.exp(0.4 * g.standard_normal((1, USUAL, 1)))
     noise = g.standard_normal(shape)
     drift = gaussian_filter1d(g.standard_normal(shape), g.uniform(0.1, 0.8) * fps, axis=0)
     level = np.ones((n, 1, 1))
@@ -162,7 +163,7 @@ def _noise(n: int, fps: float, noise_px: float, duration_s: float, g: np.random.
         begin = int(g.integers(n))
         stop = begin + int(g.uniform(0.1, 2.0) * fps)
         level[begin:stop] *= g.uniform(1.5, 4.0)
-        noise[begin:] += g.normal(0, 2.0, (1, len(CHANNELS), 2))
+        noise[begin:] += g.normal(0, 2.0, (1, USUAL, 2))
     drift *= g.uniform(0.3, 1.2) / drift.std()
     renewed = np.zeros(shape)
     renewed[:: max(1, int(RENEWAL_S * fps))] = 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stag.faces.crop import EYE_CENTRE, compose, invert, transform_points
 from stag.faces.pose import turned
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import Pooling, pool_static
+from stag.motion.regions import CHANNELS, Pooling, pool_static
 from stag.simulate.actions import (
     CROP_TO_GRID,
     GRID_SIZE,
@@ -136,7 +136,7 @@ class ClipTruth(ArrayValue):
     """True motion of the ``N`` frames of a clip.
 
     Attributes:
-        motion: ``(N, 18, 2)`` true dense flow since the onset without head motion, pooled over the true windows
+        motion: ``(N, 20, 2)`` true dense flow since the onset without head motion, pooled over the true windows
             (Eq. 10-11), crop pixels.
         landmarks: ``(N, 68, 2)`` pixels of the frame, with head motion.
         head_pose: ``(N, 6)`` shift right and down (crop pixels), roll clockwise (degrees), relative size, yaw and pitch
@@ -238,13 +238,13 @@ class ClipRenderer:
         amounts = self.amounts_px(times)
         poses = self.script.pose(times)
         points = self.face.points
-        motion = np.zeros((len(times), 18, 2), np.float32)
+        motion = np.zeros((len(times), len(CHANNELS), 2), np.float32)
         landmarks = np.empty((len(times), 68, 2), np.float32)
         for i, (time_s, pose) in enumerate(zip(times.tolist(), poses, strict=True)):
             moved, field = points, self.displacement(time_s)
             if field.any():
                 flow = forward_flow(field)
-                motion[i] = pool_static(on_pixels(flow), points, "roi18")
+                motion[i] = pool_static(on_pixels(flow), points, "roi20")
                 moved = points + at_points(flow, points)
             if pose[4:].any():
                 x, y = (moved - EYE_CENTRE).T

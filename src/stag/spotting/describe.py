@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.motion.regions import CHANNELS
+from stag.motion.regions import USUAL
 from stag.motion.transforms import MIRROR_SIGNS, mirror_order
 from stag.spotting.peaks import RATE, Candidate, Course, rise_and_fall
 from stag.types import FloatArray
@@ -18,7 +18,7 @@ SAMPLES = 24
 _AROUND_S = 2.0
 _SIDE_UNIT = np.array([1.0, 1.0, 1.0, 0.01, 5.0, 0.3])  # of head shift, turn, log size, turn out of the plane, eyes
 _LEAST_PX = 0.02
-_REGIONS = len(CHANNELS)
+_REGIONS = USUAL
 _SIDES = len(_SIDE_UNIT)
 _CONTEXT = 2 * (_REGIONS + _SIDES)
 FEATURES = SAMPLES * (2 * _REGIONS + _SIDES) + _CONTEXT + _REGIONS + 4

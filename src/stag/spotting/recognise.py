@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from stag.config import MotionConfig
+from stag.errors import ModelError
 from stag.faces.crop import CROP_PX, INTER_OCULAR_CROP_PX
 from stag.inference.predictor import Predictor
 from stag.inference.probabilities import answer
 from stag.motion.follow import TURNED_DEG
 from stag.motion.quality import interval_quality, withheld
-from stag.motion.regions import LAYOUTS, channel_names
+from stag.motion.regions import LAYOUTS, USUAL, channel_names
 from stag.motion.transforms import between_steps, magnitude_positions, motion_at, probe_positions, uniform_positions
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
 from stag.types import NO_MOVEMENT, FloatArray, Interval, MotionTensor, Prediction, Quality, RecordingMotion
@@ -139,6 +140,11 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
         positions = magnitude_positions(probes, np.clip(step_px - np.quantile(step_px, 0.2), 0, None), steps)
     else:
         positions = uniform_positions(n, steps)
+    if max(LAYOUTS[config.layout]) >= USUAL:
+        raise ModelError(
+            f"the model is for layout {config.layout}; recordings are measured in roi18, without the upper lids: take "
+            f"a model of roi18 or roi14"
+        )
     motion = motion_at(positions, moved)[:, list(LAYOUTS[config.layout])]
     quality = _quality(recording, rows, motion)
     if config.reference == "previous":

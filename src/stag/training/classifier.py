@@ -80,7 +80,7 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Train on clips.
 
         Args:
-            X: ``(n, T, R, 2)`` motion, with R 18 or 14.
+            X: ``(n, T, R, 2)`` motion, with R 20, 18 or 14.
             y: ``(n,)`` labels of any kind, of at least two classes.
             groups: ``(n,)`` subjects, so that the inner validation splits by subject; by clip where omitted.
             action_units: ``(n, A)`` codes of 0, 1 or nan that train the AU head; predictions never read any.
@@ -144,7 +144,9 @@ class STAGClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
         motion: NDArray[np.float32] = check_array(X, dtype=np.float32, allow_nd=True, ensure_2d=False)
         if motion.ndim != 4 or motion.shape[1] < 2 or motion.shape[2] not in _REGIONS or motion.shape[3] != 2:
-            raise ValueError(f"X has shape {motion.shape}; expected (n, T, R, 2) with at least 2 steps and R 18 or 14")
+            raise ValueError(
+                f"X has shape {motion.shape}; expected (n, T, R, 2) with at least 2 steps and R 20, 18 or 14"
+            )
         return motion
 
     def _config(self) -> Config:

@@ -37,7 +37,7 @@ def with_pictures(p):
     return replace(p, motion=replace(p.motion, pictures=frames)), frames
 
 
-@pytest.mark.parametrize("layout", ["roi18", "roi14"])
+@pytest.mark.parametrize("layout", ["roi20", "roi18", "roi14"])
 def test_everything_is_there_for_every_step_and_channel(make_prediction, rng, layout):
     p, frames = with_pictures(make_prediction(layout=layout))
     steps, channels = p.motion.motion.shape[:2]

@@ -31,7 +31,7 @@ def every_figure(p):
     }
 
 
-@pytest.mark.parametrize("layout", ["roi18", "roi14"])
+@pytest.mark.parametrize("layout", ["roi20", "roi18", "roi14"])
 def test_every_name_is_shown_and_no_label_covers_another(make_prediction, layout):
     p = make_prediction(layout=layout, seed=5)
     for what, figure in every_figure(p).items():

@@ -185,7 +185,7 @@ class Material(ArrayValue):
         info = self.model.info
         name = f"simulated {film.emotion}"
         (tensor,) = extract_clip(film.frames, film, info.motion_settings(), name, every_face=False, pictures=False)
-        truth = motion_at(tensor.frame_index, film.motion)[:, list(LAYOUTS[info.layout])].astype(float)
+        truth = motion_at(tensor.frame_index, film.truth.motion)[:, list(LAYOUTS[info.layout])].astype(float)
         if not info.cumulative:
             truth = np.asarray(between_steps(truth))
         return Shown(

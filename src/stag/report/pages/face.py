@@ -136,7 +136,7 @@ def _plots(p: Prediction, anchor: str) -> dict[str, View]:
             f"Motion at {at}, the step at which the face as a whole moved most. Arrows {arrow_scale(vectors)}× their "
             "true length; the numbers are true lengths in pixels, of which 64 make the distance between the inner eye "
             "corners. Left and right are those of the picture."
-            + (" Dashed windows are whole regions." if p.layout == "roi18" else ""),
+            + (" Dashed windows are whole regions." if p.layout != "roi14" else ""),
         ),
         "heatmap": inline_plot(
             motion_heatmap_figure(motion.motion, motion.time_s, names),

@@ -54,7 +54,7 @@ def draw_face_motion(axis: Axes, crop: GreyImage, points: FloatArray, vectors: F
     anchors = np.zeros_like(vectors, dtype=float)
     for position, (channel_id, vector) in enumerate(zip(LAYOUTS[layout], vectors, strict=True)):
         top, bottom, left, right = channel_window(CHANNELS[channel_id], points)
-        whole = len(CHANNELS[channel_id].points) > 1 and not CHANNELS[channel_id].below_eye
+        whole = len(CHANNELS[channel_id].points) > 1 and CHANNELS[channel_id].rows is None
         dash, alpha = ((0, (2.5, 2)), 0.6) if whole else ("solid", 0.8)
         look: Any = {"facecolor": "none", "edgecolor": _ON_PHOTO, "linewidth": 0.7, "linestyle": dash, "alpha": alpha}
         axis.add_patch(Rectangle((left, top), right - left, bottom - top, zorder=3, **look))
