@@ -65,7 +65,8 @@ def test_truth_belongs_to_the_clips(corpus):
         first = truth["first"]
         assert sorted(truth["clip_id"]) == sorted(clips)
         assert tuple(truth["au_vocabulary"]) == AU_VOCABULARY
-        assert truth["motion"].shape == (first[-1], 20, 2)
+        assert truth["motion"].shape == (first[-1], 18, 2)
+        assert truth["upper_lids"].shape == (first[-1], 2, 2)
         assert truth["landmarks"].shape == (first[-1], 68, 2)
         assert truth["head_pose"].shape == (first[-1], 6)
         for i, name in enumerate(truth["clip_id"]):

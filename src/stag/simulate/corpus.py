@@ -30,7 +30,7 @@ from stag.datasets.schemes import Scheme
 from stag.datasets.schemes import scheme as find_scheme
 from stag.errors import ConfigError, DatasetError
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import channel_names
+from stag.motion.regions import USUAL, channel_names
 from stag.simulate.actions import ActionFields, action_fields
 from stag.simulate.emotions import draw_emotions
 from stag.simulate.face import Face, Portrait, astronaut, make_face
@@ -69,8 +69,9 @@ def simulate_corpus(
     """Write a simulated data set; the same arguments give the same bytes for any ``jobs``.
 
     The folder appears whole, by rename. ``truth.npz`` contains, for clip ``i``, the frames ``first[i]`` to
-    ``first[i + 1]`` of ``motion (sum N, 20, 2)``, ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 6)`` and
-    ``action_units (sum N, A, 2)``; see :class:`~stag.simulate.render.ClipTruth`.
+    ``first[i + 1]`` of ``motion (sum N, 18, 2)``, ``upper_lids (sum N, 2, 2)``, which complete it to ``roi20``,
+    ``landmarks (sum N, 68, 2)``, ``head_pose (sum N, 6)`` and ``action_units (sum N, A, 2)``; see
+    :class:`~stag.simulate.render.ClipTruth`.
 
     Args:
         out: Folder to write; it must be new or empty.
@@ -186,14 +187,16 @@ def write_truth(
 ) -> None:
     """Write ``truth.npz``: the frames of all clips in a row, clip ``i`` from ``first[i]`` on, and further arrays."""
     first = np.concatenate([[0], np.cumsum([len(truth.motion) for truth in truths])])
+    rows = {field.name: np.concatenate([getattr(truth, field.name) for truth in truths]) for field in fields(ClipTruth)}
+    rows["motion"], rows["upper_lids"] = np.split(rows["motion"], [USUAL], axis=1)
     write_npz(
         path,
         {
             "clip_id": np.array(clip_ids),
             "first": first.astype(np.int64),
             "strength_px": np.array(strengths_px, dtype=np.float32),
-            **{f.name: np.concatenate([getattr(truth, f.name) for truth in truths]) for f in fields(ClipTruth)},
-            "channels": np.array(channel_names("roi20")),
+            **rows,
+            "channels": np.array(channel_names("roi18")),
             "au_vocabulary": np.array(AU_VOCABULARY, dtype=np.int64),
             **more,
         },
