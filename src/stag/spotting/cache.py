@@ -14,7 +14,7 @@ from stag.types import RecordingMotion
 from stag.utils.files import write_npz
 
 _ARRAYS = ("time_s", "motion", "stretch", "head", "turn_deg", "eyes", "crop", "points", "to_crop", "look")
-_VERSION = 3
+_VERSION = 4
 
 
 def kept_or_read(
