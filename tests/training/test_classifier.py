@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_refused(motion, fitted):
     bad = motion.X.copy()
     bad[0, 0, 0, 0] = np.nan
     for x, y, says in (
-        (motion.X[:, :, :5], motion.y, "R 18 or 14"),
+        (motion.X[:, :, :5], motion.y, "R 20, 18 or 14"),
         (motion.X.reshape(len(motion), -1), motion.y, "expected"),
         (bad, motion.y, "NaN"),
         (motion.X, motion.y[:-1], "inconsistent"),

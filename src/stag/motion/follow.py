@@ -26,7 +26,8 @@ from stag.video import mark_cuts
 _MIN_FRAMES = 3
 _REDETECT_S = 0.4
 _SEARCH_S = 0.1  # time between searches while a face is missing
-_EMPTY_S = 0.25  # the same after a search that saw nobody, which takes longest
+_EMPTY_S = 0.25  # the same after a search that saw nobody, which takes longest, but at the begin
+_BEGIN_S = 0.5  # assumed; about as long as a clip, which should lose no frame of a face
 GAP_S = 0.5  # longest absence of a face that is bridged
 TURNED_DEG = 15.0  # assumed; the sides of the nose begin to hide each other
 _LEAST_TURN = np.deg2rad(0.1)  # a smaller one moves no channel by more than .06 px
@@ -180,8 +181,9 @@ def follow_all(
         others_s: Time between searches for further people.
     """
     faces: list[Kind] = []
-    searched_s, pause_s = -np.inf, _SEARCH_S
+    searched_s, pause_s, begin_s = -np.inf, _SEARCH_S, np.inf
     for frame, cut in mark_cuts(frames):
+        begin_s = min(begin_s, frame.time_s)
         if cut:
             searched_s = -np.inf
             for face in faces:
@@ -194,7 +196,7 @@ def follow_all(
         if (every_face or wanted or small) and frame.time_s >= searched_s + (pause_s if wanted else others_s):
             searched_s = frame.time_s
             found = detector.detect(frame.image)
-            pause_s = _SEARCH_S if found else _EMPTY_S
+            pause_s = _SEARCH_S if found or frame.time_s < begin_s + _BEGIN_S else _EMPTY_S
             _place(found, frame, faces, begin, every_face)
         yield frame, cut, faces
 
