@@ -13,10 +13,12 @@ import numpy as np
 from stag.types import FloatArray, GreyImage
 
 PARTS = ("mouth", "eyes")
+WHITE = 254
+"""Grey level from which a pixel is white."""
 
 _LEAST_CONTRAST = 0.33  # contrast of the mouth to that of the eyes; lowest of uncovered faces without glasses .36
 _LEAST_LIGHT = 0.6  # brightness below the eyes to that of the cheek; lowest of uncovered faces .64
-_WHITE, _WASHED_OUT = 254, 0.6  # grey level; share of the crop beyond which light hides lips as a mask does
+_WASHED_OUT = 0.6  # white share of the crop beyond which light hides lips as a mask does
 _MOUTH, _EYES = slice(48, 60), (slice(36, 42), slice(42, 48))
 _NOISE, _BLACK = 0.5, 4.0  # assumed; grey levels
 _COARSE = 0.2  # in widths of the part; contrast of larger things, as shadows, does not count
@@ -32,7 +34,7 @@ def covered_parts(crop: GreyImage, points: FloatArray) -> tuple[str, ...]:
     eyes = float(np.mean([_contrast(crop, points[eye], 1.0, 0.5) for eye in _EYES]))
     mouth = _contrast(crop, points[_MOUTH], 1.2, 0.8)
     signs = (
-        (mouth + _NOISE) / (eyes + _NOISE) < _LEAST_CONTRAST and np.mean(crop >= _WHITE) < _WASHED_OUT,
+        (mouth + _NOISE) / (eyes + _NOISE) < _LEAST_CONTRAST and np.mean(crop >= WHITE) < _WASHED_OUT,
         max(_light_below(crop, points[eye]) for eye in _EYES) < _LEAST_LIGHT,
     )
     return tuple(part for part, applies in zip(PARTS, signs, strict=True) if applies)

@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stag.motion.covered import PARTS, covered_parts
+from stag.motion.covered import PARTS, WHITE, covered_parts
 from stag.motion.regions import Pooling
-from stag.motion.still import LEAST_GRID, SECOND_DIFFERENCE, is_still
+from stag.motion.still import FULL_TEXTURE, LEAST_GRID, MUCH_WHITE, SECOND_DIFFERENCE, is_still
 from stag.types import NO_MOVEMENT, NOT_MEASURABLE, FloatArray, GreyImage, Quality
 
 LEAST_TRUST = 0.5
@@ -30,14 +30,13 @@ LEAST_TRUST = 0.5
 # Squares of noise add up: 1, drift, roughness, grid of a codec.
 _NOISE_OF_ONE, _NOISE_OF_DRIFT, _NOISE_OF_ROUGHNESS, _NOISE_OF_GRID = 0.0011, 0.73, 1.6, 0.015
 _DRIFT_PX = 0.73  # drift that halves the trust
-_COARSE, _FULL_TEXTURE = 3.4, 0.75
+_COARSE = 3.4
 _PREDICTED, _CLEAR_GRID = 0.6, 0.25
 _BLOCKY = 26.0  # strength of the grid that halves the trust
 _COVERED = 3.0  # assumed; a doubt larger than that about a part without any texture
 _SMALL_PX = 7.8  # distance between the inner eye corners that halves the trust
 _DAMPING = 6.0  # squared gradient at which flow measures half of a motion; as in stag.motion.flow.LucasKanadeFlow
 _LARGEST_DRIFT_PX = 3.0
-_WHITE, _MUCH_WHITE = 254, 0.3
 _SOURCE_PX, _FACE = 384, 5  # pixels; distances between the inner eye corners
 _LOOK_EVERY = 32
 _GRID_PX = 256  # side of the pictures that the strengths below were fitted on
@@ -145,7 +144,7 @@ def quality_of(
         texture=_texture(first, windows),
         noise_grey=_noise_grey(crops),
         brightness=float(first.mean()),
-        saturated=float(np.mean(first >= _WHITE)),
+        saturated=float(np.mean(first >= WHITE)),
         block_grid=look.grid,
         frozen=look.frozen,
         eyes_px=look.eyes_px,
@@ -162,7 +161,7 @@ def look_of(crop: GreyImage, points: FloatArray, windows: Pooling, look: SourceL
     texture = float(_texture(crop, windows).mean())
     parts = covered_parts(crop, points)
     covered = [part in parts for part in PARTS]
-    return np.array([texture, crop.mean(), np.mean(crop >= _WHITE), look.grid, look.frozen, *covered])
+    return np.array([texture, crop.mean(), np.mean(crop >= WHITE), look.grid, look.frozen, *covered])
 
 
 def interval_quality(look: NDArray[np.float32], motion: FloatArray, eyes_px: float) -> Quality:
@@ -222,7 +221,7 @@ def not_measurable(quality: Quality) -> str | None:
         return reason
     causes = (
         (quality.block_grid > 2 * LEAST_GRID, "compressed"),
-        (quality.saturated > _MUCH_WHITE, "overexposed"),
+        (quality.saturated > MUCH_WHITE, "overexposed"),
         (quality.brightness < 64, "too dark"),  # assumed
         (quality.eyes_px < 20, "too small"),  # assumed; as the remark on low resolution
     )
@@ -268,7 +267,7 @@ def _doubts(quality: Quality) -> dict[str, float]:
     predicted = quality.frozen**2 * np.clip((grid - LEAST_GRID) / _CLEAR_GRID, 0, 1) / (1 + grid)
     return {
         "drift": (quality.drift_px / _DRIFT_PX) ** 4,
-        "texture": _COARSE * max(_FULL_TEXTURE - float(quality.texture.mean()), 0.0) ** 2,
+        "texture": _COARSE * max(FULL_TEXTURE - float(quality.texture.mean()), 0.0) ** 2,
         "compressed": _PREDICTED * float(predicted) + (grid / _BLOCKY) ** 2,
         "too small": (_SMALL_PX / max(quality.eyes_px, 1.0)) ** 4,
         **{f"{part} covered": _COVERED for part in quality.covered},

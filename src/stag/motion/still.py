@@ -18,7 +18,8 @@ LEAST_GRID = 0.05
 """Strength of a grid below which no codec is seen."""
 SECOND_DIFFERENCE = np.sqrt(6.0)  # 1 + 4 + 1 independent errors make one second difference
 _FROZEN, _STAYS, _SHARPENS, _OF_NOISE = 0.8, 0.95, 0.5, 0.8  # false motion of a codec
-_TEXTURE, _WHITE = 0.75, 0.3  # share of a motion that is seen, share of white pixels
+FULL_TEXTURE, MUCH_WHITE = 0.75, 0.3
+"""Share of a motion that is seen, below which flow measures too little; share of white pixels that is too much."""
 
 
 def is_still(motion: NDArray[np.float32], reference: str, quality: Quality | None = None) -> bool:
@@ -43,7 +44,7 @@ def _is_false(motion: NDArray[np.float32], strength_px: float, quality: Quality)
     frame: its false motion stays to the end. Where a picture gets sharper, the first three steps go most of the way.
     """
     coded = quality.block_grid > LEAST_GRID
-    if not coded and (quality.texture.mean() < _TEXTURE or quality.saturated > _WHITE):
+    if not coded and (quality.texture.mean() < FULL_TEXTURE or quality.saturated > MUCH_WHITE):
         return False  # there the patches that measure the error err more than the channels
     level_px = np.sqrt(np.square(motion, dtype=np.float64).mean(axis=(1, 2)))
     if coded and (quality.frozen <= _FROZEN or level_px[-1] <= _STAYS * level_px.max()):

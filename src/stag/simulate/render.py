@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stag.faces.crop import EYE_CENTRE, compose, invert, transform_points
 from stag.faces.pose import turned
 from stag.facs import AU_VOCABULARY
-from stag.motion.regions import CHANNELS, Pooling, pool_static
+from stag.motion.regions import CHANNELS, pool_static
 from stag.simulate.actions import (
     CROP_TO_GRID,
     GRID_SIZE,
@@ -27,6 +27,7 @@ from stag.simulate.actions import (
     smooth_field,
 )
 from stag.simulate.face import Face, texture_transform
+from stag.simulate.likeness import centres
 from stag.simulate.natural import DRAWS, natural_amounts, patterns
 from stag.simulate.script import DisplayStyle, ScriptDraws, draw_scripts, firing_levels, head_pose
 from stag.simulate.settings import SimulationSettings
@@ -256,9 +257,7 @@ class ClipRenderer:
 
 def pattern_fields(points: FloatArray) -> NDArray[np.float32]:
     """Return the patterns of natural movement on a face with landmarks ``(68, 2)``: ``(G, G, 8, 2)``."""
-    windows = np.array([window for window, _ in Pooling.of(points).windows], dtype=np.float64)
-    centres = np.stack([windows[:, 2:].mean(axis=1), windows[:, :2].mean(axis=1)], axis=1) - 0.5
-    return smooth_field(centres, patterns().transpose(1, 0, 2), points).astype(np.float32)
+    return smooth_field(centres(points), patterns().transpose(1, 0, 2), points).astype(np.float32)
 
 
 def _then(expression: NDArray[np.float32], turn: NDArray[np.float32]) -> NDArray[np.float32]:
