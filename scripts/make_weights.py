@@ -32,7 +32,7 @@ from stag.training.fit import train
 RECIPE = Path(__file__).with_suffix(".toml")
 """How the models that ship are trained."""
 
-DOMAINS, PEOPLE, CLIPS = 36, 200, 20
+DOMAINS, PEOPLE, CLIPS = 60, 120, 20
 """Settings of the simulator that are drawn, people of each, clips of each person: 144,000 clips."""
 
 _NOSE = [14, 15]
@@ -90,7 +90,8 @@ def draw_domain(generator: np.random.Generator, shift: Shift = "inside") -> Doma
         kept=(float(kept) * 0.7, float(kept) * 1.4),
         person_spread=one_of((0.1, 0.4), (0.4, 0.5)),
         annotation_s=one_of((0.02, 0.08), (0.08, 0.11)),
-        natural=one_of((0.0, 1.5), (1.5, 2.0)),
+        natural=between(0.0, 3.5) ** 2,  # from people in a laboratory to people who talk
+        natural_own=0.5 if outside else 0.35,
     )
     # Half of the domains are cut as the public sets are, the others as people cut clips.
     wild = outside or generator.random() < 0.5

@@ -17,7 +17,7 @@ from stag.simulate.actions import GRID_SIZE, action_fields, on_pixels
 from stag.simulate.emotions import UNIT_SHARES
 from stag.simulate.face import astronaut, vary_shape
 from stag.simulate.likeness import centres, noise_alike
-from stag.simulate.natural import DRAWS, natural_movement
+from stag.simulate.natural import DRAWS, movement_of_no_pattern, natural_movement
 from stag.simulate.script import DisplayStyle, ScriptBlock, ScriptDraws, between, firing_levels, head_pose
 from stag.simulate.settings import Cuts
 from stag.types import FloatArray
@@ -96,6 +96,8 @@ class ExtractionErrors:
         annotation_s: Largest error of the annotated onset, apex and offset.
         natural: Largest strength of movement that is no expression (:mod:`stag.simulate.natural`), relative to the RMS
             of the clip's motion; drawn per clip, with many clips nearly still.
+        natural_own: Share of the variance of that movement which follows none of the usual patterns; the patterns
+            leave .21 of the people that they were taken from, more of others.
     """
 
     noise_share: tuple[float, float] = (0.15, 0.5)  # measured: .15 to .48 (10th to 90th percentile)
@@ -108,6 +110,7 @@ class ExtractionErrors:
     person_spread: float = 0.3  # assumed
     annotation_s: float = 0.06  # assumed
     natural: float = 1.0  # assumed; people who talk move as much, people in a laboratory less
+    natural_own: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +126,7 @@ class ClipDraws(ArrayValue):
         channel: ``(B, 4, R)`` standard normal, alike in close channels.
         noise: ``(B, T, 2, R)`` standard normal, alike in close channels.
         natural: ``(B, *DRAWS)`` standard normal, natural movement.
+        own: ``(B, 5, 2, 2, R)`` standard normal, alike in close channels: natural movement that follows no pattern.
     """
 
     emotions: list[str]
@@ -136,6 +140,7 @@ class ClipDraws(ArrayValue):
     channel: FloatArray
     noise: FloatArray
     natural: FloatArray
+    own: FloatArray
 
     @classmethod
     def draw(
@@ -163,12 +168,14 @@ class ClipDraws(ArrayValue):
             noise_alike(generator, (n, 4), regions),
             noise_alike(generator, (n, steps, 2), regions),
             generator.standard_normal((n, *DRAWS)),
+            # From a source of its own, so that the other numbers are what they were before.
+            noise_alike(generator.spawn(1)[0], (n, *DRAWS[:2], 2), regions),
         )
 
     @classmethod
     def joined(cls, parts: Sequence[ClipDraws]) -> ClipDraws:
         """Join the numbers of the clips of several people."""
-        names = ("fps", "face", "answer", "one", "channel", "noise", "natural")
+        names = ("fps", "face", "answer", "one", "channel", "noise", "natural", "own")
         return cls(
             emotions=[emotion for part in parts for emotion in part.emotions],
             styles=[style for part in parts for style in part.styles],
@@ -202,18 +209,25 @@ def observed(
         frame = begin[:, None] + position * stride[:, None] - script.onset[:, None]
         return np.asarray(frame / script.fps[:, None])
 
+    def beside(time_s: FloatArray) -> FloatArray:
+        moved = natural_movement(drawn.natural, time_s)[:, :, :regions]
+        if not errors.natural_own:
+            return moved
+        own = movement_of_no_pattern(drawn.own, time_s)
+        return np.asarray(np.sqrt(1 - errors.natural_own) * moved + np.sqrt(errors.natural_own) * own)
+
     few = n_frames < steps
     probes = probe_positions(n_frames)
     level = firing_levels(script.shape, seconds(probes))
-    other = natural_movement(drawn.natural, seconds(probes))[:, :, :USUAL]
+    other = beside(seconds(probes))[:, :, :USUAL]
     other -= other[:, :1]
     natural = errors.natural * np.square(one[:, 10]) / np.sqrt(np.square(other).mean(axis=(1, 2, 3)))
     natural *= np.sqrt(np.square(_magnitude(level[..., :-1], usual[:, :-1])).mean(axis=1) / (2 * USUAL))
     positions = uniform_positions(n_frames, steps)
     if sampling == "magnitude":
         moved = _magnitude(np.diff(level, axis=1), usual)
-        beside = natural[:, None] * np.sqrt(np.square(np.diff(other, axis=1)).sum(axis=(2, 3)))
-        positions = magnitude_positions(probes, np.hypot(moved, beside), steps)
+        rest = natural[:, None] * np.sqrt(np.square(np.diff(other, axis=1)).sum(axis=(2, 3)))
+        positions = magnitude_positions(probes, np.hypot(moved, rest), steps)
     # Clips with fewer frames than steps are measured at their frames and then interpolated.
     known = np.minimum(np.arange(steps), n_frames[:, None] - 1).astype(np.float64)
     times = seconds(np.where(few[:, None], known, positions))
@@ -223,7 +237,7 @@ def observed(
     strength = np.sqrt((np.square(signal[:, :, :USUAL]).mean(axis=(2, 3)) * real).sum(axis=1))
     truth = signal - signal[:, :1]
     signal += _weighted(shown[:, :, -1:], response[:, -1:])
-    signal += natural[:, None, None, None] * natural_movement(drawn.natural, times)[:, :, :regions]
+    signal += natural[:, None, None, None] * beside(times)
     signal *= (between(errors.gain, one[:, 2])[:, None] * np.exp(0.1 * drawn.channel[:, 0]))[:, None, :, None]
     pose = head_pose(script.head, times)
     signal += _head_leak(pose, bank.centre[drawn.face][:, :regions], errors.head_leak * (2 * one[:, 3:7] - 1))

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from stag.motion.regions import CHANNELS, MIRROR_PAIRS
+from stag.motion.regions import CHANNELS, MIRROR_PAIRS, USUAL
 from stag.types import FloatArray
 
 _LEFT = (0, 1, 2, 3, 8, 9, 11, 12, 13, 14, 16)
@@ -53,9 +53,7 @@ def patterns() -> FloatArray:
 
 def natural_amounts(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
     """Return how much of each pattern there is, ``(B, M, 8)``; see :func:`natural_movement`."""
-    angle = 2 * np.pi * time_s[..., None] * _HZ
-    waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1) * _AMPLITUDE[:, None]
-    return np.asarray(waves.reshape(*time_s.shape, -1) @ drawn.reshape(len(drawn), -1, DRAWS[2]))
+    return np.asarray(_waves(time_s) @ drawn.reshape(len(drawn), -1, DRAWS[2]))
 
 
 def natural_movement(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
@@ -65,3 +63,25 @@ def natural_movement(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
     root mean square of about 1.
     """
     return np.asarray(np.tensordot(natural_amounts(drawn, time_s), patterns(), 1))
+
+
+def movement_of_no_pattern(drawn: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Return movement as strong as :func:`natural_movement` in which channels follow no pattern.
+
+    Args:
+        drawn: ``(B, 5, 2, 2, R)`` standard normal numbers; how alike close channels are is in them.
+        time_s: ``(B, M)``.
+
+    Returns:
+        ``(B, M, R, 2)``.
+    """
+    size = np.sqrt(np.square(patterns()[:, :USUAL]).sum(axis=0).mean())
+    moved = _waves(time_s) @ (size * drawn).reshape(len(drawn), 2 * len(_HZ), -1)
+    return np.asarray(moved.reshape(*time_s.shape, 2, -1).swapaxes(2, 3))
+
+
+def _waves(time_s: FloatArray) -> FloatArray:
+    """Return the waves that movement is made of, ``(B, M, 10)`` at ``(B, M)`` times."""
+    angle = 2 * np.pi * time_s[..., None] * _HZ
+    waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1) * _AMPLITUDE[:, None]
+    return np.asarray(waves.reshape(*time_s.shape, -1))
