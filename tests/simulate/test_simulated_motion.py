@@ -225,9 +225,7 @@ def test_cuts_out_of_range_are_refused(wrong):
 def test_natural_movement_is_as_strong_as_it_is_told_and_tells_no_class(own):
     calm = SimulationSettings(blink_share=0, head_px=0, head_deg=0, head_scale=0)
     still, moved = (
-        simulate_motion(
-            40, 10, settings=calm, errors=replace(PERFECT, natural=n, natural_own=own), sampling="uniform"
-        )
+        simulate_motion(40, 10, settings=calm, errors=replace(PERFECT, natural=n, natural_own=own), sampling="uniform")
         for n in (0, 1)
     )
     extra = np.sqrt(np.square(moved.motion - still.motion).mean(axis=(1, 2, 3)))
