@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from make_weights import RECIPE, calibrate, calibrate_units, domain_corpus, draw_domain, make_weights
+from make_weights import RECIPE, calibrate, calibrate_units, domain_corpus, draw_domain, make_weights, weigh_alike
 from stag.config import Config
 from stag.facs import AU_VOCABULARY
 from stag.inference.facts import model_facts
@@ -59,6 +59,22 @@ def test_the_temperature_is_the_one_with_the_smallest_loss():
     losses = {t: float(torch.nn.functional.nll_loss(answers(t).log(), label)) for t in np.geomspace(0.5, 12, 60)}
     assert found == pytest.approx(min(losses, key=losses.get), rel=0.06)
     assert found == pytest.approx(2.5, rel=0.4)
+
+
+def test_classes_are_weighed_as_if_all_had_been_as_frequent():
+    motion = corpus()
+    model = STAG(SMALL.model, layout="roi18", steps=16, classes=motion.classes, seed=2).eval()
+    counts = np.array([70.0, 20.0, 10.0])
+    model.info = replace(model.info, training={"class_counts": dict(zip(motion.classes, counts, strict=True))})
+    before = model(torch.from_numpy(motion.motion)).logits.detach().softmax(dim=-1).numpy()
+    weigh_alike(model, 0.5)
+    after = model(torch.from_numpy(motion.motion)).logits.detach().softmax(dim=-1).numpy()
+    # Bayes: a posterior over the prior that it was learned with, here the root of the counts.
+    expected = before / np.sqrt(counts)
+    np.testing.assert_allclose(after, expected / expected.sum(axis=1, keepdims=True), rtol=1e-4)
+    weigh_alike(model, 1.0)
+    again = model(torch.from_numpy(motion.motion)).logits.detach().softmax(dim=-1).numpy()
+    np.testing.assert_allclose(again, after, rtol=1e-5)
 
 
 def test_the_scores_of_units_become_probabilities_without_changing_their_order():
