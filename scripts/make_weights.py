@@ -145,7 +145,7 @@ def weigh_alike(model: STAG, power: float) -> None:
     Without it rare classes of many are hardly ever named. Source: Saerens et al., Neural Computation 14, 2002.
     """
     counts = torch.tensor([model.info.training["class_counts"][name] for name in model.classes])
-    model.classifier.bias -= (1 - power) * (counts / counts.sum()).log()
+    model.classifier.bias.sub_((1 - power) * (counts / counts.sum()).log())
 
 
 @torch.no_grad()
