@@ -36,7 +36,7 @@ DOMAINS, PEOPLE, CLIPS = 60, 120, 20
 """Settings of the simulator that are drawn, people of each, clips of each person: 144,000 clips."""
 
 _NOSE = [14, 15]
-_FEW_CLASSES = 3
+_FEW_CLASSES = 3  # assumed; of more, rare ones would hardly be named
 _LEAST_CLIPS = 50  # assumed; an action unit of fewer clips keeps its scores
 
 Shift = Literal["inside", "outside"]

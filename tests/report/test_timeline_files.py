@@ -1,16 +1,19 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from stag.config import MotionConfig
+import stag
+from stag.config import ModelConfig, MotionConfig
 from stag.datasets.readers.intervals import read_intervals
 from stag.errors import ModelError
 from stag.inference.predictor import Predictor
+from stag.model.stag import STAG
 from stag.report.overlay import write_overlay
 from stag.report.pages.timeline import timeline_page
 from stag.report.plots.timeline import thinned, timeline_figure, unit_courses
@@ -120,8 +123,13 @@ def test_curves_have_a_row_for_each_moment(face):
     np.testing.assert_allclose(table["mouth_v"], face.motion.motion[:, 8, 1], atol=1e-4)
 
 
-def test_a_model_that_reads_upper_lids_is_told_that_recordings_have_none(face):
-    with pytest.raises(ModelError, match=r"layout roi20; recordings are measured in roi18.*take a model"):
+def test_a_model_that_reads_upper_lids_is_told_that_recordings_have_none_before_one_is_read(face, tmp_path):
+    said = r"layout roi20; recordings are measured in roi18.*take a model"
+    lids = STAG(ModelConfig(), layout="roi20", steps=16, classes=("a", "b"), seed=1).eval()
+    lids.info = replace(lids.info, motion=MotionConfig(layout="roi20").model_dump())
+    with pytest.raises(ModelError, match=said):
+        stag.spot(tmp_path / "there is none.mp4", lids)
+    with pytest.raises(ModelError, match=said):
         interval_motion(face.motion, face.expressions[0].interval, MotionConfig(layout="roi20"))
 
 

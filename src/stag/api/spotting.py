@@ -15,7 +15,7 @@ from stag.model.shipped import DEFAULT_MODEL
 from stag.model.stag import STAG
 from stag.motion.recording import measure_recording, read_recording, usual_detector
 from stag.spotting.cache import kept_or_read
-from stag.spotting.recognise import FaceTimeline, timeline
+from stag.spotting.recognise import FaceTimeline, require_measured_regions, timeline
 from stag.spotting.score import DEFAULT_FALSE_ALARMS, Spotter
 from stag.spotting.sensitivity import Sensitivity, measure_sensitivity
 from stag.types import Frame, Interval, RecordingMotion
@@ -117,6 +117,7 @@ def spot(
     Raises:
         VideoError: The recording cannot be read.
         FaceNotFound: There is no face.
+        ModelError: The model reads regions that are not measured in recordings.
         ConfigError: ``false_alarms`` is not positive.
 
     Example:
@@ -124,9 +125,11 @@ def spot(
         Spotting(...)
     """
     path = Path(path)
+    # Before the recording is read, which may take minutes.
     spotter = shipped_spotter()
-    spotter.threshold(false_alarms)  # before the recording is read
+    spotter.threshold(false_alarms)
     predictor = loaded_predictor(model)
+    require_measured_regions(predictor.settings)
 
     with one_thread():
         motions = kept_or_read(

@@ -129,8 +129,22 @@ def recognise(
     return Expression(interval, prediction, regions, float(size.max()), tuple(overlapping))
 
 
+def require_measured_regions(config: MotionConfig) -> None:
+    """Refuse a model whose regions are not measured in recordings.
+
+    Raises:
+        ModelError: It reads the upper lids.
+    """
+    if max(LAYOUTS[config.layout]) >= USUAL:
+        raise ModelError(
+            f"the model is for layout {config.layout}; recordings are measured in roi18, without the upper lids: take "
+            f"a model of roi18 or roi14"
+        )
+
+
 def interval_motion(recording: RecordingMotion, interval: Interval, config: MotionConfig) -> MotionTensor:
     """Return the motion of an interval as a model reads it: ``T`` steps since the onset."""
+    require_measured_regions(config)
     rows = _rows_of(recording, interval)
     moved = (recording.motion[rows] - recording.motion[rows.start]).astype(np.float64)
     n, steps = len(moved), config.steps
@@ -140,11 +154,6 @@ def interval_motion(recording: RecordingMotion, interval: Interval, config: Moti
         positions = magnitude_positions(probes, np.clip(step_px - np.quantile(step_px, 0.2), 0, None), steps)
     else:
         positions = uniform_positions(n, steps)
-    if max(LAYOUTS[config.layout]) >= USUAL:
-        raise ModelError(
-            f"the model is for layout {config.layout}; recordings are measured in roi18, without the upper lids: take "
-            f"a model of roi18 or roi14"
-        )
     motion = motion_at(positions, moved)[:, list(LAYOUTS[config.layout])]
     quality = _quality(recording, rows, motion)
     if config.reference == "previous":
