@@ -132,6 +132,13 @@ def test_a_still_clip_comes_first_with_its_doubt_and_pale(make_prediction):
     assert [a for a in page.all("section") if "still" in a.get("class", "").split()]
 
 
+def test_a_clip_that_cannot_be_measured_is_not_called_still(make_prediction):
+    page = sound(prediction_page([make_prediction(flags=("not measurable: compressed",))]))
+    assert "not measurable: compressed, so the probabilities mean little" in page.text
+    assert "They mean little here." in page.text
+    assert "anything moved" not in page.text
+
+
 def test_pages_without_predictions():
     page = sound(prediction_page([], [("a.mp4", "no face scored >= -0.20; crop closer")]))
     assert "0 faces" in page.text
