@@ -37,3 +37,13 @@ def test_extraction_finds_the_motion_that_was_put_in(clip):
     truth = motion_at(tensor.frame_index, clip.motion)
     moving = np.hypot(truth[..., 0], truth[..., 1]) > 0.1
     assert np.corrcoef(tensor.motion[moving].ravel(), truth[moving].ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("person", [0, 1, 2])
+def test_alignment_does_not_take_natural_movement_for_the_head(person):
+    settings = SimulationSettings(strength_px=0.5, blink_share=0, natural_px=2)
+    clip = film_clip("surprise", person=person, settings=settings)
+    (tensor,) = extract_clip(clip.frames, clip, MotionConfig(), "clip", every_face=False, pictures=False)
+    truth = motion_at(tensor.frame_index, clip.motion)
+    assert np.std(truth) > 0.3
+    assert np.std(tensor.motion - truth) < 0.5 * np.std(truth)

@@ -214,15 +214,20 @@ def _blur(crop: GreyImage) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(crop.astype(np.float32), (0, 0), _BLUR_PX), dtype=np.float32)
 
 
-def _patch_centres(points: FloatArray) -> FloatArray:
-    """Return the grid points near the nose and the eye corners, ``(n, 2)`` whole pixels of the crop."""
-    anchors = [points[i] for i in NOSE_POINTS]
+def stable_places(points: FloatArray) -> FloatArray:
+    """Return the middles ``(7, 2)`` of the parts that alignment holds still, for landmarks ``(68, 2)`` on the crop."""
+    places = [points[i] for i in NOSE_POINTS]
     for corner, (first, after) in EYE_CORNERS.items():
         outwards = points[corner] - points[first:after].mean(axis=0)
-        anchors.append(points[corner] + _AWAY_FROM_EYE_PX * outwards / max(float(np.linalg.norm(outwards)), 1e-6))
+        places.append(points[corner] + _AWAY_FROM_EYE_PX * outwards / max(float(np.linalg.norm(outwards)), 1e-6))
+    return np.array(places)
+
+
+def _patch_centres(points: FloatArray) -> FloatArray:
+    """Return the grid points near the nose and the eye corners, ``(n, 2)`` whole pixels of the crop."""
     line = np.arange(_HALF_PATCH_PX, CROP_PX - _HALF_PATCH_PX, _SPACING_PX, dtype=np.float64)
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    distances = np.linalg.norm(grid[:, None] - np.array(anchors), axis=2)
+    distances = np.linalg.norm(grid[:, None] - stable_places(points), axis=2)
     near: FloatArray = grid[(distances <= _REACH_PX).any(axis=1)]
     return near
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stag.faces.crop import EYE_CENTRE, compose, invert, transform_points
 from stag.faces.pose import turned
+from stag.faces.track import stable_places
 from stag.facs import AU_VOCABULARY
 from stag.motion.regions import CHANNELS, pool_static
 from stag.simulate.actions import (
@@ -256,8 +257,14 @@ class ClipRenderer:
 
 
 def pattern_fields(points: FloatArray) -> NDArray[np.float32]:
-    """Return the patterns of natural movement on a face with landmarks ``(68, 2)``: ``(G, G, 8, 2)``."""
-    return smooth_field(centres(points), patterns().transpose(1, 0, 2), points).astype(np.float32)
+    """Return the patterns of natural movement on a face with landmarks ``(68, 2)``: ``(G, G, 8, 2)``.
+
+    They were measured after alignment, so what alignment holds still does not move; else it would take a part of them
+    for movement of the head, and extraction would report something else.
+    """
+    still, moved = stable_places(points), patterns().transpose(1, 0, 2)
+    values = np.concatenate([moved, np.zeros((len(still), *moved.shape[1:]))])
+    return smooth_field(np.concatenate([centres(points), still]), values, points).astype(np.float32)
 
 
 def _then(expression: NDArray[np.float32], turn: NDArray[np.float32]) -> NDArray[np.float32]:
