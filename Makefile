@@ -52,7 +52,7 @@ test-browser: $(READY_ALL)
 	$(INSTALL) '.[browser]'
 	@command -v chromium >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
 	@test -f build/browser/node_modules/axe-core/axe.min.js || \
-	  npm install --silent --no-audit --no-fund --prefix build/browser $(AXE)
+	  npm install --loglevel=error --no-audit --no-fund --prefix build/browser $(AXE)
 	$(BIN)/python -m pytest -m browser tests/browser
 
 check: $(READY_ALL)
