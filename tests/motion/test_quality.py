@@ -132,7 +132,7 @@ GOOD = dict(
         ({"eyes_px": 6.0}, "too small"),
         ({"drift_px": 1.2, "block_grid": 9.0}, "compressed"),
         ({"block_grid": 40.0}, "compressed"),
-        ({"block_grid": 0.3, "frozen": 1.0}, None),
+        ({"block_grid": 0.45, "frozen": 1.0}, None),
         ({"frozen": 1.0}, None),
     ],
 )
